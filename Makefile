@@ -1,0 +1,67 @@
+# Every target makes the environment it needs, with any Python >= 3.11 and make; the second call is quick.
+#
+#   make demo     the examples, then one that fails on purpose: what a failing test's report looks like
+#   make test     the test suite                 PYTEST_ARGS="-k auth -x" picks, TESTS=tests/plugin narrows
+#   make lint     ruff and the import contracts
+#   make types    mypy and pyright
+#   make docs     the documentation, warnings are errors
+#   make bench    against other test servers
+#   make release-check   build, install into empty environments, use
+#   make clean    remove all that these leave
+
+PYTHON ?= python3
+VENV ?= .venv
+TESTS ?= tests
+PYTEST_ARGS ?= -n 2
+# Further requirements for the environment, for instance 'pytest==8.4.*'.
+EXTRA ?=
+
+py := $(VENV)/bin/python
+pip_install = $(py) -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint layers types docs bench release-check clean
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+demo: $(VENV)/.installed
+	$(py) examples/demo.py
+
+test: $(VENV)/.group-test
+	PYTHONDEVMODE=1 $(py) -m pytest $(PYTEST_ARGS) $(TESTS)
+
+lint: $(VENV)/.group-lint layers
+	$(py) -m ruff check .
+
+layers: $(VENV)/.group-lint
+	$(VENV)/bin/lint-imports --no-logo
+
+types: $(VENV)/.group-types
+	$(py) -m mypy
+	$(py) -m pyright --pythonpath $(py)
+
+docs: $(VENV)/.group-docs
+	$(py) -m sphinx --fail-on-warning --keep-going --fresh-env docs docs/_build/html
+
+bench: $(VENV)/.installed
+	$(py) benchmarks/run.py
+
+release-check: $(VENV)/.group-release
+	$(py) scripts/check_release.py
+
+clean:
+	rm -rf $(VENV) .venvs .bench build dist docs/_build .nox .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# The package itself, editable, with its run-time dependencies only.
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(pip_install) --upgrade 'pip>=25.1'
+	$(pip_install) --editable . $(EXTRA)
+	@touch $@
+
+# A dependency group of pyproject.toml on top.
+$(VENV)/.group-%: $(VENV)/.installed
+	$(pip_install) --group $* $(EXTRA)
+	@touch $@

@@ -1,0 +1,173 @@
+"""The sign-up service against a mail server that works, and one that does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_smtpd import on
+from signup.mailer import MailSettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import App
+    from pytest_smtpd import SMTPServer
+
+
+def test_welcome_mail_is_delivered(smtpd: SMTPServer, app: App) -> None:
+    app.signup.register("ada@example.com")
+
+    envelope = smtpd.one(to="ada@example.com")
+    assert envelope.mail_from == "app@example.com"
+    assert envelope.subject == "Welcome"
+
+
+def test_link_in_the_mail_confirms_the_address(smtpd: SMTPServer, app: App) -> None:
+    app.signup.register("ada@example.com")
+
+    (link,) = smtpd.one().links
+    assert app.signup.confirm(link.rpartition("/")[2])
+    assert app.signup.confirmed == {"ada@example.com"}
+
+
+def test_mail_travels_over_verified_starttls(smtpd: SMTPServer, app: App) -> None:
+    app.signup.register("ada@example.com")
+
+    session = smtpd.one().session
+    assert session.secure
+    assert session.tls is not None
+    assert session.tls.version == "TLSv1.3"
+
+
+# --------------------------------------------------------------------------- recipients
+
+
+@pytest.mark.smtpd_on("rcpt_to", to="bounce@*", reply="550 5.1.1 No such user")
+def test_rejected_recipient_is_reported(app: App) -> None:
+    app.signup.register("bounce@example.com")
+
+    assert app.signup.unreachable() == {"bounce@example.com": "550 5.1.1 No such user"}
+    assert app.outbox.pending == []
+
+
+@pytest.mark.smtpd_on("rcpt_to", to="gone@*", reply="550 5.1.1 No such user")
+@pytest.mark.smtpd_on("rcpt_to", to="busy@*", reply="452 4.2.2 Mailbox full", times=1)
+def test_each_recipient_of_one_message_has_a_fate_of_its_own(smtpd: SMTPServer, app: App) -> None:
+    app.signup.invite("Compilers", ["ada@example.com", "gone@example.com", "busy@example.com"])
+    app.later(minutes=5)
+
+    first, second = smtpd.envelopes
+    assert first.rcpt_to == ("ada@example.com",)
+    assert second.rcpt_to == ("busy@example.com",)
+    assert list(app.signup.unreachable()) == ["gone@example.com"]
+
+
+# --------------------------------------------------------------------------- what heals by itself
+
+
+@pytest.mark.smtpd_on("rcpt_to", reply="450 4.7.1 Greylisted, come again", times=2)
+def test_greylisted_mail_gets_through_at_the_third_attempt(smtpd: SMTPServer, app: App) -> None:
+    app.signup.register("ada@example.com")
+    app.later(minutes=5)
+    assert not smtpd.envelopes
+
+    app.later(minutes=30)
+    assert smtpd.one(to="ada@example.com").subject == "Welcome"
+    assert [call.code for call in smtpd.log.calls("rcpt_to")] == [450, 450, 250]
+
+
+@pytest.mark.smtpd_on("rcpt_to", reply="450 4.7.1 Greylisted, come again", times=4)
+def test_mail_that_is_put_off_for_ever_bounces_in_the_end(smtpd: SMTPServer, app: App) -> None:
+    app.signup.register("ada@example.com")
+    for minutes in (5, 30, 120):
+        app.later(minutes=minutes)
+
+    assert app.signup.unreachable() == {"ada@example.com": "450 4.7.1 Greylisted, come again"}
+    assert not smtpd.envelopes
+
+
+@pytest.mark.parametrize(
+    "smtpd",
+    [
+        on("connect", reply="421 4.3.2 Too busy", times=1),
+        on("mail_from", reply=451, times=1),
+        on("data", drop=True, after=20, times=1),
+        on("data", drop="rst", times=1),
+    ],
+    indirect=True,
+)
+def test_any_passing_trouble_only_delays_the_mail(smtpd: SMTPServer, app: App) -> None:
+    app.signup.register("ada@example.com")
+    assert not smtpd.envelopes
+
+    app.later(minutes=5)
+    assert smtpd.one(to="ada@example.com")
+
+
+@pytest.mark.smtpd_on("data", accept=True, drop=True, times=1)
+def test_mail_whose_receipt_was_lost_is_sent_again_and_recognisable(smtpd: SMTPServer, app: App) -> None:
+    """After the final dot the server has the mail, and the client cannot know it: two copies, but of one message."""
+    app.signup.register("ada@example.com")
+    app.later(minutes=5)
+
+    kept, repeated = smtpd.envelopes
+    assert kept.message["Message-ID"] == repeated.message["Message-ID"]
+
+
+@pytest.mark.smtpd_on("data", hang=True, times=1)
+def test_client_stops_waiting_for_a_server_that_fell_silent(smtpd: SMTPServer, launch: Callable[..., App]) -> None:
+    app = launch(timeout=0.2)
+    app.signup.register("ada@example.com")
+    assert [parcel.attempts for parcel in app.outbox.pending] == [1]
+
+    app.later(minutes=5)
+    assert smtpd.one(to="ada@example.com")
+
+
+# --------------------------------------------------------------------------- what only an operator can heal
+
+
+@pytest.mark.smtpd(auth={"app": "s3cret"})
+def test_login_is_used_where_it_is_configured(smtpd: SMTPServer, launch: Callable[..., App]) -> None:
+    launch(user="app", password="s3cret").signup.register("ada@example.com")
+
+    assert smtpd.one().user == "app"
+
+
+@pytest.mark.smtpd(auth={"app": "s3cret"})
+def test_failed_login_is_an_alarm_and_loses_no_mail(smtpd: SMTPServer, launch: Callable[..., App]) -> None:
+    app = launch(user="app", password="wrong")
+
+    with pytest.raises(MailSettingsError, match="refused the login of app: 535"):
+        app.signup.register("ada@example.com")
+    assert [parcel.recipients for parcel in app.outbox.pending] == [("ada@example.com",)]
+    assert not smtpd.envelopes
+
+
+@pytest.mark.parametrize(
+    ("smtpd", "why"),
+    [
+        ({"certificate": "expired"}, "certificate has expired"),
+        ({"certificate": "wrong-host"}, "IP address mismatch"),
+        ({"certificate": "untrusted"}, "unable to get local issuer certificate"),
+    ],
+    indirect=["smtpd"],
+)
+def test_server_with_a_bad_certificate_gets_neither_password_nor_mail(
+    smtpd: SMTPServer, launch: Callable[..., App], why: str
+) -> None:
+    app = launch(user="app", password="s3cret")
+
+    with pytest.raises(MailSettingsError, match=why):
+        app.signup.register("ada@example.com")
+    assert not smtpd.log.calls("auth")
+    assert not smtpd.log.calls("mail_from")
+
+
+@pytest.mark.smtpd(tls=None)
+def test_mail_is_never_sent_in_clear(smtpd: SMTPServer, app: App) -> None:
+    with pytest.raises(MailSettingsError, match="STARTTLS"):
+        app.signup.register("ada@example.com")
+    assert not smtpd.log.calls("mail_from")
