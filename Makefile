@@ -17,7 +17,7 @@ PYTEST_ARGS ?= -n 2
 EXTRA ?=
 
 py := $(VENV)/bin/python
-pip_install = $(py) -m pip install --quiet --disable-pip-version-check
+pip_install = $(py) -m pip install -qq --disable-pip-version-check
 
 .PHONY: demo test lint layers types docs bench release-check clean
 .DELETE_ON_ERROR:
