@@ -1,0 +1,67 @@
+"""What an installed plugin costs a pytest run that does not use it: the whole process, with it and without."""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+from bench.contenders import LOCALSERVER, OURS, SMTPDFIX
+from bench.pairing import Measure, Metric, Sample, Scale, Workload
+
+# The names of the entry points. Everyone else's are switched off in both runs of a pair.
+PLUGINS = {OURS: "pytest-smtpd", SMTPDFIX: "smtpd", LOCALSERVER: "localserver"}
+
+
+@contextmanager
+def unused(name: str, scale: Scale) -> Iterator[Measure]:
+    pairs = scale.of(10)
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "test_nothing.py").write_text("def test_nothing(): pass\n", encoding="utf-8")
+        without = _command(set(PLUGINS.values()))
+        using = _command(set(PLUGINS.values()) - {PLUGINS[name]})
+
+        def measure() -> Sample:
+            bare = [0.0, 0.0]
+            full = [0.0, 0.0]
+            for _ in range(pairs):
+                for command, sums in ((without, bare), (using, full)):
+                    wall, cpu = _run(command, directory)
+                    sums[0], sums[1] = sums[0] + wall, sums[1] + cpu
+            return {"wall": (full[0] - bare[0]) / pairs, "cpu": (full[1] - bare[1]) / pairs, "bare": bare[1] / pairs}
+
+        measure()  # compiles what is not compiled yet
+        yield measure
+
+
+def _command(switched_off: set[str]) -> list[str]:
+    options = [option for plugin in sorted(switched_off) for option in ("-p", f"no:{plugin}")]
+    return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+
+
+def _run(command: list[str], directory: str) -> tuple[float, float]:
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "PYTHONPATH"))}
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
+    subprocess.run(command, cwd=directory, env=env, stdout=subprocess.DEVNULL, check=True)
+    wall, after = perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+WORKLOADS = (
+    Workload(
+        name="unused",
+        about="a pytest run of one empty test, beyond the same run with the plugin switched off",
+        contenders=tuple(PLUGINS),
+        metrics=(
+            Metric(name="wall", unit="ms", factor=1e3),
+            Metric(name="cpu", unit="ms of CPU", factor=1e3),
+            Metric(name="bare", unit="ms of CPU without any", factor=1e3),
+        ),
+        prepare=unused,
+        rounds=3,
+    ),
+)
