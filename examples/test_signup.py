@@ -64,6 +64,17 @@ def test_each_recipient_of_one_message_has_a_fate_of_its_own(smtpd: SMTPServer, 
     assert list(app.signup.unreachable()) == ["gone@example.com"]
 
 
+@pytest.mark.smtpd_on("rcpt_to", to="grace@*", reply="421 4.3.2 Shutting down", times=1)
+def test_server_that_leaves_between_two_recipients_has_delivered_to_nobody(smtpd: SMTPServer, app: App) -> None:
+    everyone = ("ada@example.com", "grace@example.com", "mary@example.com")
+    app.signup.invite("Compilers", everyone)
+    assert not smtpd.envelopes
+
+    app.later(minutes=5)
+    assert smtpd.one().rcpt_to == everyone
+    assert app.signup.unreachable() == {}
+
+
 # --------------------------------------------------------------------------- what heals by itself
 
 

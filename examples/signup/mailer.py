@@ -46,7 +46,9 @@ def send(settings: MailSettings, message: EmailMessage, recipients: Sequence[str
             _secure_and_log_in(client, settings)
             refused = client.send_message(message, settings.sender, list(recipients))
     except smtplib.SMTPRecipientsRefused as error:
-        refused = error.recipients
+        # Nobody has it. A 421 in the middle ends the list early: those who are not on it were not refused either.
+        nobody_asked = Outcome(Verdict.RETRY, "the server went away before the message was sent")
+        return dict.fromkeys(recipients, nobody_asked) | {who: _judge(*why) for who, why in error.recipients.items()}
     except smtplib.SMTPResponseException as error:
         return dict.fromkeys(recipients, _judge(error.smtp_code, error.smtp_error))
     except ssl.SSLCertVerificationError as error:
