@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Installs the clients of the interoperability suite on a Debian 12 machine, as root. Safe to run again: what is there
+# stays. Nothing is started, and whatever does not come from a Debian package goes to .interop/ at the top of the
+# project, which git ignores.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+dest=${PYTEST_SMTPD_INTEROP_DIR:-$root/.interop}
+policy=/usr/sbin/policy-rc.d
+
+debian=(
+    curl openssl ca-certificates
+    swaks libnet-ssleay-perl                              # Perl: swaks, STARTTLS in it
+    perl libio-socket-ssl-perl libauthen-sasl-perl        # Perl: Net::SMTP with TLS and AUTH
+    git git-email libmailtools-perl                       # git send-email
+    msmtp s-nail mutt
+    ruby                                                  # net/smtp
+    php-cli libphp-phpmailer
+    postfix                                               # for smtp-source, which never needs Postfix to run
+)
+command -v node >/dev/null || debian+=(nodejs)
+command -v npm >/dev/null || debian+=(npm)
+
+say() { printf '\n== interop: %s\n' "$*"; }
+
+missing_packages() {
+    local package
+    for package in "${debian[@]}"; do
+        dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || echo "$package"
+    done
+}
+
+# Services of a package are not started while this file answers 101. One that was there before stays as it is.
+forbid_services() {
+    [ -e "$policy" ] && return
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    trap 'rm -f "$policy"' EXIT
+}
+
+install_debian() {
+    local -a missing
+    mapfile -t missing < <(missing_packages)
+    if [ "${#missing[@]}" -eq 0 ]; then
+        say "Debian packages: all there"
+        return
+    fi
+    say "Debian packages: ${missing[*]}"
+    forbid_services
+    export DEBIAN_FRONTEND=noninteractive
+    echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+# venv PYTHON NAME REQUIREMENTS: made again only when the list of requirements changed.
+install_venv() {
+    local python=$1 venv=$dest/$2 requirements=$here/$3
+    if cmp -s "$requirements" "$venv/installed.txt"; then
+        say "$2: up to date"
+        return
+    fi
+    say "$2: with $("$python" --version)"
+    "$python" -m venv --clear "$venv"
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$requirements"
+    cp "$requirements" "$venv/installed.txt"
+}
+
+# The newest Python from 3.12 up; Debian 12 itself has 3.11, so it may be that there is none.
+newer_python() {
+    local candidate
+    for candidate in python3.14 python3.13 python3.12 \
+        "$HOME"/.pyenv/versions/3.1[2-9]*/bin/python3 /usr/local/bin/python3 python3; do
+        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+}
+
+install_npm() {
+    local project=$dest/npm
+    if cmp -s "$here/package.json" "$project/node_modules/installed.json"; then
+        say "npm: up to date"
+        return
+    fi
+    say "npm: with node $(node --version)"
+    mkdir -p "$project"
+    cp "$here/package.json" "$project/package.json"
+    (cd "$project" && npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error)
+    cp "$here/package.json" "$project/node_modules/installed.json"
+}
+
+mkdir -p "$dest"
+install_debian
+install_venv "${PYTHON:-python3}" venv requirements.txt
+newer=$(newer_python)
+if [ -n "$newer" ]; then
+    install_venv "$newer" venv-mailers requirements-django-mailers.txt
+else
+    say "no Python from 3.12 up: Django's MAILERS setting cannot be tested here"
+fi
+install_npm
+say "done"
