@@ -1,0 +1,3 @@
+"""What every test directory needs."""
+
+pytest_plugins = ["pytester"]

@@ -1,0 +1,116 @@
+"""What the plugin costs where it is not used: nothing heavy is imported because of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+HEAVY = {
+    "asyncio",
+    "concurrent.futures",
+    "cryptography",
+    "email.message",
+    "email.policy",
+    "smtplib",
+    "ssl",
+    "trustme",
+}
+
+PUBLIC = {
+    *("SMTPServer", "SMTPServerFactory", "on", "Rule", "Reject", "WaitTimeout"),
+    *("Address", "Auth", "Command", "Reply", "Session", "Stream", "TLSInfo"),
+    *("Attachment", "Call", "Envelope", "Log"),
+}
+
+MODULES = """
+import json, sys
+
+def pytest_sessionfinish():
+    with open("modules.json", "w") as file:
+        json.dump(sorted(sys.modules), file)
+"""
+
+PLAIN = """
+import pytest
+
+def test_plain():
+    pass
+"""
+
+USER = """
+import pytest
+from pytest_smtpd import Reject, on
+
+pytestmark = [pytest.mark.smtpd(tls="implicit", auth={"app": "s3cret"}), pytest.mark.smtpd_on("rcpt_to", reply=550)]
+
+@pytest.mark.parametrize("smtpd", [on("connect", reply=421), {"certificate": "expired"}], indirect=True)
+@pytest.mark.smtpd_on("rcpt_to", reply="550 5.1.1 No such user", to="bounce@*")
+def test_deselected(smtpd):
+    pass
+
+class TestPlain:
+    pass
+
+def unmarked():
+    pass
+"""
+
+
+@pytest.fixture
+def modules(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., set[str]]:
+    """Return a function that runs pytest in a process of its own and gives the modules it had imported."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeconftest(MODULES)
+
+    def modules(source: str, *args: str) -> set[str]:
+        pytester.makepyfile(test_inner=source)
+        result = pytester.runpytest_subprocess(*args)
+        assert result.ret in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+        return set(json.loads((pytester.path / "modules.json").read_text()))
+
+    return modules
+
+
+def test_a_run_that_does_not_use_the_plugin_imports_nothing_heavy(modules: Callable[..., set[str]]) -> None:
+    without = modules(PLAIN)
+    plugin = modules(PLAIN, "-p", "pytest-smtpd") - without
+    assert {name for name in plugin if name.startswith("pytest_smtpd")} == {"pytest_smtpd", "pytest_smtpd.plugin"}
+    assert plugin & HEAVY == set()
+    collected = modules(USER, "-p", "pytest-smtpd", "-k", "nothing") - without
+    assert collected & HEAVY == set()
+
+
+def test_a_server_without_tls_needs_no_certificates(modules: Callable[..., set[str]]) -> None:
+    source = """
+        import pytest, socket
+
+        @pytest.mark.smtpd(tls=None)
+        def test_clear(smtpd):
+            with socket.create_connection(smtpd.address, timeout=10) as client:
+                assert client.recv(3) == b"220"
+                client.sendall(b"QUIT\\r\\n")
+                smtpd.wait_closed()
+    """
+    assert modules(source, "-p", "pytest-smtpd") & {"trustme", "cryptography"} == set()
+
+
+@pytest.mark.parametrize("names", ["", "on", "Reject", "on, Reject, Rule, WaitTimeout"])
+def test_importing_the_package_is_cheap(names: str) -> None:
+    what = f"from pytest_smtpd import {names}" if names else "import pytest_smtpd"
+    code = f"import sys; before = set(sys.modules)\n{what}\nprint(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert set(done.stdout.split()) & (HEAVY | {"pytest", "_pytest", "socket"}) == set()
+
+
+def test_the_package_offers_its_public_names_and_no_others() -> None:
+    import pytest_smtpd
+
+    assert [name for name in PUBLIC if not hasattr(pytest_smtpd, name)] == []
+    assert set(dir(pytest_smtpd)) >= PUBLIC
+    assert set(pytest_smtpd.__all__) == PUBLIC
+    with pytest.raises(AttributeError, match="SMTPSever"):
+        _ = pytest_smtpd.SMTPSever

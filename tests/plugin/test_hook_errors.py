@@ -1,0 +1,305 @@
+"""An exception in a hook is a bug in the test: it fails in its call phase, with that exception and the user's frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+Run = Callable[..., pytest.RunResult]
+Reports = Callable[..., list[pytest.TestReport]]
+Failure = Callable[..., pytest.TestReport]
+
+HOOKS = {
+    "connect": "session",
+    "auth": "auth, session",
+    "mail_from": "address, session",
+    "rcpt_to": "address, session",
+    "data": "stream, session",
+    "command": "command, session",
+    "secure": "tls, session",
+}
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_exception_of_a_hook_fails_the_test_in_its_call_phase(failure: Failure, hook: str, kind: str) -> None:
+    report = failure(f"""
+        def test_swallows(smtpd):
+            @smtpd.on("{hook}")
+            {kind} broken({HOOKS[hook]}):
+                unexpected = "who is that"
+                raise KeyError(unexpected)
+            try:
+                with connect(smtpd) as client:
+                    client.starttls(context=smtpd.client_context)
+                    client.login("app", "s3cret")
+                    client.sendmail("app@example.com", "bob@example.com", b"Hi")
+            except (OSError, smtplib.SMTPException):
+                pass
+    """)
+    assert report.when == "call"
+    text = report.longreprtext
+    assert re.search(r"^E +KeyError: 'who is that'$", text, re.MULTILINE)
+    assert "raise KeyError(unexpected)" in text
+    assert "pytest_smtpd" not in text.replace("from pytest_smtpd import", "")  # the user's frame, none of ours
+    assert "asyncio" not in text
+
+
+def test_the_client_gets_a_451(run: Run) -> None:
+    result = run("""
+        @pytest.mark.xfail(raises=ValueError, strict=True)
+        def test_451(smtpd):
+            @smtpd.on("mail_from")
+            def broken(address, session):
+                raise ValueError("boom")
+            error = attempt(smtpd)
+            assert error.smtp_code == 451 and error.smtp_error.startswith(b"4.3.0 ")
+            assert b"boom" not in error.smtp_error
+            assert smtpd.log.calls("mail_from")[0].outcome == "error"
+            assert isinstance(smtpd.log.calls("mail_from")[0].error, ValueError)
+    """)
+    result.assert_outcomes(xfailed=1)
+
+
+def test_asserts_in_hooks_are_explained_like_any_other(failure: Failure) -> None:
+    report = failure("""
+        def test_swallows(smtpd):
+            @smtpd.on("rcpt_to")
+            def only_corp(address, session):
+                assert address.domain == "corp.example", "unexpected recipient"
+            attempt(smtpd, "bob@example.com")
+    """)
+    assert report.when == "call"
+    text = report.longreprtext
+    assert "AssertionError: unexpected recipient" in text
+    assert "assert 'example.com' == 'corp.example'" in text
+    assert '''assert address.domain == "corp.example", "unexpected recipient"''' in text
+
+
+@pytest.mark.parametrize(
+    ("rule", "test"),
+    [
+        ("mail_from", "smtpd.on('mail_from', call=broken)"),
+        ("marker", ""),
+        ("when", "smtpd.on('mail_from', when=broken_match, reply=550)"),
+        ("match", "smtpd.on('rcpt_to', to=broken_match, reply=550)"),
+    ],
+)
+def test_every_function_given_to_a_rule_counts(failure: Failure, rule: str, test: str) -> None:
+    mark = "@pytest.mark.smtpd_on('mail_from', call=broken)" if rule == "marker" else ""
+    report = failure(f"""
+        def broken(address, session):
+            raise ZeroDivisionError("in the user's function")
+
+        def broken_match(value):
+            raise ZeroDivisionError("in the user's function")
+
+        {mark}
+        def test_swallows(smtpd):
+            {test}
+            attempt(smtpd)
+    """)
+    assert report.when == "call"
+    assert "ZeroDivisionError: in the user's function" in report.longreprtext
+    assert "Error" not in report.longreprtext.replace("ZeroDivisionError", "")
+
+
+def test_outcomes_of_pytest_may_be_raised_in_hooks(run: Run) -> None:
+    result = run(
+        """
+        def raising(outcome):
+            def hook(address, session):
+                outcome("said in a hook")
+            return hook
+
+        def test_fail(smtpd):
+            smtpd.on("mail_from", call=raising(pytest.fail))
+            attempt(smtpd)
+
+        def test_skip(smtpd):
+            smtpd.on("mail_from", call=raising(pytest.skip))
+            attempt(smtpd)
+
+        def test_xfail(smtpd):
+            smtpd.on("mail_from", call=raising(pytest.xfail))
+            attempt(smtpd)
+
+        @pytest.mark.xfail(raises=ValueError, strict=True)
+        def test_expected(smtpd):
+            smtpd.on("mail_from", call=lambda address, session: int("x"))
+            attempt(smtpd)
+
+        @pytest.mark.xfail(raises=KeyError, strict=True)
+        def test_unexpected(smtpd):
+            smtpd.on("mail_from", call=lambda address, session: int("x"))
+            attempt(smtpd)
+        """,
+        "-rfsx",
+    )
+    result.assert_outcomes(failed=2, skipped=1, xfailed=2)
+    result.stdout.fnmatch_lines_random(
+        [
+            "FAILED *::test_fail - *said in a hook*",
+            "SKIPPED *said in a hook*",
+            "XFAIL *::test_xfail - *said in a hook*",
+            "FAILED *::test_unexpected - ValueError*",
+        ]
+    )
+
+
+def test_a_refusal_or_a_vanished_client_is_no_bug(run: Run) -> None:
+    result = run("""
+        def test_reject(smtpd):
+            @smtpd.on("mail_from")
+            def refuse(address, session):
+                raise Reject(553, "5.7.1 Not here")
+            assert attempt(smtpd).smtp_code == 553
+
+        def test_vanished(smtpd):
+            @smtpd.on("data")
+            def reading(stream, session):
+                stream.read()
+            client = connect(smtpd)
+            client.mail("app@example.com")
+            client.rcpt("bob@example.com")
+            client.docmd("DATA")
+            client.send(b"half a")
+            client.close()
+            smtpd.wait_closed()
+            assert smtpd.log.calls("data")[0].outcome == "dropped"
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_the_error_of_a_close_hook_is_seen(failure: Failure) -> None:
+    report = failure("""
+        def test_closed(smtpd):
+            @smtpd.on("close")
+            def broken(session):
+                raise ValueError("at the end")
+            send(smtpd)
+            smtpd.wait_closed()
+    """)
+    assert report.when == "call"
+    assert "ValueError: at the end" in report.longreprtext
+
+
+def test_a_close_hook_that_runs_at_the_very_end_is_seen_too(reports: Reports) -> None:
+    got = reports("""
+        def test_left_open(smtpd):
+            @smtpd.on("close")
+            def broken(session):
+                raise ValueError("at the end")
+            clients.append(connect(smtpd))
+
+        clients = []
+
+        def test_tidy():
+            clients[0].close()
+    """)
+    failed = [report for report in got if report.failed]
+    assert [report.nodeid.partition("::")[2] for report in failed] == ["test_left_open"]
+    assert "ValueError: at the end" in failed[0].longreprtext
+
+
+def test_the_tests_own_failure_comes_first_and_both_are_shown(failure: Failure) -> None:
+    report = failure("""
+        def test_own(smtpd):
+            @smtpd.on("mail_from")
+            def broken(address, session):
+                raise ValueError("of the hook")
+            send(smtpd)
+    """)
+    assert report.when == "call"
+    text = report.longreprtext
+    assert "SMTPSenderRefused" in text
+    assert "ValueError" in text  # a note beside the test's own error ...
+    assert "of the hook" in text
+    section = dict(report.sections)["Captured smtpd call"]
+    assert 'raise ValueError("of the hook")' in section  # ... and where it happened
+    crash = getattr(report.longrepr, "reprcrash", None)
+    assert crash is not None
+    assert "SMTPSenderRefused" in crash.message
+
+
+def test_several_errors_are_all_shown(failure: Failure) -> None:
+    report = failure("""
+        def test_three(smtpd, smtpd_factory):
+            relay = smtpd_factory("relay")
+            for server, text in ((smtpd, "first"), (smtpd, "second"), (relay, "third")):
+                def broken(address, session, text=text):
+                    raise ValueError(text)
+                with server.on("mail_from", call=broken):
+                    attempt(server)
+    """)
+    everything = report.longreprtext + "".join(text for _, text in report.sections)
+    assert report.when == "call"
+    assert "ValueError: first" in report.longreprtext
+    assert [word for word in ("first", "second", "third") if word not in everything] == []
+
+
+def test_a_hook_error_is_not_hidden_by_an_unused_rule(failure: Failure) -> None:
+    report = failure("""
+        @pytest.mark.smtpd_on("rcpt_to", reply=550)
+        def test_both(smtpd):
+            @smtpd.on("mail_from")
+            def broken(address, session):
+                raise ValueError("the cause")
+            attempt(smtpd)
+    """)
+    assert "ValueError: the cause" in report.longreprtext
+
+
+def test_unittest_classes_are_verified(run: Run) -> None:
+    result = run("""
+        class TestIt(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def _smtpd(self, smtpd):
+                self.smtpd = smtpd
+
+            def test_hook(self):
+                @self.smtpd.on("mail_from")
+                def broken(address, session):
+                    raise ValueError("in unittest")
+                attempt(self.smtpd)
+
+            @pytest.mark.smtpd_on("mail_from", reply=550)
+            def test_unused(self):
+                pass
+
+            @pytest.mark.smtpd_on("mail_from", reply=550)
+            def test_used(self):
+                self.assertEqual(attempt(self.smtpd).smtp_code, 550)
+    """)
+    result.assert_outcomes(failed=2, passed=1)
+    result.stdout.fnmatch_lines(["E *ValueError: in unittest"])
+
+
+def test_verification_works_under_xdist(reports: Reports) -> None:
+    got = reports(
+        """
+        def test_hook(smtpd):
+            @smtpd.on("mail_from")
+            def broken(address, session):
+                raise ValueError("in a worker")
+            attempt(smtpd)
+
+        @pytest.mark.smtpd_on("rcpt_to", reply=550)
+        def test_unused(smtpd):
+            pass
+
+        def test_transcript(smtpd, smtpd_session):
+            send(smtpd, "ada@example.com")
+            assert False, "on purpose"
+        """,
+        *["-p", "xdist", "-n", "2"],
+    )
+    failed = {report.nodeid.partition("::")[2]: report for report in got}
+    assert {name: (report.when, report.outcome) for name, report in failed.items()} == dict.fromkeys(
+        ["test_hook", "test_unused", "test_transcript"], ("call", "failed")
+    )
+    assert "ValueError: in a worker" in failed["test_hook"].longreprtext
+    assert "on('rcpt_to', reply=550)" in failed["test_unused"].longreprtext
+    assert "ada@example.com" in dict(failed["test_transcript"].sections)["Captured smtpd call"]
