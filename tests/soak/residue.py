@@ -56,7 +56,7 @@ def nothing_left(directory: Path) -> Iterator[None]:
     try:
         before = take()
         yield
-        assert take() == before
+        _assert_same(before, take())
     finally:
         tempfile.tempdir = usual
 
@@ -87,6 +87,15 @@ def traced() -> Iterator[Peak]:
         peak.size = tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
+
+
+def _assert_same(before: Residue, after: Residue) -> None:
+    differences = [
+        f"{name}: {getattr(before, name)} before, {getattr(after, name)} after"
+        for name in Residue.__slots__
+        if getattr(before, name) != getattr(after, name)
+    ]
+    assert not differences, "\n".join(differences)
 
 
 def _is_pending_task(thing: Any) -> bool:

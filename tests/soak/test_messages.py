@@ -1,7 +1,7 @@
 """A server that lives long."""
 
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.soak.sizes import sized
 SESSIONS, BATCH = 3, 100
 
 
-def mail(server: SMTPServer, stack: ExitStack) -> Iterator[None]:
+def mail(server: SMTPServer, stack: ExitStack) -> Generator[None]:
     """Messages without end, over a few connections in turn, each of which is replaced now and then."""
     while True:
         with ExitStack() as sessions:
