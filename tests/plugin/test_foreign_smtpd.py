@@ -97,6 +97,31 @@ def test_a_foreign_fixture_without_our_markers_is_nobodys_business(run: Run) -> 
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("made", ["SMTPServer()", "request.getfixturevalue('smtpd_factory')('other')"])
+def test_a_server_of_the_users_own_making_cannot_take_markers(reports: Reports, made: str) -> None:
+    """A marker that silently does nothing would be worse than an error."""
+    got = reports(
+        """
+        def test_plain(smtpd):
+            send(smtpd)
+
+        @pytest.mark.smtpd(banner="marked")
+        def test_marked(smtpd):
+            pass
+        """,
+        conftest=f"""
+        @pytest.fixture
+        def smtpd(request):
+            with {made} as server:
+                yield server
+        """,
+    )
+    outcomes = [(report.nodeid.partition("::")[2], report.outcome) for report in got]
+    assert outcomes == [("test_plain", "passed"), ("test_marked", "failed")]
+    assert "conftest" in got[1].longreprtext
+    assert "\n" not in got[1].longreprtext.strip()
+
+
 def test_the_factory_beside_a_foreign_fixture_works(run: Run) -> None:
     result = run(
         """
