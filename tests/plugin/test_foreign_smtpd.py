@@ -97,8 +97,23 @@ def test_a_foreign_fixture_without_our_markers_is_nobodys_business(run: Run) -> 
     result.assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("made", ["SMTPServer()", "request.getfixturevalue('smtpd_factory')('other')"])
-def test_a_server_of_the_users_own_making_cannot_take_markers(reports: Reports, made: str) -> None:
+OWN = {
+    "constructor": """
+        @pytest.fixture
+        def smtpd():
+            with SMTPServer() as server:
+                yield server
+    """,
+    "factory": """
+        @pytest.fixture
+        def smtpd(smtpd_factory):
+            return smtpd_factory("other")
+    """,
+}
+
+
+@pytest.mark.parametrize("own", OWN.values(), ids=OWN)
+def test_a_server_of_the_users_own_making_cannot_take_markers(reports: Reports, own: str) -> None:
     """A marker that silently does nothing would be worse than an error."""
     got = reports(
         """
@@ -109,12 +124,7 @@ def test_a_server_of_the_users_own_making_cannot_take_markers(reports: Reports, 
         def test_marked(smtpd):
             pass
         """,
-        conftest=f"""
-        @pytest.fixture
-        def smtpd(request):
-            with {made} as server:
-                yield server
-        """,
+        conftest=own,
     )
     outcomes = [(report.nodeid.partition("::")[2], report.outcome) for report in got]
     assert outcomes == [("test_plain", "passed"), ("test_marked", "failed")]
