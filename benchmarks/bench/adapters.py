@@ -139,14 +139,8 @@ class Localserver:
         return len(self.server.outbox)
 
 
-class ClientOnly:
-    """No server here: the sending side for servers that live in a process of their own."""
-
-    def start(self, tls: str) -> int:  # noqa: ARG002
-        return 0
-
-    def stop(self) -> None:
-        pass
+class Forgetful:
+    """What has nothing to clear or count."""
 
     def clear(self) -> None:
         pass
@@ -155,11 +149,35 @@ class ClientOnly:
         return 0
 
 
+class BareAsyncio(Forgetful):
+    """An asyncio protocol that keeps nothing."""
+
+    def start(self, tls: str) -> int:
+        if tls != "clear":
+            raise NotImplementedError("no TLS")
+        self.server = load("bench.bare").BareServer()
+        return int(self.server.start())
+
+    def stop(self) -> None:
+        self.server.stop()
+
+
+class ClientOnly(Forgetful):
+    """No server here: the sending side for servers that live in a process of their own."""
+
+    def start(self, tls: str) -> int:  # noqa: ARG002
+        return 0
+
+    def stop(self) -> None:
+        pass
+
+
 ADAPTERS: dict[str, Callable[[], Adapter]] = {
     "pytest_smtpd": Ours,
     "aiosmtpd": Aiosmtpd,
     "smtpdfix": Smtpdfix,
     "pytest-localserver": Localserver,
+    "bare asyncio": BareAsyncio,
     "client": ClientOnly,
 }
 

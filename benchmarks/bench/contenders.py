@@ -17,8 +17,10 @@ from bench.adapters import free_port
 
 OURS, AIOSMTPD, SMTPDFIX, LOCALSERVER = "pytest_smtpd", "aiosmtpd", "smtpdfix", "pytest-localserver"
 NODE, SINK = "smtp-server", "smtp-sink"
+BARE = "bare asyncio"
 PYTHON_SERVERS = (OURS, AIOSMTPD, SMTPDFIX, LOCALSERVER)
-EVERYONE = (*PYTHON_SERVERS, NODE, SINK)
+EVERYONE = (*PYTHON_SERVERS, NODE, BARE, SINK)
+UNDER_LOAD = (OURS, AIOSMTPD, NODE, BARE, SINK)
 
 
 class UnsupportedError(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-from bench.contenders import AIOSMTPD, NODE, OURS, SINK, UnsupportedError, launch
+from bench.contenders import UNDER_LOAD, UnsupportedError, launch
 from bench.pairing import Measure, Metric, Sample, Scale, Workload
 
 PATIENCE = 30.0
@@ -65,7 +65,7 @@ WORKLOADS = (
     Workload(
         name="idle",
         about="1,000 connections at once, greeted and idle",
-        contenders=(OURS, AIOSMTPD, NODE, SINK),
+        contenders=UNDER_LOAD,
         metrics=(
             Metric(name="opened", unit="s until all are greeted"),
             Metric(name="cpu", unit="us of server CPU each", factor=1e6),

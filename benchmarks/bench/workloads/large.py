@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bench.clients import smtp_source
-from bench.contenders import AIOSMTPD, NODE, OURS, SINK, launch
+from bench.contenders import UNDER_LOAD, launch
 from bench.pairing import Measure, Metric, Sample, Scale, Workload
 
 
@@ -29,7 +29,7 @@ WORKLOADS = (
     Workload(
         name="large",
         about="one message of 50 MB from smtp-source",
-        contenders=(OURS, AIOSMTPD, NODE, SINK),
+        contenders=UNDER_LOAD,
         metrics=(
             Metric(name="rate", unit="MB/s", factor=1e-6),
             Metric(name="cpu", unit="ms of server CPU", factor=1e3),

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from statistics import median
 
-from bench.contenders import AIOSMTPD, EVERYONE, NODE, OURS, PYTHON_SERVERS, SMTPDFIX, launch
+from bench.contenders import AIOSMTPD, EVERYONE, NODE, OURS, SINK, SMTPDFIX, launch
 from bench.pairing import Measure, Metric, Sample, Scale, Workload
 
 
@@ -14,7 +14,7 @@ def message(name: str, scale: Scale, *, tls: str) -> Iterator[Measure]:
     count = scale.of(100)
     with launch(name, tls) as server, launch("client", tls) as client:
         # Where the server is no Python library, the sending process holds a client only: nothing shares its time.
-        sender = server if name in PYTHON_SERVERS else client
+        sender = client if name in (NODE, SINK) else server
         sender.ask("send", count=5, port=server.port)
 
         def measure() -> Sample:

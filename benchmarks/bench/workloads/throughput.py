@@ -6,7 +6,7 @@ from functools import partial
 from itertools import product
 
 from bench.clients import smtp_source
-from bench.contenders import AIOSMTPD, NODE, OURS, SINK, launch
+from bench.contenders import UNDER_LOAD, launch
 from bench.pairing import Measure, Metric, Sample, Scale, Workload
 
 SIZES = {"1KB": (1_000, 600), "100KB": (100_000, 60)}
@@ -41,7 +41,7 @@ WORKLOADS = tuple(
     Workload(
         name=f"throughput-{size}-{sessions}-{connections}",
         about=f"{size}, {sessions} sessions, connections {connections}",
-        contenders=(OURS, AIOSMTPD, NODE, SINK),
+        contenders=UNDER_LOAD,
         metrics=METRICS,
         prepare=partial(throughput, sessions=sessions, size=size, connections=connections),
     )
