@@ -41,6 +41,7 @@ HEADERS = "".join(
         "Content-Transfer-Encoding": "8bit",
     }.items()
 )
+MESSAGE = HEADERS + "\r\n" + TEXT
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ def main(send: Callable[[Job], Any], *, smtp: type = smtplib.SMTP) -> None:
     sent = watch(smtp)
     try:
         send(job)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever the library raises is what is to be reported
         print(json.dumps({"error": type(error).__name__, "text": str(error)}))
         sys.exit(1)
     print(json.dumps({"sent": base64.b64encode(sent[-1]).decode()}))
