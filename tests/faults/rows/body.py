@@ -1,0 +1,158 @@
+"""8. While the message is on its way."""
+
+from tests.faults.vocabulary import EVERY, OK, End, Section, Sent, Verdict, fault, way
+
+_RETRY, _OK, _BOUNCE, _AMBIG = Verdict.RETRY, Verdict.OK, Verdict.BOUNCE, Verdict.AMBIG
+_LONG = "POUR 200000"
+_FIX = "does not send that"
+
+BODY = Section(
+    title="While the message is on its way",
+    opening="data",
+    say=(),
+    under=EVERY,
+    faults=(
+        fault(
+            "B01",
+            "the connection ends in the middle",
+            "5321 3.8",
+            _RETRY,
+            "comes back",
+            way('on("data", after=1000, drop=True)', _LONG, end=End.FIN),
+        ),
+        fault(
+            "B02",
+            "the connection is reset in the middle",
+            "5321 3.8",
+            _RETRY,
+            "comes back",
+            way('on("data", after=1000, drop="rst")', _LONG, end=End.RST),
+        ),
+        fault(
+            "B03",
+            "the server stops reading",
+            "5321 4.5.3.2.5",
+            _RETRY,
+            "has a time-out for sending too",
+            way('on("data", after=1000, hang=True)', "POUR 20000000", end=End.BLOCKED),
+        ),
+        fault(
+            "B04",
+            "the server reads slowly",
+            "5321 4.5.3.2.5",
+            _OK,
+            "goes on as long as something moves",
+            way('on("data", call=read_slowly)', "POUR 600000", "DOT", OK, kept=1, takes=0.02),
+        ),
+        fault(
+            "B05",
+            "a refusal in the middle, and the end of the connection",
+            "5321 4.2.1",
+            _BOUNCE,
+            "reads the reply that waits for it before it calls the connection lost",
+            way(
+                'on("data", after=1000, reply="552 5.3.4 Too big", drop=True)',
+                _LONG,
+                "S: 552 5.3.4 Too big",
+                end=End.FIN,
+            ),
+        ),
+        fault(
+            "B06",
+            "a refusal in the middle, and the server reads on",
+            "5321 4.3.1",
+            (_RETRY, _AMBIG),
+            "finishes or gives up the connection; does not take the second reply for another command's",
+            way('on("data", after=1000, reply="452 4.3.1 No room")', _LONG, "S: 452 4.3.1 No room", "DOT"),
+            way(
+                'on("data", after=1000, reply="452 4.3.1 No room", accept=True)',
+                _LONG,
+                "S: 452 4.3.1 No room",
+                "DOT",
+                OK,
+                what="and then accepts the message",
+                kept=1,
+                log="?",
+            ),
+        ),
+        fault(
+            "B07",
+            "a yes in the middle",
+            "5321 4.3.1",
+            _AMBIG,
+            "goes on to the dot",
+            way(
+                'on("data", after=1000, reply="250 2.0.0 Early", accept=True)',
+                _LONG,
+                "S: 250 2.0.0 Early",
+                "DOT",
+                OK,
+                kept=1,
+                log="?",
+            ),
+        ),
+        fault(
+            "B08",
+            "421 in the middle",
+            "5321 3.8",
+            _RETRY,
+            "comes back later",
+            way('on("data", after=1000, reply="421 4.3.2 Stopping")', _LONG, "S: 421 4.3.2 Stopping", end=End.CLOSED),
+        ),
+        fault(
+            "B09",
+            "a line is too long for the server",
+            "5321 4.5.3.1.6",
+            _BOUNCE,
+            _FIX,
+            way(
+                'on("data", reply="500 5.5.2 Line too long")',
+                Sent(1200 * b"x" + b"\r\n.\r\n"),
+                "S: 500 5.5.2 Line too long",
+            ),
+        ),
+        fault(
+            "B10",
+            "a bare LF or CR is refused",
+            "5321 2.3.8",
+            _BOUNCE,
+            _FIX,
+            way(
+                'on("data", reply="521 5.5.2 Bare LF", drop=True)',
+                Sent(b"one\ntwo\r\n.\r\n"),
+                "S: 521 5.5.2 Bare LF",
+                end=End.FIN,
+            ),
+        ),
+        fault(
+            "B11",
+            "8-bit or NUL bytes are refused",
+            "6152 3",
+            _BOUNCE,
+            _FIX,
+            way('on("data", reply="554 5.6.1 Not 7-bit")', Sent(b"caf\xe9\0\r\n.\r\n"), "S: 554 5.6.1 Not 7-bit"),
+        ),
+        fault(
+            "B12",
+            "a line of the message begins with a dot",
+            "5321 4.5.2",
+            _OK,
+            "doubles it: `envelope.content` is what was written",
+            way("", Sent(b"..\r\n...two\r\n\r\n.\r\n"), OK, kept=1, content=b".\r\n..two\r\n\r\n"),
+        ),
+        fault(
+            "B13",
+            "a dot between bare line ends is in the message",
+            "5321 4.1.1.4",
+            _OK,
+            "sends none; here it does not end the message",
+            way(
+                "",
+                Sent(b"one\n.\nMAIL FROM:<eve@example.com>\r\n.\r\n"),
+                OK,
+                kept=1,
+                content=b"one\n.\nMAIL FROM:<eve@example.com>\r\n",
+            ),
+        ),
+    ),
+)
