@@ -1,0 +1,131 @@
+"""Runs a dialogue over a socket and compares the wire with the log."""
+
+from __future__ import annotations
+
+from functools import singledispatchmethod
+from typing import TYPE_CHECKING
+
+from tests.rfc.dialogue import Closed, Dialogue, Expect, Handshake, Hides, Mail, Offers, Send
+from tests.rfc.wire import WireReply, connect
+
+if TYPE_CHECKING:
+    from pytest_smtpd import Call, SMTPServer
+
+SILENT_HOOKS = ("connect", "command", "close")
+CONTINUE, INTERMEDIATE = 334, 3
+
+
+class Conversation:
+    """One run of a script: walks the steps and keeps the replies."""
+
+    def __init__(self, server: SMTPServer, dialogue: Dialogue) -> None:
+        self.server, self.dialogue = server, dialogue
+        self.replies: list[WireReply] = []
+        implicit = dialogue.settings.get("tls") == "implicit"
+        self.wire = connect(server, greet=False)
+        if implicit:
+            self.handshake()
+
+    def handshake(self) -> None:
+        self.wire.secure(self.server.client_context, self.server.host)
+
+    def run(self) -> None:
+        with self.wire:
+            for step in self.dialogue.steps:
+                self.take(step)
+
+    @singledispatchmethod
+    def take(self, step: object) -> None:
+        raise TypeError(step)
+
+    @take.register
+    def _(self, step: Send) -> None:
+        self.wire.send(step.data)
+
+    @take.register
+    def _(self, step: Expect) -> None:
+        reply = self.wire.reply()
+        self.replies.append(reply)
+        assert reply.code in step.codes, f"{reply} instead of {step.codes}"
+        assert step.enhanced in (None, reply.enhanced), f"{reply} instead of {step.enhanced}"
+        assert step.text in (None, reply.text), f"{reply.text!r} instead of {step.text!r}"
+        if not self.dialogue.on:
+            assert_enhanced(reply, self.hostname)
+
+    @take.register
+    def _(self, step: Offers) -> None:
+        assert step.line in self.replies[-1].lines, f"no {step.line!r} in {self.replies[-1].lines}"
+
+    @take.register
+    def _(self, step: Hides) -> None:
+        assert step.keyword not in self.replies[-1].keywords
+
+    @take.register
+    def _(self, step: Handshake) -> None:
+        self.handshake()
+
+    @take.register
+    def _(self, step: Closed) -> None:
+        assert self.wire.rest() == b""
+
+    @property
+    def hostname(self) -> str:
+        return str(self.dialogue.settings.get("hostname", "localhost"))
+
+
+def assert_enhanced(reply: WireReply, hostname: str) -> None:
+    """RFC 2034 section 4: a code in every line of every 2xx, 4xx and 5xx reply but the answers to connect and EHLO."""
+    greets = reply.code in (220, 250) and reply.lines[0].split(" ")[0] == hostname
+    if greets or reply.code // 100 == INTERMEDIATE:
+        return
+    assert reply.enhanced, f"no enhanced code in {reply}"
+    assert all(line.startswith(reply.enhanced) for line in reply.lines), f"not in every line: {reply}"
+
+
+def run(server: SMTPServer, dialogue: Dialogue) -> None:
+    conversation = Conversation(server, dialogue)
+    conversation.run()
+    server.wait_closed()
+    calls = list(server.log)
+    assert_orderly(calls)
+    if not dialogue.on and not dialogue.settings.get("lmtp"):
+        assert replies_on_the_wire(calls) == [r.code for r in conversation.replies if r.code != CONTINUE]
+    if dialogue.hooks is not None:
+        assert passed(calls) == dialogue.hooks
+    if dialogue.mails is not None:
+        assert accepted(server, dialogue.mails) == list(dialogue.mails)
+
+
+def assert_orderly(calls: list[Call]) -> None:
+    """One ``close``, the last call; numbers without a gap; nothing left undecided."""
+    assert [call.number for call in calls] == list(range(1, len(calls) + 1))
+    assert [call.hook for call in calls].count("close") == 1
+    assert calls[-1].hook == "close"
+    assert "pending" not in {call.outcome for call in calls}
+
+
+def replies_on_the_wire(calls: list[Call]) -> list[int | None]:
+    """The codes the client must have seen, as the log tells it: MAIL, RCPT, AUTH ... are answered once, DATA twice."""
+    codes, intermediate = [], False
+    for call in calls:
+        if call.hook in ("connect", "command") or (call.hook == "data" and intermediate):
+            codes.append(call.code)
+        if call.hook in ("command", "data"):
+            intermediate = call.hook == "command" and call.code is not None and call.code // 100 == INTERMEDIATE
+    return codes
+
+
+def passed(calls: list[Call]) -> str:
+    marks = {"accepted": "", "refused": "!"}
+    return " ".join(
+        call.hook + marks.get(call.outcome, f"={call.outcome}") for call in calls if call.hook not in SILENT_HOOKS
+    )
+
+
+def accepted(server: SMTPServer, expected: tuple[Mail, ...]) -> list[Mail]:
+    """The accepted envelopes, with content only where the expectation has it."""
+    contents = [mail.content is not None for mail in expected] + [True] * len(server.envelopes)
+    return [
+        Mail(str(mail.mail_from), tuple(map(str, mail.rcpt_to)), mail.content if wanted else None)
+        for mail, wanted in zip(server.envelopes, contents, strict=False)
+    ]
