@@ -144,8 +144,7 @@ def test_abort_under_tls_is_a_clean_end(serve: Serve, client: Connect, tls: str,
     wire.secure(server.client_context, server.host)
     if tls == "implicit":
         wire.reply()
-    wire.steps("EHLO c", "MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "DATA")[:stop]:
-        wire.say(command)
+    wire.steps(*("EHLO c", "MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "DATA")[:stop])
     (wire.close if how == "fin" else wire.reset)()
     server.wait_closed()
     hooks = [call.hook for call in server.log]
@@ -189,7 +188,7 @@ def test_hook_that_waits_for_content_is_told_that_the_client_left(serve: Serve, 
         order.append("close")
 
     wire = client(server, ehlo=True)
-    for command in ("MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "DATA")
+    wire.steps("MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "DATA")
     wire.send(b"some of it\r\n")
     wire.reset()
     server.wait_closed()
