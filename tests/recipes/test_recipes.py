@@ -1,0 +1,128 @@
+"""Every recipe of docs/recipes is what it says: its files are written to disk and run as a reader would run them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs/recipes"
+INTEROP = Path(os.environ.get("PYTEST_SMTPD_INTEROP_DIR", ROOT / ".interop"))
+NODE_MODULES = INTEROP / "npm/node_modules"
+
+FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE_NAME = re.compile(r"(?:#|//) (?P<name>[\w./-]+\.\w+)\n")
+REMARK = re.compile(r"<!-- (?P<key>needs|plugins|run): (?P<value>.+?) -->")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One page: the files it shows, and the remarks (invisible when rendered) that say how to run them."""
+
+    page: Path
+
+    @property
+    def text(self) -> str:
+        return self.page.read_text(encoding="utf-8")
+
+    def files(self) -> dict[str, str]:
+        """Return the fenced blocks whose first line is a comment with the name of a file."""
+        blocks = (block["code"] for block in FENCE.finditer(self.text))
+        named = ((FILE_NAME.match(code), code) for code in blocks)
+        return {name["name"]: code for name, code in named if name is not None}
+
+    def remark(self, key: str) -> list[str]:
+        return [
+            word for remark in REMARK.finditer(self.text) if remark["key"] == key for word in remark["value"].split()
+        ]
+
+    def command(self, python: str) -> list[str]:
+        if run := self.remark("run"):
+            return [python if word == "python" else word for word in run]
+        plugins = ("pytest_smtpd.plugin", *self.remark("plugins"))
+        return [python, "-m", "pytest", "-ra", "-W", "error", *(word for name in plugins for word in ("-p", name))]
+
+
+RECIPES = [Recipe(page) for page in sorted(PAGES.glob("*.md")) if page.name != "index.md"]
+
+every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.page.stem)
+
+
+def has_modules(python: str, modules: Sequence[str]) -> bool:
+    code = "import sys; from importlib.util import find_spec; sys.exit(not all(map(find_spec, sys.argv[1:])))"
+    return subprocess.run([python, "-c", code, *modules], check=False).returncode == 0
+
+
+def interpreters() -> Iterator[str]:
+    """Yield this Python, and the one of the interoperability suite, which has the frameworks."""
+    yield sys.executable
+    if (candidate := INTEROP / "venv/bin/python").exists():
+        yield str(candidate)
+
+
+def give_up(missing: str) -> None:
+    reason = f"not installed: {missing} (tests/interop/install.sh installs it)"
+    if os.environ.get("PYTEST_SMTPD_REQUIRE_PEERS") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def python_for(recipe: Recipe) -> str:
+    """Choose an interpreter that has what the recipe needs, or end the test."""
+    needs = recipe.remark("needs")
+    packages = [need.removeprefix("npm:") for need in needs if need.startswith("npm:")]
+    if packages and not (shutil.which("node") and all((NODE_MODULES / name).exists() for name in packages)):
+        give_up(", ".join(["node", *packages]))
+    modules = [need for need in needs if not need.startswith("npm:")]
+    chosen = next((python for python in interpreters() if has_modules(python, ["pytest", "trustme", *modules])), None)
+    if chosen is None:
+        give_up(", ".join(modules))
+    assert chosen is not None
+    return chosen
+
+
+@every_recipe
+def test_recipe_does_what_it_says(recipe: Recipe, tmp_path: Path) -> None:
+    python = python_for(recipe)
+    for name, code in recipe.files().items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code, encoding="utf-8")
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDEVMODE": "1",
+        "PYTEST_ADDOPTS": "",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "NODE_PATH": str(NODE_MODULES),
+    }
+
+    done = subprocess.run(
+        recipe.command(python), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90, check=False
+    )
+
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert re.search(r"\d+ passed|^OK$", output, re.MULTILINE), output
+    assert "skipped" not in output, output
+
+
+@every_recipe
+def test_recipe_is_problem_code_and_reason(recipe: Recipe) -> None:
+    assert recipe.text.startswith("# ")
+    assert "\n## Why it works\n" in recipe.text
+    files = recipe.files()
+    assert any(Path(name).name.startswith("test_") for name in files)
+    assert len(files) == len(FENCE.findall(recipe.text)), "a code block without a file name would not be run"
+
+
+def test_index_lists_every_recipe() -> None:
+    index = (PAGES / "index.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^[a-z-]+$", index.partition("{toctree}")[2], re.MULTILINE)
+
+    assert sorted(listed) == [recipe.page.stem for recipe in RECIPES]
