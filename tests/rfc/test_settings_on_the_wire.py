@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -127,6 +128,28 @@ def test_unknown_name_is_an_error_at_once(setting: str) -> None:
 
     with pytest.raises((TypeError, ValueError), match="STARTLS"):
         SMTPServer(**{setting: {"STARTLS"}})  # type: ignore[arg-type]
+
+
+def test_stopped_server_refuses_and_starts_again_on_its_port(serve: Serve, client: Connect) -> None:
+    """RFC 5321 section 3.8: between the two a client meets what a service that is down gives."""
+    server = serve()
+    address = server.address
+    server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        client(server)
+    server.start()
+    assert server.address == address
+    assert client(server).say("NOOP").code == 250
+
+
+def test_stop_cuts_off_the_clients_that_are_there(serve: Serve, client: Connect) -> None:
+    """RFC 5321 section 3.8: 421 may be said, then the connection is closed."""
+    server = serve()
+    wire = client(server, ehlo=True)
+    server.stop()
+    with suppress(ConnectionResetError):
+        assert wire.rest()[:3] in (b"", b"421")
+    assert [call.hook for call in server.log][-1] == "close"
 
 
 VALUES = [
