@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,12 @@ class Errand:
     verify: bool = True
     login: bool = False
     timeout: float = 5.0
+    size: int = 0
+
+    @property
+    def message(self) -> bytes:
+        """The message, followed by as many bytes as asked for."""
+        return MESSAGE + self.size // 64 * (b"x" * 62 + b"\r\n")
 
 
 @dataclass(frozen=True)
@@ -43,21 +48,16 @@ class Outcome:
 
 def described(error: BaseException) -> str:
     """An exception, by its class and its codes."""
-    refused = getattr(error, "recipients", None)
-    if isinstance(refused, dict):
-        codes = ", ".join(str(code) for code, _ in refused.values())
-    elif isinstance(refused, list):
-        codes = ", ".join(str(one.code) for one in refused)
-    else:
-        codes = str(getattr(error, "smtp_code", getattr(error, "code", "")))
-    return (
-        f"{type(error).__name__}({codes})" if codes and not isinstance(error, OSError | ssl.SSLError) else _plain(error)
-    )
+    codes = ", ".join(str(code) for code in _codes(error))
+    return f"{type(error).__name__}({codes})" if codes else type(error).__name__
 
 
-def _plain(error: BaseException) -> str:
-    code = getattr(error, "smtp_code", "")
-    return f"{type(error).__name__}({code})" if code != "" else type(error).__name__
+def _codes(error: BaseException) -> list[int]:
+    refused = getattr(error, "recipients", ())
+    if isinstance(refused, dict):  # smtplib
+        return [code for code, _ in refused.values()]
+    own = getattr(error, "smtp_code", getattr(error, "code", None))
+    return [one.code for one in refused] or ([own] if isinstance(own, int) else [])
 
 
 def delivered(refused: dict[str, Any]) -> str:
@@ -67,25 +67,25 @@ def delivered(refused: dict[str, Any]) -> str:
 
 
 def by_smtplib(server: SMTPServer, errand: Errand) -> Outcome:
-    client = smtplib.SMTP(timeout=errand.timeout, local_hostname="client.example.org")
+    clients: list[smtplib.SMTP] = []
     try:
-        text = _with_smtplib(client, server, errand)
+        text = _with_smtplib(clients, server, errand)
     except (OSError, smtplib.SMTPException, ValueError) as error:
         text = described(error)
-    left_open = client.sock is not None
-    client.close()
+    left_open = any(client.sock is not None for client in clients)
+    for client in clients:
+        client.close()
     return Outcome(text, left_open)
 
 
-def _with_smtplib(client: smtplib.SMTP, server: SMTPServer, errand: Errand) -> str:
-    code, text = client.connect(server.host, server.port)
-    if code != 220:
-        raise smtplib.SMTPConnectError(code, text)  # as the constructor does
+def _with_smtplib(clients: list[smtplib.SMTP], server: SMTPServer, errand: Errand) -> str:
+    client = smtplib.SMTP(server.host, server.port, "client.example.org", timeout=errand.timeout)
+    clients.append(client)
     if errand.starttls:
         client.starttls(context=server.client_context if errand.verify else None)
     if errand.login:
         client.login("app", "s3cret")
-    refused = client.sendmail(SENDER, RECIPIENTS, MESSAGE)
+    refused = client.sendmail(SENDER, RECIPIENTS, errand.message)
     client.quit()
     return delivered(refused)
 
@@ -119,7 +119,7 @@ async def _with_aiosmtplib(client: aiosmtplib.SMTP, errand: Errand) -> str:
         await client.starttls()
     if errand.login:
         await client.login("app", "s3cret")
-    refused, _ = await client.sendmail(SENDER, RECIPIENTS, MESSAGE)
+    refused, _ = await client.sendmail(SENDER, RECIPIENTS, errand.message)
     await client.quit()
     return delivered(dict(refused))
 

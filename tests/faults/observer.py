@@ -68,6 +68,11 @@ class Observer:
     ) -> None:
         self._socket.close()
 
+    @property
+    def is_shaking_hands(self) -> bool:
+        """Whether a handshake was begun and has not succeeded: nothing can be said meanwhile."""
+        return self._tls is not None and not self.secured
+
     # ---------------------------------------------------------------- out
 
     def send(self, data: bytes) -> None:

@@ -164,7 +164,7 @@ class Stage:
     def _is_silent(self) -> None:
         assert self.client.end in {None, End.SILENCE}, self.client.end
         assert self.client.is_silent()
-        if self.client.secured is (self.under is not Under.CLEAR):
+        if not self.client.is_shaking_hands:
             self._say("NOOP")
             assert self.client.is_silent()
 

@@ -107,7 +107,7 @@ AUTH = Section(
             "4954 4",
             _STOP,
             "cancels with `*`",
-            way('on("auth", raw=b"334 %%%\\r\\n", times=1)', b"334 %%%\r\n", "C: *", "S: 501 *"),
+            way('on("auth", raw=b"334 rubbish!\\r\\n", times=1)', b"334 rubbish!\r\n", "C: *", "S: 501 *"),
         ),
         fault(
             "A12",
