@@ -1,0 +1,142 @@
+"""Certificates of every kind, by trustme, made once in a process and first when TLS is first needed."""
+
+import datetime
+import os
+import shutil
+import ssl
+import tempfile
+import threading
+import weakref
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+from pytest_smtpd.settings import CertificateMode, ClientCertificateMode
+
+_EVERYWHERE: Final = ("localhost", "127.0.0.1", "::1")
+_PAST: Final = (datetime.datetime(2000, 1, 1), datetime.datetime(2001, 1, 1))
+_FUTURE: Final = (datetime.datetime(2900, 1, 1), datetime.datetime(2901, 1, 1))
+_CLIENT_MODES: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+
+
+class Authority:
+    """The test CA, what it has signed, and its files, which go when the process ends."""
+
+    def __init__(self) -> None:
+        self.ca = trustme.CA()
+        self.pem = self.ca.cert_pem.bytes()
+        self._folder: Path | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        with self._lock:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="pytest-smtpd-"))
+                weakref.finalize(self, _remove, str(self._folder), os.getpid())
+            return self._folder
+
+    @property
+    def file(self) -> str:
+        """The CA's certificate as a PEM file."""
+        return self._write("ca.pem", self.pem)
+
+    def bundle(self, beside: str | None) -> str:
+        """A PEM file with the CA's certificate beside those in the file ``beside``, or the system's."""
+        source = beside or ssl.get_default_verify_paths().cafile or ssl.get_default_verify_paths().openssl_cafile
+        try:
+            others = Path(source).read_bytes()
+        except OSError:
+            others = b""
+        name = f"bundle-{abs(hash((source, len(others)))):x}.pem"
+        return self._write(name, others.rstrip(b"\n") + b"\n" * bool(others) + self.pem)
+
+    def _write(self, name: str, content: bytes) -> str:
+        with self._lock:
+            path = self.folder / name
+            if not path.exists():
+                path.write_bytes(content)
+            return str(path)
+
+    def client_context(self) -> ssl.SSLContext:
+        """A client's context that trusts the test CA only."""
+        return ssl.create_default_context(cadata=self.pem.decode("ascii"))
+
+    def server_context(
+        self, mode: CertificateMode, client: ClientCertificateMode, names: tuple[str, ...]
+    ) -> ssl.SSLContext:
+        """The server's context for a certificate of this kind; made once for all servers that want the same."""
+        with self._lock:
+            return _server_context(self, mode, client, names)
+
+
+@lru_cache(maxsize=64)
+def _server_context(
+    authority: Authority, mode: CertificateMode, client: ClientCertificateMode, names: tuple[str, ...]
+) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.verify_mode = _CLIENT_MODES[client]
+    if client != "none":
+        context.load_verify_locations(cadata=authority.pem.decode("ascii"))
+    _certify(context, authority, mode, tuple(dict.fromkeys((*names, *_EVERYWHERE))))
+    note_server_name(context)
+    return context
+
+
+def _certify(context: ssl.SSLContext, authority: Authority, mode: CertificateMode, names: tuple[str, ...]) -> None:
+    ca = trustme.CA() if mode == "untrusted" else authority.ca
+    identities = ("wrong.host.invalid",) if mode == "wrong-host" else names
+    dates = {"expired": _PAST, "not-yet-valid": _FUTURE}.get(mode)
+    extra: dict[str, Any] = {"not_before": dates[0], "not_after": dates[1]} if dates else {}
+    try:
+        leaf = ca.issue_cert(*identities, **extra)
+    except ValueError:  # a host or hostname that no certificate can carry
+        leaf = ca.issue_cert(*_EVERYWHERE, **extra)
+    if mode == "self-signed":
+        leaf = _sign_itself(leaf)
+    leaf.configure_cert(context)
+
+
+def _sign_itself(leaf: trustme.LeafCert) -> trustme.LeafCert:
+    """The same names and key, signed by that very key; trustme has no word for it."""
+    key = load_pem_private_key(leaf.private_key_pem.bytes(), None)
+    issued = x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    names = issued.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    builder = x509.CertificateBuilder(issued.subject, issued.subject, key.public_key(), x509.random_serial_number())
+    certificate = (
+        builder.not_valid_before(_PAST[0])
+        .not_valid_after(_FUTURE[0])
+        .add_extension(names.value, critical=names.critical)
+        .sign(key, hashes.SHA256())
+    )
+    return trustme.LeafCert(leaf.private_key_pem.bytes(), certificate.public_bytes(Encoding.PEM), [])
+
+
+def note_server_name(context: ssl.SSLContext) -> None:
+    """Remember, on each session's object, the name that the client asked for (SNI)."""
+    context.sni_callback = _note_server_name  # type: ignore[assignment]
+
+
+def _note_server_name(session: Any, name: str | None, context: ssl.SSLContext) -> None:
+    session.requested_server_name = name
+
+
+def _remove(path: str, owner: int) -> None:
+    """Take the files away; not a forked child, which would take its parent's."""
+    if os.getpid() == owner:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@cache
+def authority() -> Authority:
+    """This process's test CA."""
+    return Authority()

@@ -1,0 +1,56 @@
+"""The exceptions that users meet."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+# RFC 3463 section 2: class "." subject "." detail, at the head of a reply's text (RFC 2034 section 4).
+ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?:[ ]|\Z)")
+
+
+class Reject(Exception):
+    """Raise it in a hook to refuse what the client asked for.
+
+    ``code`` is the reply code, 400 to 599 (RFC 5321 section 4.2.1); without one the hook's own default is used.
+    ``message`` is the text; it may begin with an enhanced status code (RFC 3463) and may have several lines.
+    ``data`` is the JSON object (``status``, ``schemes``, ``scope``) with which XOAUTH2 and OAUTHBEARER explain a refused token.
+
+    Raises ``ValueError`` for a code outside 400-599, or an enhanced status code of another class than the code's.
+    """
+
+    def __init__(
+        self, code: int | None = None, message: str | None = None, *, data: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(code, message)
+        if code is not None and (not isinstance(code, int) or isinstance(code, bool) or not 400 <= code <= 599):
+            raise ValueError(f"a hook refuses with a code from 400 to 599, not {code!r}; to accept, return")
+        if message is not None and not isinstance(message, str):
+            raise TypeError(f"the message of Reject is a str, not {message!r}")
+        _check_class(code, message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+    def __repr__(self) -> str:
+        given = ", ".join(repr(value) for value in (self.code, self.message) if value is not None)
+        return f"Reject({given})"
+
+    def __str__(self) -> str:
+        return " ".join(str(value) for value in (self.code, self.message) if value is not None)
+
+
+def _check_class(code: int | None, message: str | None) -> None:
+    """RFC 2034 section 4: the enhanced code's class is the first digit of the reply code; every hook's default is a 5xx."""
+    found = ENHANCED.match(message or "")
+    digit = 5 if code is None else code // 100
+    if found and int(found[1]) != digit:
+        raise ValueError(f"enhanced status code {found[0].strip()} does not belong to a {code or '5xx'} reply")
+
+
+class WaitTimeout(AssertionError, TimeoutError):
+    """What was waited for did not come in time; the text says what came instead."""
+
+    __module__ = "pytest_smtpd"
+
+
+Reject.__module__ = "pytest_smtpd"

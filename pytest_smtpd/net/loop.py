@@ -1,0 +1,160 @@
+"""The server's thread with its private event loop, and how both end."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from pytest_smtpd.clock import Clock
+from pytest_smtpd.net.wire import Wire
+
+_BACKLOG: Final = 4096  # early and many clients wait here; a short queue costs them seconds
+_BATCH: Final = 256
+_PATIENCE: Final = 0.25  # seconds that a stop gives to hooks that are still running
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """A loop with a clock that cannot be frozen."""
+
+    def time(self) -> float:
+        """Seconds that pass evenly."""
+        return Clock.monotonic()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket, made in the caller's thread, so that a taken port is an ``OSError`` at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except RuntimeError as blocked:
+        raise RuntimeError(
+            f"smtpd cannot open a socket ({type(blocked).__name__}): with pytest-socket, allow it with "
+            "--allow-hosts=127.0.0.1 or @pytest.mark.enable_socket"
+        ) from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise type(error)(error.errno, f"smtpd cannot listen on {host}:{port}: {error.strerror or error}") from None
+    listener.setblocking(False)
+    return listener
+
+
+class Listener:
+    """Accepts clients and runs their wires, in a daemon thread of its own, until it is stopped."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        name: str,
+        connect: Callable[[socket.socket, Any], Wire],
+        crashed: Callable[[BaseException], object],
+    ) -> None:
+        self.loop = Loop()
+        self.loop.set_debug(False)
+        self.loop.set_exception_handler(lambda loop, context: crashed(_exception(context)))
+        self._listener = listener
+        self._connect = connect
+        self._wires: set[Wire] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._thread = threading.Thread(target=self._serve, name=f"{name} server", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def _serve(self) -> None:
+        try:
+            self.loop.add_reader(self._listener, self._accept)
+            self.loop.run_forever()
+        finally:
+            self.loop.close()
+
+    def _accept(self) -> None:
+        for _ in range(_BATCH):
+            try:
+                client, address = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._out_of_files(error)
+                return
+            client.setblocking(False)
+            wire = self._connect(client, address)
+            self._wires.add(wire)
+            task = self.loop.create_task(self._open(wire, client))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _open(self, wire: Wire, client: socket.socket) -> None:
+        try:
+            await self.loop.connect_accepted_socket(lambda: wire, client)
+        except OSError:
+            client.close()
+
+    def _out_of_files(self, error: OSError) -> None:
+        """Without a descriptor left, accepting can only be tried again later."""
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+            self.loop.remove_reader(self._listener)
+            self.loop.call_later(0.1, lambda: self.loop.add_reader(self._listener, self._accept))
+
+    def gone(self, wire: Wire) -> None:
+        """This wire has ended."""
+        self._wires.discard(wire)
+
+    def settle(self) -> None:
+        """Wait until every client that has connected by now is known. From any other thread."""
+        if threading.current_thread() is self._thread:
+            return
+        known = threading.Event()
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self.loop.call_soon_threadsafe(lambda: self.loop.call_soon(lambda: self.loop.call_soon(known.set)))
+            known.wait(1.0)
+
+    def stop(self, last: Callable[[], Iterable[threading.Thread]]) -> list[threading.Thread]:
+        """End everything; ``last`` sends the hook threads home. Those that are still blocked are returned."""
+        blocked: list[threading.Thread] = []
+
+        def begin() -> None:
+            task = self.loop.create_task(self._shut_down(last, blocked))
+            self._tasks.add(task)
+
+        self.loop.call_soon_threadsafe(begin)
+        self._thread.join()
+        for thread in blocked:
+            thread.join(0.01)
+        return [thread for thread in blocked if thread.is_alive()]
+
+    async def _shut_down(
+        self, last: Callable[[], Iterable[threading.Thread]], threads: list[threading.Thread]
+    ) -> None:
+        self.loop.remove_reader(self._listener)
+        self._listener.close()
+        opening = [task for task in self._tasks if task is not asyncio.current_task()]
+        if opening:
+            await asyncio.wait(opening)
+        talks = [wire.task for wire in self._wires if wire.task is not None]
+        for wire in self._wires:
+            wire.leave()
+        pending: set[asyncio.Task[Any]] = set(talks)
+        for patience in (_PATIENCE, _PATIENCE / 10):
+            if pending:
+                _, pending = await asyncio.wait(pending, timeout=patience)
+            for task in pending:
+                task.cancel()
+        for wire in list(self._wires):
+            wire.transport.abort()
+        await self.loop.shutdown_asyncgens()
+        await asyncio.sleep(0)
+        threads.extend(last())
+        self.loop.stop()
+
+
+def _exception(context: dict[str, Any]) -> BaseException:
+    error = context.get("exception")
+    return error if isinstance(error, BaseException) else RuntimeError(context.get("message"))

@@ -1,0 +1,347 @@
+"""One TCP connection: five flat calls from one loop (``_converse``), and the bytes that keep it fed."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pytest_smtpd.net.tls import TLS
+from pytest_smtpd.smtp import events
+from pytest_smtpd.smtp.connection import Connection
+from pytest_smtpd.smtp.envelope import Envelope
+from pytest_smtpd.smtp.events import Event
+from pytest_smtpd.smtp.states import State
+from pytest_smtpd.steps import Answer, Close, Fin, Reset, Send, Stall, Wait
+
+_FULL: Final = 1 << 20  # unread bytes after which the client has to wait
+_RESET: Final = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """What a wire is given by the server: who answers, who records, whose certificate."""
+
+    respond: Callable[[Event], Awaitable[Answer | None]]
+    record: Callable[[Envelope], object]
+    note: Callable[[str], object]
+    close: Callable[[], Awaitable[object]]
+    gone: Callable[["Wire"], object]
+    crashed: Callable[[BaseException], object]
+    context: Callable[[], ssl.SSLContext]
+    now: Callable[[], float]
+
+
+class Wire(asyncio.Protocol):
+    """The conversation with one client."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, smtp: Connection, hands: Hands, timeout: float | None, *, overloaded: bool) -> None:
+        self._smtp = smtp
+        self._hands = hands
+        self._timeout = timeout
+        self._overloaded = overloaded
+        self._tls: TLS | None = None
+        self._input: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._eof = False
+        self._deaf = False
+        self._busy = False
+        self._unsent = False
+        self._paused = False
+        self._over = False
+        self.task: asyncio.Task[None] | None = None
+
+    # --- called by the transport -------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start talking."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=0)
+        self.task = asyncio.get_running_loop().create_task(self._run())
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if self._deaf:
+            return
+        if self._tls is None:
+            self._smtp.receive_data(data)
+        else:
+            self._tls.feed(data)
+            if self._tls.ready:
+                self._decrypt(self._tls)
+        self._wake()
+        if self._busy and not self._paused and self._smtp.buffered > _FULL:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """The client has finished talking; what it said before is still answered."""
+        self._client_left()
+        return not self._over
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, however it ended."""
+        if exc is not None and not self._over:
+            self._hands.note(f"the client reset the connection ({type(exc).__name__})")
+        self._deaf = True
+        self._client_left()
+        self.resume_writing()
+        if self.task is None or self.task.done():
+            self._hands.gone(self)
+
+    def pause_writing(self) -> None:
+        """Some bytes are not sent yet."""
+        self._unsent = True
+
+    def resume_writing(self) -> None:
+        """All is sent."""
+        self._unsent = False
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    def _client_left(self) -> None:
+        self._eof = True
+        self._wake()
+        if self._busy and self.task is not None:
+            self.task.cancel()
+
+    def _wake(self) -> None:
+        if self._input is not None and not self._input.done():
+            self._input.set_result(None)
+
+    def _decrypt(self, tls: TLS) -> None:
+        try:
+            self._smtp.receive_data(tls.decrypt())
+        except ssl.SSLError as error:
+            self._tls_failed("TLS", error)
+        if tls.ended or self._deaf:
+            self._client_left()
+        self._put(tls.output())
+
+    def _tls_failed(self, what: str, error: ssl.SSLError) -> None:
+        reason = error.reason or str(error)
+        self._smtp.session.tls_error = reason
+        self._hands.note(f"{what} failed: {reason}")
+        self._deaf = True
+
+    # --- the conversation -----------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            await self._converse()
+        except asyncio.CancelledError:
+            self._recover()
+        except Exception as error:  # noqa: BLE001 - a bug of this package: the test must hear of it, the thread must live
+            self._hands.crashed(error)
+        self._deaf, self._busy = True, False
+        self._resume()
+        if self._eof or not self._over:
+            self._over = True
+            self.transport.close()
+        with contextlib.suppress(asyncio.CancelledError):  # a stop does not wait for a hook
+            await self._hands.close()
+        if self.transport.is_closing():
+            self._hands.gone(self)
+
+    def _recover(self) -> None:
+        """It was the client's leaving that cancelled the task; from here on it runs as before."""
+        task = asyncio.current_task()
+        while task is not None and task.cancelling():
+            task.uncancel()
+
+    async def _converse(self) -> None:
+        smtp, hands = self._smtp, self._hands
+        while (event := await self._next_event()) is not None:
+            self._busy = True
+            answer = await hands.respond(event)
+            if answer is not None:
+                data = self._send(event, answer)
+                if smtp.envelope is not None:
+                    hands.record(smtp.envelope)
+                    smtp.envelope = None
+                if not await self._perform(answer, data):
+                    return
+            self._busy = False
+
+    def _send(self, event: Event, answer: Answer) -> bytes:
+        at = self._hands.now()
+        if isinstance(event, events.Passing):
+            return self._smtp.interject(
+                *answer.replies, keep=answer.keep, again=answer.again, closes=answer.closes, at=at
+            )
+        return self._smtp.send(
+            *answer.replies, detail=answer.detail, accepted=answer.accepted, closes=answer.closes, at=at
+        )
+
+    async def _next_event(self) -> Event | None:
+        """What the client did; None when there is nobody left to answer."""
+        smtp = self._smtp
+        if smtp.state is State.HANDSHAKE and not await self._handshake():
+            return None
+        if self._overloaded and smtp.state is State.CONNECTED:
+            return smtp.overloaded()
+        while (event := smtp.next_event()) is None:
+            if smtp.state is State.HANDSHAKE:  # the PROXY header is read
+                return await self._next_event()
+            if not await self._more_input():
+                return None if self._eof or smtp.state is State.PROXY else smtp.timed_out()
+        if isinstance(event, events.BadProxyHeader):
+            self._hands.note(f"closed: {event.reason}")
+            return None
+        return event
+
+    async def _more_input(self) -> bool:
+        """Wait for the client; False if it has gone, or been silent for too long."""
+        if self._eof:
+            return False
+        self._resume()
+        loop = asyncio.get_running_loop()
+        self._input = loop.create_future()
+        timer = None if self._timeout is None else loop.call_later(self._timeout, self._wake)
+        deadline = None if timer is None else timer.when()
+        await self._input
+        if timer is not None:
+            timer.cancel()
+        return deadline is None or loop.time() < deadline
+
+    def _resume(self) -> None:
+        if self._paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+        self._paused = False
+
+    # --- TLS ---------------------------------------------------------------------------------------------------------------------
+
+    async def _handshake(self) -> bool:
+        """Whether the session is secure now. What follows the 220, or a PROXY header, is the client's half of the handshake."""
+        tls = self._tls = TLS(self._hands.context())
+        tls.feed(self._smtp.release())
+        struck: set[int] = set()
+        while True:
+            if not await self._watch(tls, struck):
+                return False
+            try:
+                done = tls.handshake()
+            except ssl.SSLError as error:
+                self._tls_failed("TLS handshake", error)
+                self._put(tls.output())
+                self._finish()
+                return False
+            self._put(tls.output())
+            if done:
+                break
+            if not await self._more_input():
+                self._hands.note("TLS handshake not completed")
+                return False
+        self._smtp.secured(tls.info)
+        self._decrypt(tls)
+        return True
+
+    async def _watch(self, tls: TLS, struck: set[int]) -> bool:
+        """Let rules strike in the middle of a handshake; whether it may go on."""
+        self._busy = True
+        implicit = self._smtp.options.tls == "implicit"
+        event = events.Handshaking(implicit=implicit, received=tls.received, tls=tls.info, struck=struck)
+        while (answer := await self._hands.respond(event)) is not None:
+            if answer.dress is not None and not await self._perform(answer, b""):
+                return False
+        self._busy = False
+        return True
+
+    # --- steps -----------------------------------------------------------------------------------------------------------------------
+
+    async def _perform(self, answer: Answer, data: bytes) -> bool:
+        """Do what the answer says; whether the conversation goes on."""
+        if answer.dress is None:
+            self._write(data)
+        else:
+            for step in answer.dress(data):
+                if not await _STEPS[type(step)](self, step):
+                    return False
+        if self._unsent:
+            await self._flush()
+        if self._smtp.state is State.CLOSED:
+            return await self._close(None)
+        return True
+
+    def _write(self, data: bytes) -> None:
+        self._put(self._tls.encrypt(data) if self._tls is not None and self._tls.ready and data else data)
+
+    def _put(self, data: bytes) -> None:
+        if data and not self.transport.is_closing():
+            self.transport.write(data)
+
+    async def _flush(self) -> None:
+        """Until the client has taken what was sent: one that never reads must not fill our memory."""
+        while self._unsent and not self.transport.is_closing():
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
+
+    def _finish(self) -> None:
+        """FIN. Input is read and thrown away until the client's own: closing a socket with unread input would send RST."""
+        self._over = self._deaf = True
+        self._resume()
+        if not self.transport.is_closing() and not self._eof:
+            with contextlib.suppress(OSError):  # the client has reset the connection just now
+                self.transport.write_eof()
+
+    async def _send_step(self, step: Send) -> bool:
+        self._write(step.data)
+        return True
+
+    async def _wait(self, step: Wait) -> bool:
+        await asyncio.sleep(step.seconds)
+        return True
+
+    async def _stall(self, step: Stall) -> bool:
+        self._deaf = True
+        if not step.reading:
+            self._paused = True
+            self.transport.pause_reading()
+        await asyncio.get_running_loop().create_future()
+        return False
+
+    async def _close(self, step: Any) -> bool:
+        if self._tls is not None and self._tls.ready:
+            self._put(self._tls.close_notify())
+        await self._flush()
+        self._finish()
+        return False
+
+    async def _fin(self, step: Fin) -> bool:
+        await self._flush()
+        self._finish()
+        return False
+
+    async def _reset(self, step: Reset) -> bool:
+        await self._flush()
+        self._over = self._deaf = True
+        self.abort()
+        return False
+
+    def leave(self) -> None:
+        """The server stops: whatever is going on here ends now."""
+        self._deaf = True
+        self._client_left()
+
+    def abort(self) -> None:
+        """RST, now."""
+        sock = self.transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()
+
+
+_STEPS: Final[Mapping[type, Callable[[Wire, Any], Coroutine[Any, Any, bool]]]] = {
+    Send: Wire._send_step,
+    Wait: Wire._wait,
+    Stall: Wire._stall,
+    Close: Wire._close,
+    Fin: Wire._fin,
+    Reset: Wire._reset,
+}

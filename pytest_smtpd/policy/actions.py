@@ -1,0 +1,151 @@
+"""From a rule to an answer: the only room that knows what the actions and modifiers mean on the wire."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from pytest_smtpd.calls import Outcome
+from pytest_smtpd.rules import Rule
+from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.steps import Answer, Close, Fin, Reset, Send, Stall, Step, Wait
+
+Dress = Callable[[bytes], Iterable[Step]]
+
+_ENDINGS: Final[dict[object, Step]] = {True: Fin(), "fin": Fin(), "rst": Reset()}
+
+
+def rule_answer(rule: Rule, hook: str, slow: Sequence[Rule] = (), recipients: int = 1) -> Answer:
+    """The answer that ``rule`` gives; ``slow`` are rules with a drip alone that came before it."""
+    reply = rule.answer
+    per_recipient = recipients if rule.get("raw") is None else 1
+    return Answer(
+        replies=() if reply is None else (reply,) * per_recipient,
+        outcome=_outcome(rule, hook),
+        rule=rule,
+        accepted=rule.get("accept"),
+        closes=rule.get("raw") is None and not rule.get("hang"),
+        dress=_dress(rule, hook, _drip([rule, *slow])),
+    )
+
+
+def early_answer(rule: Rule) -> Answer:
+    """The answer of a rule with ``after``, while content is still coming in: only a refusal gives up the rest of the message."""
+    refuses = rule.answer is not None and rule.answer.refuses
+    accept = rule.get("accept")
+    speaks = rule.get("reply") is not None or rule.get("raw") is not None
+    return Answer(
+        replies=() if rule.answer is None else (rule.answer,),
+        outcome=_outcome(rule, "data"),
+        rule=rule,
+        accepted=accept,
+        closes=rule.get("raw") is None and not rule.get("hang"),
+        dress=_dress(rule, "data", _drip([rule]), reading=not rule.get("hang")),
+        keep=speaks and (accept is True or not refuses),
+        again=accept is True or (speaks and rule.answer is None),
+    )
+
+
+def slowed(answer: Answer, slow: Sequence[Rule]) -> Answer:
+    """The normal answer, byte by byte where a rule with a drip alone says so."""
+    drip = _drip(slow)
+    return replace(answer, dress=lambda data: _trickle(data, drip)) if drip and answer.dress is None else answer
+
+
+def delay(rules: Iterable[Rule]) -> float:
+    """Seconds to wait before the answer."""
+    return sum(rule.get("delay", 0.0) for rule in rules)
+
+
+def is_early_drop(rule: Rule) -> bool:
+    """Whether a rule on ``connect`` strikes before the handshake of implicit TLS: a drop and nothing else."""
+    return bool(rule.get("drop")) and rule.get("reply") is None and rule.get("raw") is None
+
+
+def is_early(rule: Rule) -> bool:
+    """Whether it waits for a number of bytes rather than for the end."""
+    return rule.get("after") is not None
+
+
+def reads_content(rule: Rule) -> bool:
+    """Whether it can only be judged when the content is there."""
+    return "subject" in rule.match or ("when" in rule.match and rule.get("call") is None)
+
+
+def for_one_recipient(rule: Rule) -> bool:
+    """LMTP: whether it stands in place of the reply for the recipients that it names."""
+    return "to" in rule.match and rule.get("call") is None
+
+
+def _drip(rules: Iterable[Rule]) -> float:
+    return max((rule.get("drip", 0.0) for rule in rules), default=0.0)
+
+
+def _outcome(rule: Rule, hook: str) -> Outcome:
+    if rule.answer is not None:
+        return "refused" if rule.answer.refuses else "accepted"
+    if rule.get("drop"):
+        return "dropped"
+    if rule.get("hang") or rule.get("raw") == b"":
+        return "hung"
+    return "accepted" if hook == "connect" else "refused"
+
+
+def _dress(rule: Rule, hook: str, drip: float, *, reading: bool = True) -> Dress | None:
+    """The steps of an action; None where they are the usual ones."""
+    raw, drop, hang = rule.get("raw"), rule.get("drop"), rule.get("hang")
+    leaves = hook == "secure" and rule.answer is not None and rule.answer.refuses
+    if raw is None and not drop and not hang and not drip and not leaves:
+        return None
+
+    def steps(data: bytes) -> Iterator[Step]:
+        yield from _trickle(data if raw is None else raw, drip)
+        if drop:
+            if rule.get("linger"):
+                yield Wait(rule.get("linger"))
+            yield _ENDINGS[drop]
+        elif hang:
+            yield Stall(reading=reading)
+        elif leaves:
+            yield Close()
+
+    return steps
+
+
+def _trickle(data: bytes, drip: float) -> Iterator[Step]:
+    if not drip:
+        if data:
+            yield Send(data)
+        return
+    for position in range(len(data)):
+        if position:
+            yield Wait(drip)
+        yield Send(data[position : position + 1])
+
+
+def combined(answers: Sequence[Answer]) -> Answer:
+    """LMTP: one answer made of each recipient's own."""
+    replies: list[Reply] = [reply for answer in answers for reply in answer.replies]
+    accepted = any(reply.digit == 2 for reply in replies)
+    rule = next((answer.rule for answer in answers if answer.rule is not None), None)
+    return Answer(replies=tuple(replies), outcome="accepted" if accepted else "refused", rule=rule)
+
+
+def with_recipients(answer: Answer, own: dict[int, Rule], count: int) -> Answer:
+    """LMTP: ``answer``, with the replies of some recipients replaced by what a rule of their own says."""
+    shared = list(answer.replies) if len(answer.replies) == count else [None] * count
+    answers = [
+        rule_answer(own[place], "data") if place in own else Answer(replies=(reply,) if reply else ())
+        for place, reply in enumerate(shared)
+    ]
+    combination = combined(answers)
+    if not any(one.dress for one in answers) and answer.dress is None:
+        return combination
+
+    def steps(data: bytes) -> Iterator[Step]:
+        for place, one in enumerate(answers):
+            words = b"".join(reply.wire for reply in one.replies)
+            yield from one.dress(words) if one.dress else [Send(words)]
+            if place not in own and answer.dress is not None:
+                yield from answer.dress(b"")
+
+    return replace(combination, dress=steps)

@@ -1,0 +1,33 @@
+"""The rules of one server, nearest first."""
+
+from collections.abc import Iterable, Iterator
+
+from pytest_smtpd.rules import Rule
+
+
+class RuleBook:
+    """What the server is asked to do. Read on the loop, written from any thread: every change is one assignment."""
+
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        self._by_hook: dict[str, tuple[Rule, ...]] = {}
+        self._all: tuple[Rule, ...] = ()
+        for rule in rules:
+            self.add(rule)
+
+    def __iter__(self) -> Iterator[Rule]:
+        """All rules, ended ones too, nearest first."""
+        return iter(self._all)
+
+    def add(self, rule: Rule, *, nearest: bool = False) -> None:
+        """Add a rule, behind the others or before them."""
+        here = self._by_hook.get(rule.hook, ())
+        self._by_hook[rule.hook] = (rule, *here) if nearest else (*here, rule)
+        self._all = (rule, *self._all) if nearest else (*self._all, rule)
+
+    def at(self, hook: str) -> tuple[Rule, ...]:
+        """The rules for this hook, nearest first."""
+        return self._by_hook.get(hook, ())
+
+    def clear(self) -> None:
+        """Forget every rule."""
+        self._by_hook, self._all = {}, ()

@@ -1,0 +1,101 @@
+"""Calling a hook function, ``def`` or ``async def``, and reading its verdict."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from pytest_smtpd.calls import Call
+from pytest_smtpd.errors import Reject
+from pytest_smtpd.policy.workers import Result
+from pytest_smtpd.smtp import replies
+from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.steps import Answer, Close, said
+
+Submit = Callable[[Callable[..., Any], tuple[Any, ...]], Awaitable[Result]]
+
+_OURS: Final = str(Path(__file__).parents[1])
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling it gives a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+
+
+async def run_hook(function: Callable[..., Any], args: tuple[Any, ...], submit: Submit) -> Any:
+    """What the hook returns; raises what it raises. ``submit`` runs a ``def`` hook in a thread."""
+    if is_async(function):
+        return await function(*args)
+    result, error = await submit(function, args)
+    if error is not None:
+        raise error
+    return await result if inspect.isawaitable(result) else result
+
+
+def users_traceback(error: BaseException) -> TracebackType | None:
+    """The traceback from the user's own frame on."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(_OURS):
+        traceback = traceback.tb_next
+    return traceback or error.__traceback__
+
+
+def mistake(call: Call, error: BaseException, recipients: int = 1) -> Answer:
+    """What a client is told of a bug in the test: 451, and nothing about it."""
+    return Answer(
+        replies=(replies.HOOK_FAILED,) * recipients,
+        outcome="error",
+        error=error.with_traceback(users_traceback(error)),
+        rule=call.rule,
+    )
+
+
+def refused(call: Call, reject: Reject, recipients: int = 1) -> Answer:
+    """The answer for a ``Reject``."""
+    if call.hook == "secure" and reject.code is None:
+        return Answer(outcome="refused", rule=call.rule, dress=lambda data: (Close(),))
+    reply = replies.refusal(reject, call.hook)
+    detail = dict(reject.data or {}) if call.hook == "auth" else None
+    return said(*(reply,) * recipients, rule=call.rule, detail=detail)
+
+
+def verdict(call: Call, value: Any, default: Reply | None, recipients: list[str] | None) -> Answer:
+    """What a hook's return value means. ``recipients`` are LMTP's, None in SMTP. Raises ``TypeError``/``ValueError`` for what means nothing."""
+    if call.hook == "auth":
+        return _login(call, value)
+    if call.hook == "data":
+        answers = _content_replies(value, replies.MESSAGE_OK, recipients)
+        return said(*answers, rule=call.rule)
+    return Answer(replies=() if default is None else (default,), rule=call.rule)
+
+
+def _login(call: Call, user: Any) -> Answer:
+    """A falsy user refuses; so does a SCRAM login whose password nobody has looked at."""
+    if not user or call.argument.unproven:
+        return refused(call, Reject())
+    return said(replies.AUTHENTICATED, rule=call.rule, detail=user)
+
+
+def _content_replies(value: Any, default: Reply, recipients: list[str] | None) -> list[Reply]:
+    count = 1 if recipients is None else len(recipients)
+    if isinstance(value, Mapping) and recipients is not None:
+        unknown = [address for address in value if address not in recipients]
+        if unknown:
+            raise ValueError(f"the data hook answered for {unknown[0]!r}, who is no recipient of this message")
+        return [_content_reply(value.get(address), default) for address in recipients]
+    if isinstance(value, list | tuple) and recipients is not None:
+        if len(value) != count:
+            raise ValueError(f"the data hook returned {len(value)} answers for {count} recipients")
+        return [_content_reply(answer, default) for answer in value]
+    return [_content_reply(value, default)] * count
+
+
+def _content_reply(answer: Any, default: Reply) -> Reply:
+    if answer is None:
+        return default
+    if isinstance(answer, Reject):
+        return replies.refusal(answer, "data")
+    if isinstance(answer, str):
+        return replies.acceptance(answer, default)
+    raise TypeError(f"a data hook returns None or a text (LMTP: or a list or dict of texts and Rejects), not {answer!r}")

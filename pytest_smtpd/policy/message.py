@@ -1,0 +1,170 @@
+"""One message on its way through the ``data`` hook: rules that wait for it, and a hook that reads it while it arrives."""
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_smtpd.calls import Call
+from pytest_smtpd.match import matches
+from pytest_smtpd.policy import actions, hooks
+from pytest_smtpd.policy.streams import Pipe, Stream
+from pytest_smtpd.rules import Rule
+from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.steps import Answer, said
+
+if TYPE_CHECKING:
+    from pytest_smtpd.policy.responder import Responder
+
+
+class Message:
+    """The ``data`` call of one message. A rule that needs the content to match waits for its end, and so do all rules behind it."""
+
+    def __init__(self, responder: "Responder", call: Call) -> None:
+        self.call = call
+        self.aborted = False
+        self._responder = responder
+        self._stream: Stream = call.argument
+        self._rules = [rule for rule in responder.book.at("data") if not actions.is_early(rule)]
+        self._early = [rule for rule in responder.book.at("data") if actions.is_early(rule)]
+        self._next = 0
+        self._slow: list[Rule] = []
+        self._chosen: Rule | None = None
+        self._failed: Answer | None = None
+        self._pipe: Pipe | None = None
+        self._task: asyncio.Task[Answer | None] | None = None
+
+    # --- while it arrives ----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> Rule | None:
+        """The content begins: start the hook, if it is known already; the rule that strikes at once, if there is one."""
+        self._choose(with_content=False)
+        if self._chosen is not None and self._chosen.get("call") is not None:
+            self._start_hook(self._chosen)
+        return self._striking(0)
+
+    async def feed(self, data: bytes, size: int) -> Rule | None:
+        """Content has arrived: hand it to the hook, no faster than it reads; the rule that strikes now, if there is one."""
+        limit = self._responder.options.size
+        self._stream.size, self._stream.size_exceeded = size, limit is not None and size > limit
+        if self._pipe is not None:
+            self._pipe.put(data)
+            await self._pipe.room()
+        return self._striking(size) if self._early else None
+
+    @property
+    def _answers_due(self) -> int:
+        """One; in LMTP one for each recipient."""
+        recipients = self._responder.recipients
+        return 1 if recipients is None else len(recipients)
+
+    def _striking(self, size: int) -> Rule | None:
+        for rule in self._early:
+            if size >= rule.get("after") and matches(self.call, rule.match) and rule.take():
+                self._early.remove(rule)
+                return rule
+        return None
+
+    def _choose(self, *, with_content: bool) -> None:
+        """Walk the rules from where the last walk ended, up to the one that decides."""
+        lmtp = self._responder.options.lmtp
+        try:
+            while self._chosen is None and self._next < len(self._rules):
+                rule = self._rules[self._next]
+                if actions.reads_content(rule) and not with_content:
+                    return
+                self._next += 1
+                if (lmtp and actions.for_one_recipient(rule)) or not matches(self.call, rule.match) or not rule.take():
+                    continue
+                if rule.answers:
+                    self._chosen = self.call.rule = rule
+                else:
+                    self._slow.append(rule)
+        except Exception as error:  # noqa: BLE001 - a predicate is the user's code
+            self._failed = hooks.mistake(self.call, error, self._answers_due)
+
+    def _start_hook(self, rule: Rule) -> None:
+        self._pipe = self._stream.open(asyncio.get_running_loop())
+        self._task = asyncio.ensure_future(self._responder.call_hook(self.call, rule, None))
+        self._task.add_done_callback(lambda task: self._pipe.abandon() if self._pipe else None)
+
+    # --- at its end -----------------------------------------------------------------------------------------------------------
+
+    async def complete(self, default: Reply, *, final: bool) -> Answer:
+        """All content is there: the verdict. If ``final``, it is the default, whatever the hook says."""
+        if final:
+            await self._finish_hook()
+            return said(*(default,) * self._answers_due)
+        self._choose(with_content=True)
+        if self._failed is not None:
+            return self._failed
+        if pause := actions.delay([*self._slow, *([self._chosen] if self._chosen else [])]):
+            await asyncio.sleep(pause)
+        answer = await self._decide(default)
+        if self._responder.options.lmtp:
+            answer = self._per_recipient(answer)
+        return actions.slowed(answer, self._slow)
+
+    async def _decide(self, default: Reply) -> Answer:
+        count = self._answers_due
+        if self._chosen is None:
+            return said(*(default,) * count)
+        if self._chosen.get("call") is None:
+            return actions.rule_answer(self._chosen, "data", self._slow, count)
+        if self._task is None:  # it had to wait for the content
+            self._start_hook(self._chosen)
+            envelope = self._responder.session.envelope
+            if self._pipe is not None and envelope is not None:
+                self._pipe.put(envelope.content)
+        answer = await self._finish_hook()
+        return answer or said(*(default,) * count)
+
+    async def _finish_hook(self) -> Answer | None:
+        if self._task is None:
+            return None
+        if self._pipe is not None:
+            self._pipe.end()
+        return await asyncio.shield(self._task)
+
+    def _per_recipient(self, answer: Answer) -> Answer:
+        """LMTP: rules with ``to`` that are nearer than the one that decides speak for the recipients that they name."""
+        own: dict[int, Rule] = {}
+        nearer = self._rules.index(self._chosen) if self._chosen in self._rules else len(self._rules)
+        recipients = self._responder.recipients or []
+        for rule in self._rules[:nearer]:
+            if not actions.for_one_recipient(rule):
+                continue
+            rest = {key: value for key, value in rule.match.items() if key != "to"}
+            named = [
+                place
+                for place, address in enumerate(recipients)
+                if place not in own and matches(_Recipient(address), {"to": rule.match["to"]})
+            ]
+            if named and matches(self.call, rest) and rule.take():
+                own.update(dict.fromkeys(named, rule))
+        return actions.with_recipients(answer, own, len(recipients)) if own else answer
+
+    def abort(self, reason: str) -> None:
+        """The rest will never come. A hook that reads gets the ``ConnectionError``, one that does something else is cancelled."""
+        self.aborted = True
+        reading = self._pipe is not None and self._pipe.has_reader
+        if self._pipe is not None:
+            self._pipe.end(broken=reason)
+        rule = self._chosen
+        if self._task is not None and not reading and rule is not None and hooks.is_async(rule.get("call")):
+            self._task.cancel()
+
+    async def discard(self, reason: str) -> Answer | None:
+        """Give it up, and wait until its hook has ended; a bug of the hook, if it had one."""
+        self.abort(reason)
+        if self._task is None:
+            return None
+        await asyncio.wait([self._task])
+        answer = None if self._task.cancelled() else self._task.result()
+        return replace(answer, replies=()) if answer is not None and answer.error is not None else None
+
+
+class _Recipient:
+    """One recipient as a subject of the ``to`` match."""
+
+    def __init__(self, address: str) -> None:
+        self.rcpt_to = (address,)

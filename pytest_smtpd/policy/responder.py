@@ -1,0 +1,285 @@
+"""Who answers a client: the first matching rule, else the hook, else the RFC. One responder for each connection."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from pytest_smtpd.calls import Call
+from pytest_smtpd.errors import Reject
+from pytest_smtpd.match import matches
+from pytest_smtpd.policy import actions, hooks
+from pytest_smtpd.policy.book import RuleBook
+from pytest_smtpd.policy.message import Message
+from pytest_smtpd.policy.streams import Stream
+from pytest_smtpd.policy.workers import Workers
+from pytest_smtpd.rules import Rule
+from pytest_smtpd.smtp import events, states
+from pytest_smtpd.smtp.events import Event
+from pytest_smtpd.smtp.options import Options
+from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.steps import Answer, said
+
+
+class Journal(Protocol):
+    """What the record keeps of a responder's work."""
+
+    def begin(self, hook: str, argument: Any, session: Session) -> Call:
+        """A hook point is passed."""
+
+    def settle(self, call: Call, answer: Answer) -> None:
+        """A call is decided."""
+
+    def note(self, session: Session, text: str, who: str = "-") -> None:
+        """Something for the transcript."""
+
+
+class Responder:
+    """Answers the events of one connection, in protocol order."""
+
+    def __init__(self, options: Options, session: Session, book: RuleBook, journal: Journal, workers: Workers) -> None:
+        self.options = options
+        self.session = session
+        self.book = book
+        self.journal = journal
+        self._workers = workers
+        self._jobs: set[asyncio.Future[Any]] = set()
+        self._pending: list[Call] = []
+        self._tail: list[Call] = []  # command calls that wait for a later reply: BDAT, XCLIENT, AUTH
+        self._message: Message | None = None
+        self.data_call: Call | None = None
+
+    async def respond(self, event: Event) -> Answer | None:
+        """The verdict on an event; None where nothing is to be said or done."""
+        special = _SPECIAL.get(type(event))
+        return await (self._pass(event) if special is None else special(self, event))
+
+    # --- the usual way ---------------------------------------------------------------------------------------------------
+
+    async def _pass(self, event: Event) -> Answer:
+        """Pass the event's hook points in order; the first that refuses, or a ``command`` that answers, is the last."""
+        calls: list[Call] = []
+        slow: list[Rule] = []
+        final: Answer | None = None
+        for hook, argument in event.points:
+            calls.append(self.begin(hook, argument))
+            answer = await self._ask(calls[-1], event.default, slow)
+            if answer is not None:
+                final = answer
+                if hook == "command" or not answer.goes_on:
+                    break
+        if final is None:
+            final = Answer() if event.default is None else said(event.default)
+            if isinstance(event, _ANSWERED_LATER):
+                self._tail = calls
+                return final
+        final = actions.slowed(final, slow)
+        self._settle_points(event, calls, final)
+        if self._message is not None and _ends_message(event, final):
+            await self._give_up("the client gave up the message")
+        return final
+
+    def _settle_points(self, event: Event, calls: list[Call], final: Answer) -> None:
+        if isinstance(event, events.Connected) and not final.goes_on:
+            for passed in calls[:-1]:  # they accepted, but the client never hears it
+                self.settle([passed], Answer())
+            calls = calls[-1:]
+        challenge = bool(final.replies) and final.replies[0].digit == 3
+        if isinstance(event, events.Authenticate) and challenge:  # the exchange goes on: its command waits for the end
+            self._tail += [call for call in calls if call.hook == "command"]
+            calls = [call for call in calls if call.hook != "command"]
+        elif not event.command:
+            calls, self._tail = [*self._tail, *calls], []
+        self.settle(calls, final)
+
+    def begin(self, hook: str, argument: Any) -> Call:
+        """A hook point is passed: into the log with it."""
+        call = self.journal.begin(hook, argument, self.session)
+        self._pending.append(call)
+        return call
+
+    def settle(self, calls: Sequence[Call], answer: Answer) -> None:
+        """Write the verdict down."""
+        for call in calls:
+            self._pending.remove(call)
+            self.journal.settle(call, answer)
+
+    async def _ask(self, call: Call, default: Reply | None, slow: list[Rule]) -> Answer | None:
+        """What the rules and hooks say to a call; None if they leave it to the default. Those that only slow it down go into ``slow``."""
+        rule = None
+        try:
+            for rule in self.book.at(call.hook):
+                if actions.is_early(rule) or not matches(call, rule.match) or not rule.take():
+                    continue
+                if rule.answers:
+                    break
+                slow.append(rule)
+            else:
+                rule = None
+        except Exception as error:  # noqa: BLE001 - a predicate is the user's code: a bug of the test, like one in a hook
+            call.rule = rule
+            return hooks.mistake(call, error)
+        if pause := actions.delay([*slow, rule] if rule else slow):
+            await asyncio.sleep(pause)
+        if rule is None:
+            return None
+        call.rule = rule
+        if rule.get("call") is None:
+            return actions.rule_answer(rule, call.hook, slow)
+        return await self.call_hook(call, rule, default)
+
+    async def call_hook(self, call: Call, rule: Rule, default: Reply | None) -> Answer | None:
+        """Let a hook function decide. None if it is a ``command`` hook that returned."""
+        recipients = self.recipients
+        count = 1 if recipients is None or call.hook != "data" else len(recipients)
+        try:
+            value = await hooks.run_hook(rule.get("call"), call.args, self._submit)
+            if call.hook == "command":
+                call.rule = None
+                return None
+            return hooks.verdict(call, value, default, recipients)
+        except Reject as reject:
+            return hooks.refused(call, reject, count)
+        except BaseException as error:  # noqa: BLE001 - pytest.fail and SystemExit too: every one is the test's
+            if _is_ours(error):
+                raise
+            message = self._message
+            if message is not None and message.aborted and isinstance(error, ConnectionError):
+                return Answer(outcome="dropped", rule=rule)
+            return hooks.mistake(call, error, count)
+
+    def _submit(self, function: Callable[..., Any], args: tuple[Any, ...]) -> "asyncio.Future[Any]":
+        job = self._workers.submit(function, args)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+        return asyncio.shield(job)
+
+    @property
+    def recipients(self) -> list[str] | None:
+        """LMTP's recipients, each of whom has an answer of their own; None in SMTP."""
+        return list(self.session.recipients) if self.options.lmtp else None
+
+    # --- content -----------------------------------------------------------------------------------------------------------
+
+    async def _content_begins(self, event: Event) -> Answer | None:
+        self.data_call = self.begin("data", Stream())
+        self._message = Message(self, self.data_call)
+        return await self._strike(await self._message.start())
+
+    async def _content_arrives(self, event: events.Chunk) -> Answer | None:
+        if self._message is None:
+            return None
+        return await self._strike(await self._message.feed(event.data, event.size))
+
+    async def _strike(self, rule: Rule | None) -> Answer | None:
+        """A rule with ``after`` speaks in the middle of the content."""
+        message = self._message
+        if rule is None or message is None:
+            return None
+        if pause := actions.delay([rule]):
+            await asyncio.sleep(pause)
+        answer = actions.early_answer(rule)
+        message.call.rule = rule
+        if answer.again:
+            self.journal.note(self.session, f"{answer.replies[0] if answer.replies else rule.get('raw')!s} by {rule}", "S")
+            return answer
+        self.settle([*self._tail, message.call], answer)
+        self._tail = []
+        if not answer.keep:
+            await self._give_up("the message was refused while it was being sent")
+        return answer
+
+    async def _chunk_received(self, event: events.ChunkReceived) -> Answer:
+        answer = await self._pass(event)
+        if not answer.goes_on and self._message is not None:
+            self.settle([self._message.call], answer)
+            await self._give_up("the message was refused")
+        return answer
+
+    async def _content_complete(self, event: events.Content) -> Answer:
+        message, self._message = self._message, None
+        assert message is not None
+        if event.default is None:  # already accepted, while it was coming in
+            await message.discard("the message was accepted while it was being sent")
+            return Answer(accepted=True)
+        answer = await message.complete(event.default, final=event.final)
+        self.settle([*self._tail, message.call], answer)
+        self._tail = []
+        return answer
+
+    async def _give_up(self, reason: str) -> None:
+        """The message will never be complete."""
+        message, self._message = self._message, None
+        if message is None:
+            return
+        mistake = await message.discard(reason)
+        if message.call in self._pending:
+            self.settle([message.call], mistake or Answer(outcome="dropped", rule=message.call.rule))
+        elif mistake is not None:
+            self.journal.settle(message.call, mistake)
+
+    # --- before and after ---------------------------------------------------------------------------------------------------
+
+    async def _handshaking(self, event: events.Handshaking) -> Answer | None:
+        """During a TLS handshake: a drop on ``connect`` before it, a rule on ``secure`` after n bytes of it."""
+        if event.implicit and event.received == 0 and (rule := self._early_drop()):
+            rule.take()
+            return self._strike_handshake("connect", None, rule)
+        for rule in self.book.at("secure"):
+            if not actions.is_early(rule) or event.received < rule.get("after") or id(rule) in event.struck:
+                continue
+            call = Call("secure", event.tls, self.session, 0, 0.0)
+            if matches(call, rule.match) and rule.take():
+                event.struck.add(id(rule))
+                if pause := actions.delay([rule]):
+                    await asyncio.sleep(pause)
+                return self._strike_handshake("secure", event.tls, rule)
+        return None
+
+    def _early_drop(self) -> Rule | None:
+        call = Call("connect", None, self.session, 0, 0.0)
+        for rule in self.book.at("connect"):
+            if rule.answers and rule.would_take() and matches(call, rule.match):
+                return rule if actions.is_early_drop(rule) else None
+        return None
+
+    def _strike_handshake(self, hook: str, argument: Any, rule: Rule) -> Answer:
+        call = self.begin(hook, argument)
+        call.rule = rule
+        answer = actions.rule_answer(rule, hook)
+        self.settle([call], answer)
+        return answer
+
+    async def close(self) -> None:
+        """The connection is gone: end what is pending, wait for blocked ``def`` hooks, and pass ``close``."""
+        await self._give_up("the client closed the connection")
+        if self._jobs:
+            await asyncio.wait(self._jobs)
+        self.settle(list(self._pending), Answer(outcome="dropped"))
+        self.session.closed = True
+        call = self.begin("close", None)
+        answer = await self._ask(call, None, [])
+        self.settle([call], answer or Answer())
+
+
+_ANSWERED_LATER: Final = (events.Bdat, events.Xclient)
+_SPECIAL: Final[Mapping[type[Event], Callable[[Responder, Any], Coroutine[Any, Any, Answer | None]]]] = {
+    events.ContentBegins: Responder._content_begins,
+    events.Chunk: Responder._content_arrives,
+    events.ChunkReceived: Responder._chunk_received,
+    events.Content: Responder._content_complete,
+    events.Handshaking: Responder._handshaking,
+}
+
+
+def _ends_message(event: Event, answer: Answer) -> bool:
+    """RSET or a new greeting between two BDAT chunks: the content will never be complete."""
+    digit = answer.replies[0].digit if answer.replies else 0
+    between = states.State.BETWEEN_CHUNKS
+    return states.following(between, event.name, digit) is not between
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether it is the server that cancels the hook, rather than a CancelledError of the hook's own making."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

@@ -1,0 +1,70 @@
+"""Threads for ``def`` hooks: as many as are blocked at once, all daemons, ended with their server."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+
+Result = tuple[Any, BaseException | None]
+
+
+class _Job(NamedTuple):
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    done: asyncio.Future[Result]
+
+
+class Workers:
+    """A pool that never makes a hook wait for another one. Used from the loop's thread only."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
+        self._loop = loop
+        self._name = name
+        self._idle: list[SimpleQueue[_Job | None]] = []
+        self._threads: dict[threading.Thread, SimpleQueue[_Job | None]] = {}
+        self.running: dict[asyncio.Future[Result], str] = {}
+
+    def submit(self, function: Callable[..., Any], args: tuple[Any, ...]) -> asyncio.Future[Result]:
+        """Run it in a thread; the future gives its result and its exception, and is never cancelled by that thread."""
+        done: asyncio.Future[Result] = self._loop.create_future()
+        self.running[done] = getattr(function, "__qualname__", repr(function))
+        done.add_done_callback(lambda future: self.running.pop(future, None))
+        inbox = self._idle.pop() if self._idle else self._hire()
+        inbox.put(_Job(function, args, done))
+        return done
+
+    def _hire(self) -> SimpleQueue[_Job | None]:
+        inbox: SimpleQueue[_Job | None] = SimpleQueue()
+        name = f"{self._name} hook {len(self._threads) + 1}"
+        thread = threading.Thread(target=self._work, args=(inbox,), name=name, daemon=True)
+        self._threads[thread] = inbox
+        thread.start()
+        return inbox
+
+    def _work(self, inbox: SimpleQueue[_Job | None]) -> None:
+        while (job := inbox.get()) is not None:
+            result = _run(job)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the server has stopped without us
+                self._loop.call_soon_threadsafe(self._finished, job.done, result, inbox)
+            del job, result
+
+    def _finished(self, done: "asyncio.Future[Result]", result: Result, inbox: SimpleQueue[_Job | None]) -> None:
+        self._idle.append(inbox)
+        if not done.done():
+            done.set_result(result)
+
+    def dismiss(self) -> list[threading.Thread]:
+        """Send everybody home; the threads, to be joined by the caller if they are not blocked."""
+        threads = list(self._threads)
+        for inbox in self._threads.values():
+            inbox.put(None)
+        return threads
+
+
+def _run(job: _Job) -> Result:
+    try:
+        return job.function(*job.args), None
+    except BaseException as error:  # noqa: BLE001 - pytest.fail and SystemExit too: they are the test's, not this thread's
+        return None, error

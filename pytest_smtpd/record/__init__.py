@@ -1,0 +1,1 @@
+"""What happened, in order, and how it is told."""

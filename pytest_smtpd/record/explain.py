@@ -1,0 +1,151 @@
+"""The texts of failed expectations: what was expected, what came, how the nearest differs, what to do."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_smtpd.calls import Call
+from pytest_smtpd.match import Difference, Key, differences, shown
+from pytest_smtpd.record.journal import Journal
+from pytest_smtpd.smtp.envelope import Envelope
+
+if TYPE_CHECKING:
+    from pytest_smtpd.record.query import Waiter
+
+_MOST: Final = 8
+
+
+def wanted(match: Mapping[str, Any]) -> str:
+    """The match as it was written."""
+    return ", ".join(f"{name}={shown(value)}" for name, value in match.items())
+
+
+def plural(count: int, thing: str) -> str:
+    """``2 envelopes``."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def not_one(journal: Journal, found: Sequence[Envelope], match: Mapping[str, Any], keys: Mapping[str, Key]) -> str:
+    """Why ``one(...)`` found none, or too many."""
+    expected = f"expected exactly one envelope{' with ' + wanted(match) if match else ''}"
+    if found:
+        lines = [f"{expected}, but {len(found)} match:", *_list(found)]
+        return "\n".join([*lines, "ask for less with more match keys, or use find(...) for all of them"])
+    lines = [f"{expected}, but {received(journal)}"]
+    lines += _nearest(journal.accepted, match, keys)
+    lines += _refused(journal)
+    if not journal.accepted:
+        lines.append("if the application sends it later, or in another thread or process, use smtpd.wait_for(...)")
+    return "\n".join(lines)
+
+
+def received(journal: Journal) -> str:
+    """What came, in one clause."""
+    if journal.accepted:
+        return f"{plural(len(journal.accepted), 'envelope')} came"
+    if not journal.sessions:
+        return "nobody connected to the server"
+    return f"no message was accepted on {plural(len(journal.sessions), 'connection')}"
+
+
+def _list(subjects: Sequence[Any]) -> list[str]:
+    lines = [f"  {subject!r}" for subject in subjects[:_MOST]]
+    return lines if len(subjects) <= _MOST else [*lines, f"  and {len(subjects) - _MOST} more"]
+
+
+def _nearest(subjects: Sequence[Any], match: Mapping[str, Any], keys: Mapping[str, Key]) -> list[str]:
+    """What came, the nearest first, each with its differences."""
+    judged = [(_differences(subject, match, keys), subject) for subject in subjects[-200:]]
+    judged.sort(key=lambda pair: len(pair[0]))
+    lines = [f"  {subject!r}: {'; '.join(map(str, found))}" if found else f"  {subject!r}" for found, subject in judged]
+    return lines if len(lines) <= _MOST else [*lines[:_MOST], f"  and {len(subjects) - _MOST} more"]
+
+
+def _differences(subject: Any, match: Mapping[str, Any], keys: Mapping[str, Key]) -> list[Difference]:
+    return list(differences(subject, match, keys))
+
+
+def _refused(journal: Journal) -> Iterator[str]:
+    """Refusals and faults that may be the reason."""
+    telling = [call for call in journal.calls if call.outcome not in ("accepted", "pending") and call.hook != "command"]
+    commands = [call for call in journal.calls if call.hook == "command" and call.outcome in ("refused", "dropped", "hung")]
+    calls = telling or commands
+    if calls:
+        yield "what was not accepted:"
+        yield from (f"  {_told(call)}" for call in calls[-_MOST:])
+
+
+def _told(call: Call) -> str:
+    reply = f" {call.reply}".replace("\n", " ") if call.reply else ""
+    by = f" by {call.rule!r}" if call.rule else ""
+    about = f" {call.argument}" if call.hook in ("mail_from", "rcpt_to", "command") else ""
+    raised = f" ({call.error!r})" if call.error else ""
+    return f"{call.hook}{about}: {call.outcome}{reply}{by}{raised}"
+
+
+def waited(waiter: "Waiter", timeout: float, *, in_loop: bool) -> str:
+    """Why a wait ended without what it waited for."""
+    journal = waiter.journal
+    things = f"{waiter.hook} call" if waiter.kind == "Call" else "envelope"
+    condition = f" with {wanted(waiter.match)}" if waiter.match else ""
+    lines = [f"waited {timeout:g} s for {plural(waiter.count, things)}{condition}: {_came(waiter, things)}"]
+    if waiter.kind == "Call":
+        here = [call for call in journal.calls if call.hook == waiter.hook]
+        lines += _nearest(here, waiter.match, waiter.keys) if waiter.match else []
+        lines += [] if here else [f"calls so far: {_counts(journal) or 'none'}"]
+    else:
+        lines += _nearest(journal.accepted, waiter.match, waiter.keys)
+        lines += _refused(journal)
+    lines += _still_open(journal)
+    if in_loop:
+        lines.append("this wait blocks the running event loop: if the sender runs in it, use 'await ..." "wait_for_async(...)'")
+    return "\n".join(lines)
+
+
+def _came(waiter: "Waiter", things: str) -> str:
+    if waiter.found:
+        return f"only {plural(len(waiter.found), things)} came"
+    if waiter.kind == "Envelope":
+        none = received(waiter.journal)
+        return f"{none}, none of them like that" if waiter.journal.accepted else none
+    return "none came"
+
+
+def _counts(journal: Journal) -> str:
+    counts: dict[str, int] = {}
+    for call in journal.calls:
+        counts[call.hook] = counts.get(call.hook, 0) + 1
+    return ", ".join(f"{hook} {count}" for hook, count in counts.items())
+
+
+def _still_open(journal: Journal) -> Iterator[str]:
+    for call in journal.calls:
+        if call.outcome == "pending" or (call.outcome == "hung" and not call.session.closed):
+            by = f" by {call.rule!r}" if call.rule else ""
+            yield f"still {'hanging' if call.outcome == 'hung' else 'waiting'}: {call!r}{by}"
+
+
+def still_connected(journal: Journal, timeout: float) -> str:
+    """Why ``wait_closed`` gave up."""
+    lines = [f"waited {timeout:g} s for every connection to end: {plural(len(journal.open), 'connection')} still open"]
+    lines += [f"  {session!r} after {session.commands[-1] if session.commands else 'connecting'}" for session in journal.open]
+    lines += _still_open(journal)
+    return "\n".join([*lines, "the client has to quit, or close its socket, before this can return"])
+
+
+def unused(rule: object, journal: Journal) -> str:
+    """Why an unused rule fails a test."""
+    hook = rule.hook  # type: ignore[attr-defined]
+    calls = [call for call in journal.calls if call.hook == hook]
+    lines = [f"{rule!r} was never used"]
+    if calls:
+        lines[0] += f": of {plural(len(calls), f'{hook} call')}, none came to it"
+        lines += _nearest(calls, rule.match, {**_call_keys()})  # type: ignore[attr-defined]
+    else:
+        lines[0] += f": there was no {hook} call (calls: {_counts(journal) or 'none'})"
+    return "\n".join([*lines, "remove the rule, or give it optional=True if it need not apply"])
+
+
+def _call_keys() -> Mapping[str, Key]:
+    from pytest_smtpd.match import KEYS
+
+    return KEYS

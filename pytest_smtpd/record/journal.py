@@ -1,0 +1,124 @@
+"""The journal: append-only, written by the server's loop, read and waited for from any thread. One lock, one condition."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pytest_smtpd.calls import Call
+from pytest_smtpd.clock import Clock
+from pytest_smtpd.smtp.envelope import Envelope
+from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.steps import Answer
+
+
+class Note(NamedTuple):
+    """A line of the transcript that is no call: ``who`` is C, S or "-" for the connection itself."""
+
+    at: float
+    who: str
+    text: str
+
+
+class Journal:
+    """Everything that a server saw, did and decided."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.calls: list[Call] = []
+        self.envelopes: list[Envelope] = []
+        self.accepted: list[Envelope] = []
+        self.sessions: list[Session] = []
+        self.open: set[Session] = set()
+        self.entries: dict[Session, list[Call | Note]] = {}
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._waiting = 0
+        self._listeners: set[Callable[[], object]] = set()
+
+    # --- writing, on the server's loop -------------------------------------------------------------------------------------
+
+    def connected(self, session: Session) -> None:
+        """A client is there."""
+        with self._changed:
+            self.sessions.append(session)
+            self.open.add(session)
+            self.entries[session] = []
+        self._tell()
+
+    def begin(self, hook: str, argument: Any, session: Session) -> Call:
+        """A hook point is passed."""
+        with self._changed:
+            call = Call(hook, argument, session, len(self.calls) + 1, self._clock.now())
+            self.calls.append(call)
+            self._entries(session).append(call)
+        self._tell()
+        return call
+
+    def settle(self, call: Call, answer: Answer) -> None:
+        """A call is decided."""
+        with self._changed:
+            call.replies, call.outcome = answer.replies, answer.outcome
+            call.rule, call.error = answer.rule, answer.error
+            call.duration = self._clock.now() - call.at
+        self._tell()
+
+    def message(self, envelope: Envelope) -> None:
+        """A transaction has ended, one way or the other."""
+        with self._changed:
+            self.envelopes.append(envelope)
+            if envelope.accepted:
+                self.accepted.append(envelope)
+        self._tell()
+
+    def note(self, session: Session, text: str, who: str = "-") -> None:
+        """Something for the transcript."""
+        self._entries(session).append(Note(self._clock.now(), who, text))
+
+    def closed(self, session: Session) -> None:
+        """A connection has ended, and its ``close`` hook has run."""
+        with self._changed:
+            self.open.discard(session)
+        self._tell()
+
+    def clear(self) -> None:
+        """Forget everything but the connections that are open."""
+        with self._changed:
+            for past in (self.calls, self.envelopes, self.accepted):
+                past.clear()
+            self.sessions[:] = [session for session in self.sessions if session in self.open]
+            self.entries = {session: [] for session in self.sessions}
+
+    def _entries(self, session: Session) -> list[Call | Note]:
+        return self.entries.setdefault(session, [])
+
+    # --- waiting, from anywhere ---------------------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        if self._waiting:
+            with self._changed:
+                self._changed.notify_all()
+                listeners = tuple(self._listeners)
+            for listener in listeners:
+                with contextlib.suppress(RuntimeError):  # the listener's event loop is gone
+                    listener()
+
+    def wait(self, ready: Callable[[], object], timeout: float) -> bool:
+        """Block until ``ready()`` is true; False after ``timeout`` seconds."""
+        with self._changed:
+            self._waiting += 1
+            try:
+                return bool(self._changed.wait_for(ready, timeout))
+            finally:
+                self._waiting -= 1
+
+    def listen(self, listener: Callable[[], object]) -> None:
+        """Call ``listener``, on the server's loop, after each change."""
+        with self._changed:
+            self._waiting += 1
+            self._listeners.add(listener)
+
+    def unlisten(self, listener: Callable[[], object]) -> None:
+        """The opposite of ``listen``."""
+        with self._changed:
+            self._waiting -= 1
+            self._listeners.discard(listener)

@@ -1,0 +1,159 @@
+"""Asking the journal: every query selects by the same matching, and explains itself by the differences."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar, Unpack, overload
+
+from pytest_smtpd.calls import Call
+from pytest_smtpd.errors import WaitTimeout
+from pytest_smtpd.match import CallMatch, EnvelopeMatch, SessionMatch, matches, query_keys
+from pytest_smtpd.record import explain
+from pytest_smtpd.record.journal import Journal
+from pytest_smtpd.record.transcript import transcript
+from pytest_smtpd.record.waiting import wait_async
+from pytest_smtpd.rules import HOOKS, HookName
+from pytest_smtpd.smtp.envelope import Envelope
+from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.suggest import did_you_mean
+
+T = TypeVar("T", Envelope, Call, Session)
+Kind = Literal["Envelope", "Call", "Session"]
+
+
+def select(subjects: Sequence[T], kind: Kind, match: Mapping[str, Any]) -> list[T]:
+    """Those that match, in order. Raises ``TypeError`` for an unknown match key."""
+    keys = query_keys(kind, match)
+    return [subject for subject in list(subjects) if matches(subject, match, keys)]
+
+
+class Envelopes(Sequence[Envelope]):
+    """The accepted envelopes, in order: a live, read-only view, equal to a list with the same ones."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def __len__(self) -> int:
+        return len(self._journal.accepted)
+
+    @overload
+    def __getitem__(self, index: int) -> Envelope: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Envelope]: ...
+    def __getitem__(self, index: int | slice) -> Envelope | list[Envelope]:
+        accepted = self._journal.accepted
+        if isinstance(index, int) and not -len(accepted) <= index < len(accepted):
+            raise IndexError(f"there is no envelope {index}: {explain.received(self._journal)}")
+        return accepted[index]
+
+    def __iter__(self) -> Iterator[Envelope]:
+        return iter(list(self._journal.accepted))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Envelopes):
+            return self is other or list(self) == list(other)
+        return list(self) == list(other) if isinstance(other, list | tuple) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+
+class Waiter:
+    """A wait for ``count`` matching subjects, that looks at each subject once where subjects do not change."""
+
+    def __init__(self, journal: Journal, kind: Kind, count: int, match: Mapping[str, Any], hook: str | None = None) -> None:
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise TypeError(f"count must be a number from 0, not {count!r}")
+        self.keys = query_keys(kind, match)
+        self.journal, self.kind, self.count, self.match, self.hook = journal, kind, count, match, hook
+        self.found: list[Any] = []
+        self._seen = 0
+
+    def ready(self) -> bool:
+        """Whether they are there."""
+        if self.kind == "Call":
+            self.found = [
+                call for call in list(self.journal.calls)
+                if self.hook in (None, call.hook) and matches(call, self.match, self.keys)
+            ]
+        else:
+            accepted = self.journal.accepted
+            for place in range(self._seen, len(accepted)):
+                self._seen = place + 1
+                if matches(accepted[place], self.match, self.keys):
+                    self.found.append(accepted[place])
+        return len(self.found) >= self.count
+
+    def late(self, timeout: float) -> WaitTimeout:
+        """The error for what did not come."""
+        in_loop = asyncio._get_running_loop() is not None  # noqa: SLF001 - the only way to ask without an exception
+        return WaitTimeout(explain.waited(self, timeout, in_loop=in_loop))
+
+
+class Log:
+    """Everything that happened, in order: iterate it for the calls, or ask it."""
+
+    __module__ = "pytest_smtpd"
+
+    def __init__(self, journal: Journal, timeout: Callable[[], float]) -> None:
+        self._journal = journal
+        self._timeout = timeout
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(list(self._journal.calls))
+
+    def __len__(self) -> int:
+        return len(self._journal.calls)
+
+    def __repr__(self) -> str:
+        journal = self._journal
+        counts = f"{len(journal.sessions)} sessions, {len(journal.calls)} calls, {len(journal.envelopes)} envelopes"
+        return f"<Log {counts}>"
+
+    def calls(self, hook: HookName | None = None, **match: Unpack[CallMatch]) -> list[Call]:
+        """The calls of this hook (of all hooks), in order."""
+        _check_hook(hook)
+        return [call for call in select(self._journal.calls, "Call", match) if hook in (None, call.hook)]
+
+    def envelopes(self, **match: Unpack[EnvelopeMatch]) -> list[Envelope]:
+        """All envelopes, the refused ones too (``accepted=False``)."""
+        return select(self._journal.envelopes, "Envelope", match)
+
+    def sessions(self, **match: Unpack[SessionMatch]) -> list[Session]:
+        """The connections, in the order in which they came."""
+        return select(self._journal.sessions, "Session", match)
+
+    def transcript(self, session: Session | None = None) -> str:
+        """What was said on this connection (on all of them), for people: secrets masked, content folded."""
+        return transcript(self._journal, [session] if session else list(self._journal.sessions))
+
+    def wait_for(
+        self, hook: HookName, count: int = 1, *, timeout: float | None = None, **match: Unpack[CallMatch]
+    ) -> list[Call]:
+        """Wait until there are ``count`` such calls (a running one counts); they and any others that match.
+
+        Raises ``WaitTimeout`` after ``timeout`` seconds.
+        """
+        _check_hook(hook)
+        waiter = Waiter(self._journal, "Call", count, match, hook)
+        seconds = self._timeout() if timeout is None else timeout
+        if not self._journal.wait(waiter.ready, seconds):
+            raise waiter.late(seconds)
+        return waiter.found
+
+    async def wait_for_async(
+        self, hook: HookName, count: int = 1, *, timeout: float | None = None, **match: Unpack[CallMatch]
+    ) -> list[Call]:
+        """The twin of ``wait_for`` for asyncio and trio."""
+        _check_hook(hook)
+        waiter = Waiter(self._journal, "Call", count, match, hook)
+        seconds = self._timeout() if timeout is None else timeout
+        if not await wait_async(self._journal, waiter.ready, seconds):
+            raise waiter.late(seconds)
+        return waiter.found
+
+
+def _check_hook(hook: object) -> None:
+    if hook is not None and hook not in HOOKS:
+        raise ValueError(f"unknown hook {hook!r}{did_you_mean(hook, HOOKS)}")

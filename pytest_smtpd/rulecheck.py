@@ -1,0 +1,119 @@
+"""What is wrong with a rule, said when the rule is made."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pytest_smtpd.rules import ACTIONS, HOOKS, KEYS, MODIFIERS, POSSIBLE
+from pytest_smtpd.smtp.replies import leading_reply, parse_reply
+from pytest_smtpd.suggest import did_you_mean
+
+Check = Callable[[object], bool]
+
+
+def _is_number(value: object, least: float = 0) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value < float("inf")
+
+
+def _is_count(value: object, least: int = 0) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+_TYPES: Final[Mapping[str, tuple[Check, str]]] = {
+    "drop": (lambda value: isinstance(value, bool | str) and value in (True, False, "fin", "rst"), "True, 'fin' or 'rst'"),
+    "hang": (lambda value: isinstance(value, bool), "True or False"),
+    "raw": (lambda value: isinstance(value, bytes), "bytes, like b'250 ok\\r\\n'"),
+    "call": (callable, "a function"),
+    "times": (lambda value: _is_count(value, 1), "a number from 1"),
+    "skip": (_is_count, "a number from 0"),
+    "delay": (_is_number, "a number of seconds"),
+    "drip": (_is_number, "a number of seconds between two bytes"),
+    "linger": (_is_number, "a number of seconds"),
+    "after": (_is_count, "a number of bytes"),
+    "accept": (lambda value: isinstance(value, bool), "True or False"),
+    "optional": (lambda value: isinstance(value, bool), "True or False"),
+    "when": (callable, "a function of the call"),
+}
+
+
+def check_rule(hook: object, options: dict[str, Any], *, needs_action: bool = True) -> None:
+    """Raise ``TypeError`` or ``ValueError`` for a rule that could never work; ``options`` without what means nothing."""
+    if not isinstance(hook, str) or hook not in HOOKS:
+        raise ValueError(f"unknown hook {hook!r}{did_you_mean(hook, HOOKS)}")
+    _check_names(hook, options)
+    _check_values(options)
+    _check_together(hook, options, needs_action=needs_action)
+
+
+def _check_names(hook: str, options: Mapping[str, Any]) -> None:
+    for name in options:
+        if name not in (*ACTIONS, *MODIFIERS, *KEYS):
+            raise TypeError(f"on({hook!r}): unknown action, modifier or match key {name!r}{_nearest(hook, name)}")
+        if name not in POSSIBLE[hook]:
+            kind = "match key" if name in KEYS else "modifier" if name in MODIFIERS else "action"
+            raise TypeError(f"on({hook!r}): the {kind} {name!r} can never apply to this hook{_nearest(hook, name)}")
+
+
+def _nearest(hook: str, name: str) -> str:
+    possible = [word for word in (*ACTIONS, *MODIFIERS, *KEYS) if word in POSSIBLE[hook]]
+    return did_you_mean(name, possible)
+
+
+def _check_values(options: Mapping[str, Any]) -> None:
+    for name, value in options.items():
+        if name == "reply":
+            _check_reply(value)
+        elif name in _TYPES and not _TYPES[name][0](value):
+            raise TypeError(f"{name} must be {_TYPES[name][1]}, not {value!r}")
+
+
+def _check_reply(reply: object) -> None:
+    if isinstance(reply, str):
+        parse_reply(reply)
+    elif not isinstance(reply, int) or isinstance(reply, bool) or not 200 <= reply <= 599:
+        raise ValueError(f"reply must be a code like 550 or text like '550 5.1.1 No such user', not {reply!r}")
+
+
+def _check_together(hook: str, options: Mapping[str, Any], *, needs_action: bool) -> None:
+    actions = [name for name in ACTIONS if options.get(name, False) is not False]
+    for name, applies, problem in _SENSELESS:
+        if name in options and options[name] is not False and applies(actions, options):
+            raise ValueError(f"on({hook!r}): {problem}")
+    if needs_action and not actions and not any(name in options for name in ("delay", "drip")):
+        what = "reply=, drop=, hang=, raw= or call=" if hook != "close" else "call="
+        raise TypeError(f"on({hook!r}): a rule needs an action: {what}")
+    if options.get("accept") is False and not _says_yes(options):
+        raise ValueError(f"on({hook!r}): accept=False needs a reply that accepts, like reply=250")
+    if hook == "secure" and "after" in options and "reply" in options:
+        raise ValueError("on('secure'): there is no reply inside a handshake; use raw=, drop= or hang= with after=")
+
+
+def _says_yes(options: Mapping[str, Any]) -> bool:
+    raw, reply = options.get("raw"), options.get("reply")
+    answer = leading_reply(raw) if raw is not None else None
+    return answer.digit == 2 if answer else str(reply or "")[:1] == "2"
+
+
+def _lacks(*names: str) -> Callable[[list[str], Mapping[str, Any]], bool]:
+    return lambda actions, options: not set(names) & set(actions)
+
+
+def _has(*names: str) -> Callable[[list[str], Mapping[str, Any]], bool]:
+    return lambda actions, options: bool(set(names) & set(actions))
+
+
+# (this given, and this holds: then it makes no sense, because)
+_SENSELESS: Final = (
+    ("raw", _has("reply"), "reply= and raw= are two answers; give one"),
+    ("hang", _has("drop"), "drop= closes and hang= keeps open; give one"),
+    ("call", _has("reply", "raw", "drop", "hang"), "call= decides by itself; leave out reply=, raw=, drop= and hang="),
+    ("linger", _lacks("drop"), "linger= is the time before a drop; add drop="),
+    ("linger", _lacks("reply", "raw"), "linger= is the time between an answer and the drop; add reply= or raw="),
+    ("after", _lacks("reply", "raw", "drop", "hang"), "after= needs reply=, raw=, drop= or hang="),
+    ("accept", _has("call"), "a call= function decides by itself; leave out accept="),
+    ("accept", _lacks("reply", "raw", "drop", "hang"), "accept= needs reply=, raw=, drop= or hang="),
+    (
+        "drip",
+        lambda actions, options: bool(actions) and not set(actions) & {"reply", "raw", "call"},
+        "drip= needs an answer to send byte by byte; add reply= or raw=",
+    ),
+)

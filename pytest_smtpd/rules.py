@@ -1,0 +1,159 @@
+"""Rule and ``on()``: a hook, an action, its modifiers, and what has to match. Pure data, and cheap to import."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, Self, Unpack
+
+from pytest_smtpd.match import Match, shown
+from pytest_smtpd.smtp.replies import Reply, leading_reply, parse_reply, standard
+from pytest_smtpd.suggest import did_you_mean
+
+HookName = Literal["connect", "secure", "auth", "mail_from", "rcpt_to", "data", "close", "command"]
+Drop = bool | Literal["fin", "rst"]
+Hook = Callable[..., Any]
+
+
+class HookOptions(Match, total=False):
+    """Modifiers and match keys: all that a decorated hook function can have."""
+
+    times: int
+    skip: int
+    optional: bool
+
+
+class RuleArguments(HookOptions, total=False):
+    """Everything that ``on`` takes beside the hook, for type checkers."""
+
+    reply: int | str
+    drop: Drop
+    hang: bool
+    raw: bytes
+    call: Hook
+    delay: float
+    drip: float
+    linger: float
+    after: int
+    accept: bool
+
+
+HOOKS: Final = ("connect", "secure", "auth", "mail_from", "rcpt_to", "data", "close", "command")
+
+ACTIONS: Final = ("reply", "drop", "hang", "raw", "call")
+MODIFIERS: Final = ("times", "skip", "delay", "drip", "linger", "after", "accept", "optional")
+KEYS: Final = ("to", "mail_from", "subject", "user", "verb", "name", "when")
+
+_EVERYWHERE: Final = frozenset({"times", "skip", "optional", "name", "when", "call"})
+_ANSWERS: Final = _EVERYWHERE | {"reply", "drop", "hang", "raw", "delay", "drip", "linger"}
+# What a rule at each hook can have; anything else could never come true there.
+POSSIBLE: Final[Mapping[str, frozenset[str]]] = {
+    "connect": _ANSWERS,
+    "secure": _ANSWERS | {"after"},
+    "auth": _ANSWERS | {"user"},
+    "mail_from": _ANSWERS | {"mail_from", "user"},
+    "rcpt_to": _ANSWERS | {"to", "mail_from", "user"},
+    "data": _ANSWERS | {"to", "mail_from", "subject", "user", "after", "accept"},
+    "close": _EVERYWHERE | {"to", "mail_from", "user"},
+    "command": _ANSWERS | {"to", "mail_from", "user", "verb"},
+}
+
+
+class Rule:
+    """What the server shall do at one hook, and when. Made by ``on(...)``; ``used`` counts how often it was applied.
+
+    A context manager: ``with smtpd.on(...):`` ends the rule with the block.
+    """
+
+    __module__ = "pytest_smtpd"
+
+    def __init__(self, hook: HookName, options: Mapping[str, Any], *, optional: bool | None = None) -> None:
+        self.hook = hook
+        self.options = options
+        self.match = {key: options[key] for key in KEYS if key in options}
+        self.optional: bool | None = options.get("optional", optional)
+        self.answer: Reply | None = _answer(hook, options)
+        self.origin: Rule = self
+        self.seen = 0
+        self.used = 0
+        self.ended = False
+
+    def copy(self, *, optional: bool | None = None) -> "Rule":
+        """A fresh rule for another server; ``optional`` counts where the rule does not say it itself."""
+        fresh = Rule(self.hook, self.options, optional=optional)
+        fresh.origin = self.origin
+        return fresh
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """An action or modifier."""
+        return self.options.get(name, default)
+
+    @property
+    def answers(self) -> bool:
+        """Whether it decides a call; one with a delay or drip alone lets the search go on."""
+        return any(self.options.get(action, False) is not False for action in ACTIONS)
+
+    def take(self) -> bool:
+        """Count a matching call that has come to this rule; whether the rule applies to it, by ``times`` and ``skip``."""
+        self.seen += 1
+        if not self._applies(self.seen):
+            return False
+        self.used += 1
+        return True
+
+    def would_take(self) -> bool:
+        """What ``take`` would say, without counting."""
+        return self._applies(self.seen + 1)
+
+    def _applies(self, seen: int) -> bool:
+        times = self.options.get("times")
+        return not self.ended and seen > self.options.get("skip", 0) and (times is None or self.used < times)
+
+    def end(self) -> None:
+        """It applies to no further call."""
+        self.ended = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.end()
+
+    def __repr__(self) -> str:
+        words = [repr(self.hook), *(f"{name}={shown(value)}" for name, value in self.options.items())]
+        return f"on({', '.join(words)})"
+
+    @property
+    def __name__(self) -> str:
+        """What pytest shows as the id of a parameter."""
+        words = [word for name, value in self.options.items() if (word := _id_word(name, value))]
+        return "-".join([self.hook, *words])
+
+
+def _id_word(name: str, value: object) -> str:
+    if name == "optional":
+        return ""
+    if name == "reply":
+        return str(value).replace("\n", " ")
+    if value is True:
+        return name
+    text = value if isinstance(value, str) else shown(value)
+    return f"{name}={text}"
+
+
+def _answer(hook: str, options: Mapping[str, Any]) -> Reply | None:
+    """The reply that decides how the session goes on: of ``reply``, or of the head of ``raw``."""
+    reply, raw = options.get("reply"), options.get("raw")
+    if raw is not None:
+        return leading_reply(raw)
+    return standard(reply, hook) if isinstance(reply, int) else None if reply is None else parse_reply(reply)
+
+
+def on(hook: HookName, /, **options: Unpack[RuleArguments]) -> Rule:
+    """A rule: at ``hook``, do this, when that matches. A value, to be given to servers, markers and parameters.
+
+    Raises ``TypeError`` or ``ValueError``, in one line, for what could never work.
+    """
+    __tracebackhide__ = True
+    from pytest_smtpd.rulecheck import check_rule
+
+    given = dict(options)
+    check_rule(hook, given)
+    return Rule(hook, given)

@@ -1,0 +1,367 @@
+"""SMTPServer: the layers wired into one object. Usable without pytest."""
+
+import os
+import secrets
+import socket
+import ssl
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
+
+from pytest_smtpd.clock import Clock
+from pytest_smtpd.errors import WaitTimeout
+from pytest_smtpd.match import EnvelopeMatch, query_keys
+from pytest_smtpd.net.loop import Listener, bind
+from pytest_smtpd.net.wire import Hands, Wire
+from pytest_smtpd.policy.book import RuleBook
+from pytest_smtpd.policy.responder import Responder
+from pytest_smtpd.policy.workers import Workers
+from pytest_smtpd.record import explain
+from pytest_smtpd.record.journal import Journal
+from pytest_smtpd.record.query import Envelopes, Log, Waiter, select
+from pytest_smtpd.record.waiting import wait_async
+from pytest_smtpd.rulecheck import check_rule
+from pytest_smtpd.rules import HookName, HookOptions, Rule, RuleArguments
+from pytest_smtpd.settings import Settings, SettingsDict, make_settings
+from pytest_smtpd.smtp.connection import Connection
+from pytest_smtpd.smtp.envelope import Envelope
+from pytest_smtpd.smtp.session import Session
+
+if TYPE_CHECKING:
+    import trustme
+
+    from pytest_smtpd.certificates import Authority
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class SMTPServer:
+    """A real SMTP or LMTP server on a port of its own, in a thread of this process.
+
+    ``with SMTPServer(...) as server:`` starts it, stops it, and raises what a hook raised by mistake. ``on`` are its rules, the
+    nearest first; all other keywords are settings. Raises ``TypeError`` or ``ValueError``, in one line, for a wrong setting, and
+    ``OSError`` from ``start()`` if the port is taken.
+    """
+
+    __module__ = "pytest_smtpd"
+
+    def __init__(self, *, on: Iterable[Rule] = (), **settings: Unpack[SettingsDict]) -> None:
+        self.settings: Settings = make_settings(settings)
+        self.wait_timeout = 5.0
+        self.strict_rules = False  # whether rules added from now on have to be used
+        self._clock = Clock()
+        self._journal = Journal(self._clock)
+        self._book = RuleBook(rule.copy() for rule in _rules(on))
+        self._listener: Listener | None = None
+        self._workers: Workers | None = None
+        self._pid = 0
+        self._port = self.settings.port
+        self._crashes: list[BaseException] = []
+        self.log = Log(self._journal, lambda: self.wait_timeout)
+        self.envelopes = Envelopes(self._journal)
+
+    def __repr__(self) -> str:
+        where = self.url if self._listener else f"{self.url} stopped"
+        counts = f"sessions={len(self._journal.sessions)} envelopes={len(self._journal.accepted)}"
+        return f"<SMTPServer {self.name} {where} {counts}>"
+
+    # --- life ------------------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Listen and serve; after a ``stop()`` on the same port as before. Raises ``OSError`` if the port is taken."""
+        if self._listener is not None:
+            return self
+        sock = bind(self.host, self._port)
+        self._port = sock.getsockname()[1]
+        self._pid = os.getpid()
+        self._listener = Listener(sock, self.name, self._connect, self._crashes.append)
+        self._workers = Workers(self._listener.loop, self.name)
+        self._listener.start()
+        return self
+
+    def stop(self) -> None:
+        """End every connection and release the port, in milliseconds; nothing is left behind.
+
+        A ``def`` hook that is still blocked is named in a ``RuntimeWarning``.
+        """
+        listener, workers = self._listener, self._workers
+        if listener is None or workers is None or self._pid != os.getpid():
+            return
+        self._listener = self._workers = None
+        blocked = listener.stop(workers.dismiss)
+        if blocked:
+            names = ", ".join(dict.fromkeys(workers.running.values())) or ", ".join(thread.name for thread in blocked)
+            warnings.warn(
+                f"{self.name}: a hook is still blocked after the server has stopped: {names}", RuntimeWarning, stacklevel=2
+            )
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self.stop()
+        if kind is None:
+            self.verify()
+
+    def clear(self) -> None:
+        """Forget what has been received and logged so far. Rules and open connections stay."""
+        self._journal.clear()
+
+    def verify(self) -> None:
+        """Raise what a hook raised by mistake (the first, if there were several)."""
+        __tracebackhide__ = True
+        errors = self.errors
+        if errors:
+            first = errors[0]
+            raise first.with_traceback(first.__traceback__)
+
+    @property
+    def errors(self) -> list[BaseException]:
+        """What hooks raised by mistake, in order."""
+        raised = [call.error for call in self._journal.calls if call.error is not None]
+        return [*self._crashes, *raised]
+
+    def reset(self, settings: Mapping[str, Any], rules: Iterable[Rule]) -> None:
+        """Start afresh on the same port: empty log, these rules, these settings for new connections.
+
+        Raises ``ValueError`` for a setting that only counts when a server starts.
+        """
+        changed = make_settings(settings, self.settings)
+        for name in self.settings.fixed_differences(changed):
+            raise ValueError(f"{name} cannot change on a running server")
+        self.settings = changed
+        self._journal.clear()
+        self._crashes.clear()
+        self._book.clear()
+        for rule in rules:
+            self._book.add(rule)
+
+    # --- where it is -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return self.settings.name
+
+    @property
+    def host(self) -> str:
+        """The address it listens on."""
+        return self.settings.host
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; kept by ``stop()`` and ``start()``."""
+        return self._port
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """``(host, port)``."""
+        return (self.host, self.port)
+
+    @property
+    def url(self) -> str:
+        """``smtp://host:port``; ``smtps://`` under implicit TLS, ``lmtp://`` for LMTP."""
+        scheme = "lmtp" if self.settings.lmtp else "smtps" if self.settings.tls == "implicit" else "smtp"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}"
+
+    @property
+    def _authority(self) -> "Authority":
+        from pytest_smtpd.certificates import authority
+
+        return authority()
+
+    @property
+    def ca(self) -> "trustme.CA":
+        """The CA that signs every certificate of this process's servers."""
+        return self._authority.ca
+
+    @property
+    def ca_file(self) -> str:
+        """The CA's certificate as a PEM file."""
+        return self._authority.file
+
+    @property
+    def client_context(self) -> ssl.SSLContext:
+        """A new client context that trusts the test CA only."""
+        return self._authority.client_context()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What a child process needs: where the server is, and whom to trust."""
+        return {
+            "SMTP_HOST": self.host,
+            "SMTP_PORT": str(self.port),
+            "SMTP_URL": self.url,
+            "SSL_CERT_FILE": self._authority.bundle(os.environ.get("SSL_CERT_FILE")),
+            "NODE_EXTRA_CA_CERTS": self.ca_file,
+        }
+
+    # --- rules -------------------------------------------------------------------------------------------------------------------
+
+    @overload
+    def on(self, hook: Rule, /) -> Rule: ...
+    @overload
+    def on(self, hook: HookName, /, **options: Unpack[HookOptions]) -> Callable[[F], F]: ...  # type: ignore[overload-overlap]
+    @overload
+    def on(self, hook: HookName, /, **options: Unpack[RuleArguments]) -> Rule: ...
+    def on(self, hook: HookName | Rule, /, **options: Any) -> Rule | Callable[[F], F]:
+        """Add a rule in front of the others; it takes effect at the next matching call, on open connections too.
+
+        Without an action it is a decorator for a hook function, and returns that function.
+        Raises ``TypeError`` or ``ValueError``, in one line, for what could never work.
+        """
+        __tracebackhide__ = True
+        if isinstance(hook, Rule):
+            return self._add(hook.copy(optional=self._optional))
+        check_rule(hook, options, needs_action=False)
+        rule = Rule(hook, options)
+        if rule.answers or "delay" in options or "drip" in options:
+            return self._add(rule.copy(optional=self._optional))
+
+        def decorate(function: F) -> F:
+            given = {"call": function, **options}
+            check_rule(hook, given)
+            self._add(Rule(hook, given).copy(optional=self._optional))
+            return function
+
+        return decorate
+
+    @property
+    def _optional(self) -> bool:
+        return not self.strict_rules
+
+    def _add(self, rule: Rule) -> Rule:
+        self._book.add(rule, nearest=True)
+        return rule
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The server's rules, nearest first; those that have ended too."""
+        return list(self._book)
+
+    def explain_unused(self, rule: Rule) -> str:
+        """Why a rule that was never used fails a test."""
+        return explain.unused(rule, self._journal)
+
+    # --- what came ---------------------------------------------------------------------------------------------------------------
+
+    def one(self, **match: Unpack[EnvelopeMatch]) -> Envelope:
+        """The one accepted envelope that matches. Raises ``AssertionError`` if there is none, or more than one."""
+        __tracebackhide__ = True
+        found = self.find(**match)
+        if len(found) != 1:
+            raise AssertionError(explain.not_one(self._journal, found, match, query_keys("Envelope", match)))
+        return found[0]
+
+    def find(self, **match: Unpack[EnvelopeMatch]) -> list[Envelope]:
+        """The accepted envelopes that match, in order. Raises ``TypeError`` for an unknown match key."""
+        __tracebackhide__ = True
+        return select(self._journal.accepted, "Envelope", match)
+
+    def wait_for(
+        self, count: int = 1, *, timeout: float | None = None, **match: Unpack[EnvelopeMatch]
+    ) -> list[Envelope]:
+        """Wait until ``count`` envelopes that match have been accepted, those that already came included.
+
+        Raises ``WaitTimeout`` after ``timeout`` seconds (the ini option ``smtpd_timeout`` by default).
+        """
+        __tracebackhide__ = True
+        waiter = Waiter(self._journal, "Envelope", count, match)
+        seconds = self._seconds(timeout)
+        if not self._journal.wait(waiter.ready, seconds):
+            raise waiter.late(seconds)
+        return waiter.found
+
+    async def wait_for_async(
+        self, count: int = 1, *, timeout: float | None = None, **match: Unpack[EnvelopeMatch]
+    ) -> list[Envelope]:
+        """The twin of ``wait_for`` for asyncio and trio."""
+        __tracebackhide__ = True
+        waiter = Waiter(self._journal, "Envelope", count, match)
+        seconds = self._seconds(timeout)
+        if not await wait_async(self._journal, waiter.ready, seconds):
+            raise waiter.late(seconds)
+        return waiter.found
+
+    def wait_closed(self, timeout: float | None = None) -> None:
+        """Wait until every connection has ended and every ``close`` hook has run. Raises ``WaitTimeout``."""
+        __tracebackhide__ = True
+        self._settle()
+        seconds = self._seconds(timeout)
+        if not self._journal.wait(lambda: not self._journal.open, seconds):
+            raise WaitTimeout(explain.still_connected(self._journal, seconds))
+
+    async def wait_closed_async(self, timeout: float | None = None) -> None:
+        """The twin of ``wait_closed`` for asyncio and trio."""
+        __tracebackhide__ = True
+        self._settle()
+        seconds = self._seconds(timeout)
+        if not await wait_async(self._journal, lambda: not self._journal.open, seconds):
+            raise WaitTimeout(explain.still_connected(self._journal, seconds))
+
+    def _seconds(self, timeout: float | None) -> float:
+        return self.wait_timeout if timeout is None else timeout
+
+    def _settle(self) -> None:
+        if self._listener is not None:
+            self._listener.settle()
+
+    # --- one client --------------------------------------------------------------------------------------------------------------
+
+    def _connect(self, client: socket.socket, address: Any) -> Wire:
+        """On the loop: put a connection's parts together."""
+        settings, journal, listener, workers = self.settings, self._journal, self._listener, self._workers
+        assert listener is not None and workers is not None
+        local = client.getsockname()
+        session = Session(
+            id=secrets.token_hex(8),
+            server=self.name,
+            local_address=local[0],
+            local_port=local[1],
+            remote_address=address[0].removeprefix("::ffff:"),
+            remote_port=address[1],
+            client_hostname=f"[{address[0]}]",
+            lmtp=settings.lmtp,
+        )
+        overloaded = settings.max_clients is not None and len(journal.open) >= settings.max_clients
+        journal.connected(session)
+        responder = Responder(settings, session, self._book, journal, workers)
+
+        def record(envelope: Envelope) -> None:
+            if responder.data_call is not None:
+                responder.data_call.envelope = envelope
+            journal.message(envelope)
+
+        async def close() -> None:
+            try:
+                await responder.close()
+            finally:
+                session.closed = True
+                journal.closed(session)
+
+        hands = Hands(
+            respond=responder.respond,
+            record=record,
+            note=lambda text: journal.note(session, text),
+            close=close,
+            gone=listener.gone,
+            crashed=self._crashes.append,
+            context=lambda: self._server_context(settings),
+            now=self._clock.now,
+        )
+        return Wire(Connection(settings, session), hands, settings.timeout, overloaded=overloaded)
+
+    def _server_context(self, settings: Settings) -> ssl.SSLContext:
+        if settings.ssl_context is not None:
+            return settings.ssl_context
+        names = (settings.host, settings.hostname)
+        return self._authority.server_context(settings.certificate, settings.client_certificate, names)
+
+
+def _rules(on: Iterable[Rule] | Rule) -> list[Rule]:
+    rules = [on] if isinstance(on, Rule) else list(on)
+    for rule in rules:
+        if not isinstance(rule, Rule):
+            raise TypeError(f"on= takes rules made by on(...), not {rule!r}")
+    return rules

@@ -1,0 +1,65 @@
+"""Addresses and their parameters as values (RFC 5321 section 4.1.2, RFC 3461)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientDSN:
+    """A recipient's wishes for delivery reports (RFC 3461 section 4): ``notify`` keywords, ``orcpt`` with its xtext decoded."""
+
+    notify: tuple[str, ...] = ()
+    orcpt: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopeDSN:
+    """A message's wishes for delivery reports (RFC 3461 section 4): ``ret`` "FULL" or "HDRS", ``envid`` with its xtext decoded."""
+
+    ret: str | None = None
+    envid: str | None = None
+
+
+NO_ARGS: Final[Mapping[str, str | bool]] = MappingProxyType({})
+NO_RECIPIENT_DSN: Final = RecipientDSN()
+NO_ENVELOPE_DSN: Final = EnvelopeDSN()
+
+
+class Address(str):
+    """An envelope address, as the client sent it without its angle brackets; ``""`` is the null sender.
+
+    ``local`` and ``domain`` are its two sides (``domain`` is ``""`` for the null sender and for ``Postmaster``), ``args`` the ESMTP
+    parameters as sent (upper-case keys, ``True`` where there is no value), ``dsn`` what RFC 3461 parameters ask for.
+    """
+
+    __slots__ = ("args", "domain", "dsn", "local")
+
+    local: str
+    domain: str
+    args: Mapping[str, str | bool]
+    dsn: RecipientDSN
+
+    def __new__(
+        cls,
+        text: str = "",
+        *,
+        args: Mapping[str, str | bool] = NO_ARGS,
+        dsn: RecipientDSN = NO_RECIPIENT_DSN,
+    ) -> Self:
+        self = super().__new__(cls, text)
+        local, at, domain = text.rpartition("@")
+        self.local, self.domain = (local, domain) if at else (text, "")
+        self.args, self.dsn = args, dsn
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (str(self), dict(self.args), self.dsn)
+
+
+def _rebuild(text: str, args: Mapping[str, str | bool], dsn: RecipientDSN) -> Address:
+    return Address(text, args=args, dsn=dsn)
+
+
+Address.__module__ = "pytest_smtpd"

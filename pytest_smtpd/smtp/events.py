@@ -1,0 +1,253 @@
+"""What a client can do. Each event carries the reply that the RFC would give (``default``) and the hooks it passes (``points``)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pytest_smtpd.smtp.address import Address
+from pytest_smtpd.smtp.replies import Reply
+
+if TYPE_CHECKING:
+    from pytest_smtpd.smtp.sasl import Auth, Conversation
+    from pytest_smtpd.smtp.session import TLSInfo
+
+
+class Command:
+    """A command line: ``verb`` in upper case, ``argument`` (what follows the first space) and ``raw``, the line without its end."""
+
+    __slots__ = ("raw", "verb")
+    __module__ = "pytest_smtpd"
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.verb = raw.partition(b" ")[0].decode("utf-8", "replace").upper()
+
+    @property
+    def argument(self) -> str:
+        """The text after the verb."""
+        return self.raw.partition(b" ")[2].decode("utf-8", "replace")
+
+    def __str__(self) -> str:
+        return masked(self.raw)
+
+    def __repr__(self) -> str:
+        return f"<Command {masked(self.raw)!r}>"
+
+
+def masked(raw: bytes) -> str:
+    """A command line for people: whatever may be a secret of AUTH, or of an AUTH that was mistyped, is left out."""
+    text = raw.decode("utf-8", "backslashreplace")
+    words = text.split(" ")
+    if words[0].upper() == "AUTH" and len(words) > 2:
+        return f"{words[0]} {words[1]} ***"
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened; the caller answers it with ``Connection.send`` before asking for the next."""
+
+    kind: ClassVar[str] = ""
+    default: Reply | None = None
+    command: Command | None = None
+
+    @property
+    def name(self) -> str:
+        """The word of ``states.SEQUENCE`` for it: the verb, or the class's own."""
+        return self.kind or (self.command.verb if self.command else "")
+
+    @property
+    def points(self) -> tuple[tuple[str, Any], ...]:
+        """The hooks to pass, in order, each with its own argument."""
+        return (("command", self.command),) if self.command else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected(Event):
+    """A client is there and waits for the greeting; after XCLIENT once more, perhaps with a LOGIN."""
+
+    kind = "connect"
+    secure: "TLSInfo | None" = None
+    login: "Auth | None" = None
+
+    @property
+    def points(self) -> tuple[tuple[str, Any], ...]:
+        more = (("secure", self.secure), ("auth", self.login))
+        return (("connect", None), *((hook, argument) for hook, argument in more if argument is not None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secured(Event):
+    """The handshake that STARTTLS asked for is complete; no reply is due."""
+
+    kind = "secure"
+    tls: "TLSInfo"
+
+    @property
+    def points(self) -> tuple[tuple[str, Any], ...]:
+        return (("secure", self.tls),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(Event):
+    """A command that is unknown, malformed, disabled or out of sequence: whatever is answered, nothing changes."""
+
+    kind = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain(Event):
+    """NOOP, HELP, VRFY, RSET, QUIT, STARTTLS, DATA: all they do is in the transition table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello(Event):
+    """HELO, EHLO or LHLO."""
+
+    domain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail(Event):
+    """MAIL FROM, well-formed and in sequence."""
+
+    address: Address
+    parameters: Mapping[str, Any]
+
+    @property
+    def points(self) -> tuple[tuple[str, Any], ...]:
+        return (("command", self.command), ("mail_from", self.address))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rcpt(Event):
+    """RCPT TO, well-formed and in sequence."""
+
+    address: Address
+
+    @property
+    def points(self) -> tuple[tuple[str, Any], ...]:
+        return (("command", self.command), ("rcpt_to", self.address))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bdat(Event):
+    """BDAT (RFC 3030): its octets follow at once; the reply is due when they are all there."""
+
+    octets: int
+    last: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedBdat(Refused):
+    """A BDAT out of sequence; its octets follow all the same and are thrown away."""
+
+    octets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Xclient(Event):
+    """XCLIENT: no reply to it but the new greeting."""
+
+    attributes: Mapping[str, str | None]
+    login: "Auth | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Xforward(Event):
+    """XFORWARD."""
+
+    attributes: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticate(Event):
+    """A step of AUTH: the command, or a line of the exchange (``Response``); ``auth`` once the credentials are complete."""
+
+    exchange: "Conversation | None" = None
+    auth: "Auth | None" = None
+
+    @property
+    def points(self) -> tuple[tuple[str, Any], ...]:
+        command = (("command", self.command),) if self.command else ()
+        return (*command, ("auth", self.auth)) if self.auth is not None else command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response(Authenticate):
+    """A line of an AUTH exchange."""
+
+    kind = "response"
+    line: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passing(Event):
+    """Something that is not answered; whoever wants to speak all the same uses ``Connection.interject``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handshaking(Passing):
+    """A TLS handshake is under way: how many of its bytes have come. ``struck`` remembers which rules have spoken."""
+
+    implicit: bool
+    received: int
+    tls: "TLSInfo"
+    struck: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentBegins(Passing):
+    """The client may send, or is sending, the message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk(Passing):
+    """Content as it arrives, dot-unstuffed."""
+
+    data: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkReceived(Event):
+    """A BDAT that is not the last is complete."""
+
+    kind = "chunk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content(Event):
+    """The message is complete: CRLF.CRLF, or BDAT LAST. ``final``: the default stands, whatever hooks say (RFC 1870 section 6.3).
+
+    Without a default it has been answered already, while it was coming in.
+    """
+
+    kind = "content"
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overloaded(Event):
+    """One client too many, told instead of the greeting."""
+
+    kind = "connect"
+
+    @property
+    def points(self) -> tuple[tuple[str, Any], ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedOut(Event):
+    """The client said nothing for as long as ``timeout`` allows."""
+
+    kind = "timeout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadProxyHeader(Event):
+    """What came first was no PROXY header; the connection just closes."""
+
+    kind = "proxy"
+    reason: str

@@ -1,0 +1,224 @@
+"""EXTENSIONS: one row for each EHLO keyword - when and with what it is advertised, which MAIL and RCPT parameters it brings."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+from pytest_smtpd.smtp import replies
+from pytest_smtpd.smtp.address import EnvelopeDSN, RecipientDSN
+from pytest_smtpd.smtp.grammar import Refused, decode_xtext
+from pytest_smtpd.smtp.options import Options
+from pytest_smtpd.smtp.session import Session
+
+# Postfix's attributes that a proxy may set, and those that a relay may pass on.
+XCLIENT_NAMES: Final = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT")
+XFORWARD_NAMES: Final = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE")
+
+Value = str | bool
+Reader = Callable[[Value, Options, Session], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An ESMTP parameter: which field of the envelope (or part of it) it fills, and how its value is read."""
+
+    field: str
+    read: Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """A row: ``argument`` gives what stands behind the keyword in the EHLO reply, None where it is not advertised."""
+
+    rfc: str
+    argument: Callable[[Options, Session], str | None] = lambda options, session: ""
+    mail: Mapping[str, Parameter] = field(default_factory=dict)
+    rcpt: Mapping[str, Parameter] = field(default_factory=dict)
+    more_octets: Mapping[str, int] = field(default_factory=dict)
+
+
+def _text(value: Value) -> str:
+    """The value, which must be there."""
+    if value is True or not isinstance(value, str):
+        raise Refused(replies.BAD_PARAMETER)
+    return value
+
+
+def _flag(value: Value, options: Options, session: Session) -> bool:
+    if value is not True:
+        raise Refused(replies.BAD_PARAMETER)
+    return True
+
+
+def _one_of(*words: str) -> Reader:
+    def read(value: Value, options: Options, session: Session) -> str:
+        word = _text(value).upper()
+        if word not in words:
+            raise Refused(replies.BAD_PARAMETER)
+        return word
+
+    return read
+
+
+def _size(value: Value, options: Options, session: Session) -> int:
+    """RFC 1870 section 5: up to 20 digits."""
+    if not re.fullmatch(r"[0-9]{1,20}", _text(value)):
+        raise Refused(replies.BAD_PARAMETER)
+    if options.size is not None and int(value) > options.size:
+        raise Refused(replies.TOO_BIG)
+    return int(value)
+
+
+def _body(value: Value, options: Options, session: Session) -> str:
+    """RFC 6152 section 2 and RFC 3030 section 3."""
+    word = _one_of("7BIT", "8BITMIME", "BINARYMIME")(value, options, session)
+    if word == "BINARYMIME" and not (options.accepts("BINARYMIME") and options.accepts("CHUNKING")):
+        raise Refused(replies.UNKNOWN_PARAMETER)
+    return str(word).lower()
+
+
+def _require_tls(value: Value, options: Options, session: Session) -> bool:
+    """RFC 8689 section 2: only inside TLS."""
+    _flag(value, options, session)
+    if not session.secure:
+        raise Refused(replies.REQUIRETLS_IN_CLEAR)
+    return True
+
+
+def _notify(value: Value, options: Options, session: Session) -> tuple[str, ...]:
+    """RFC 3461 section 4.1: NEVER alone, or a list of the others."""
+    words = tuple(word.upper() for word in _text(value).split(","))
+    if words != ("NEVER",) and not set(words) <= {"SUCCESS", "FAILURE", "DELAY"}:
+        raise Refused(replies.BAD_PARAMETER)
+    return words
+
+
+def _orcpt(value: Value, options: Options, session: Session) -> str:
+    """RFC 3461 section 4.2: address type, semicolon, xtext."""
+    kind, semicolon, address = _text(value).partition(";")
+    if not kind or not semicolon or not address:
+        raise Refused(replies.BAD_PARAMETER)
+    return f"{kind};{decode_xtext(address)}"
+
+
+def _envid(value: Value, options: Options, session: Session) -> str:
+    """RFC 3461 section 4.4: at most 100 characters of xtext."""
+    text = _text(value)
+    if len(text) > 100:
+        raise Refused(replies.BAD_PARAMETER)
+    return decode_xtext(text)
+
+
+def _submitter(value: Value, options: Options, session: Session) -> str:
+    """RFC 4954 section 5: ``<>`` or a mailbox in xtext."""
+    text = _text(value)
+    return text if text == "<>" else decode_xtext(text)
+
+
+def _auth_methods(options: Options, session: Session) -> str | None:
+    clear = options.auth_requires_tls and not session.secure
+    return None if not options.methods or clear or session.user else " ".join(options.methods)
+
+
+def _limits(options: Options, session: Session) -> str | None:
+    limits = {"MAILMAX": options.max_messages, "RCPTMAX": options.max_recipients}
+    return " ".join(f"{name}={value}" for name, value in limits.items() if value is not None) or None
+
+
+def _when(condition: Callable[[Options, Session], bool], text: str = "") -> Callable[[Options, Session], str | None]:
+    return lambda options, session: text if condition(options, session) else None
+
+
+_SMTPUTF8 = Parameter("smtp_utf8", _flag)
+
+EXTENSIONS: Final[Mapping[str, Extension]] = {
+    "PIPELINING": Extension(rfc="RFC 2920"),
+    "SIZE": Extension(
+        rfc="RFC 1870",
+        argument=lambda options, session: "" if options.size is None else str(options.size),
+        mail={"SIZE": Parameter("size", _size)},
+        more_octets={"MAIL": 26},
+    ),
+    "8BITMIME": Extension(rfc="RFC 6152", mail={"BODY": Parameter("body_type", _body)}, more_octets={"MAIL": 17}),
+    "SMTPUTF8": Extension(
+        rfc="RFC 6531", mail={"SMTPUTF8": _SMTPUTF8}, more_octets={"MAIL": 10, "VRFY": 9, "EXPN": 9}
+    ),
+    "ENHANCEDSTATUSCODES": Extension(rfc="RFC 2034"),
+    "DSN": Extension(
+        rfc="RFC 3461",
+        mail={"RET": Parameter("ret", _one_of("FULL", "HDRS")), "ENVID": Parameter("envid", _envid)},
+        rcpt={"NOTIFY": Parameter("notify", _notify), "ORCPT": Parameter("orcpt", _orcpt)},
+        more_octets={"MAIL": 107, "RCPT": 532},
+    ),
+    "CHUNKING": Extension(rfc="RFC 3030", argument=_when(lambda options, session: options.accepts("BDAT"))),
+    "BINARYMIME": Extension(
+        rfc="RFC 3030",
+        argument=_when(lambda options, session: options.accepts("CHUNKING")),
+        mail={"BODY": Parameter("body_type", _body)},
+    ),
+    "STARTTLS": Extension(
+        rfc="RFC 3207", argument=_when(lambda options, session: options.tls == "starttls" and not session.secure)
+    ),
+    "AUTH": Extension(
+        rfc="RFC 4954",
+        argument=_auth_methods,
+        mail={"AUTH": Parameter("submitter", _submitter)},
+        more_octets={"MAIL": 500, "AUTH": 12288},
+    ),
+    "REQUIRETLS": Extension(
+        rfc="RFC 8689",
+        argument=_when(lambda options, session: session.secure),
+        mail={"REQUIRETLS": Parameter("require_tls", _require_tls)},
+        more_octets={"MAIL": 11},
+    ),
+    "LIMITS": Extension(rfc="RFC 9422", argument=_limits),
+    "XCLIENT": Extension(
+        rfc="Postfix XCLIENT", argument=_when(lambda options, session: options.xclient, " ".join(XCLIENT_NAMES))
+    ),
+    "XFORWARD": Extension(
+        rfc="Postfix XFORWARD", argument=_when(lambda options, session: options.xforward, " ".join(XFORWARD_NAMES))
+    ),
+}
+
+
+def ehlo_keywords(options: Options, session: Session) -> list[str]:
+    """The keyword lines of the EHLO reply (RFC 5321 section 4.1.1.1)."""
+    lines = []
+    for keyword, extension in EXTENSIONS.items():
+        argument = extension.argument(options, session) if options.shows(keyword) else None
+        if argument is not None:
+            lines.append(f"{keyword} {argument}".rstrip())
+    return lines
+
+
+@cache
+def _known(verb: str, disabled: frozenset[str], *, auth: bool) -> Mapping[str, Parameter]:
+    rows = [row for keyword, row in EXTENSIONS.items() if keyword not in disabled and (auth or keyword != "AUTH")]
+    return {name: parameter for row in rows for name, parameter in (row.mail if verb == "MAIL" else row.rcpt).items()}
+
+
+def read_parameters(verb: str, given: Mapping[str, Value], options: Options, session: Session) -> dict[str, Any]:
+    """Check every parameter of a MAIL or RCPT; the fields that they fill. Raises ``Refused``; 555 for one nobody knows."""
+    if not given:
+        return {}
+    known = _known(verb, options.disable, auth=bool(options.methods))
+    if not given.keys() <= known.keys():
+        raise Refused(replies.UNKNOWN_PARAMETER)
+    return {known[name].field: known[name].read(value, options, session) for name, value in given.items()}
+
+
+def envelope_dsn(fields: Mapping[str, Any]) -> EnvelopeDSN:
+    """What RET and ENVID ask for."""
+    return EnvelopeDSN(ret=fields.get("ret"), envid=fields.get("envid"))
+
+
+def recipient_dsn(fields: Mapping[str, Any]) -> RecipientDSN:
+    """What NOTIFY and ORCPT ask for."""
+    return RecipientDSN(notify=fields.get("notify", ()), orcpt=fields.get("orcpt"))
+
+
+def longest_command(verb: str, options: Options) -> int:
+    """RFC 5321 section 4.5.3.1.4: 512 octets with CRLF, and what each extension in use adds."""
+    return 512 + sum(row.more_octets.get(verb, 0) for keyword, row in EXTENSIONS.items() if options.accepts(keyword))

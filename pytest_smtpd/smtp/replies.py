@@ -1,0 +1,258 @@
+"""Replies (RFC 5321 section 4.2) and the catalogue of those the server gives by itself: the only place with reply texts."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from pytest_smtpd.errors import ENHANCED, Reject
+
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_LINE = re.compile(r"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+_WIRE_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r?\n")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reply:
+    """What the server answers: ``code``, ``enhanced`` status code ("5.1.1" or None) and ``text`` (lines joined by LF).
+
+    Equal to its code (``reply == 550``) and to a reply that says the same. ``wire`` holds the bytes that are sent.
+    """
+
+    code: int
+    enhanced: str | None = None
+    text: str = ""
+    wire: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.wire:
+            object.__setattr__(self, "wire", _encode(self.code, self.enhanced, self.text))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Reply):
+            return self.wire == other.wire
+        return self.code == other if isinstance(other, int) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.code)
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+
+    def __repr__(self) -> str:
+        return f"<Reply {str(self)!r}>"
+
+    @property
+    def digit(self) -> int:
+        """The first digit of the code, which alone decides how the session goes on (RFC 5321 section 4.3.2)."""
+        return self.code // 100
+
+    @property
+    def refuses(self) -> bool:
+        """Whether this is a 4xx or 5xx."""
+        return self.code >= 400
+
+
+def _encode(code: int, enhanced: str | None, text: str) -> bytes:
+    """RFC 5321 section 4.2.1: a hyphen after the code on each line but the last; RFC 2034: the enhanced code on every line."""
+    lines = [" ".join(part for part in (enhanced, line) if part) for line in split_lines(text)]
+    *heads, last = lines
+    rows = [f"{code}-{line}" for line in heads] + [f"{code} {last}"]
+    return ("\r\n".join(rows) + "\r\n").encode("utf-8", "replace")
+
+
+def split_lines(text: str) -> list[str]:
+    """Split at CRLF, CR and LF, the only characters that could end a line on the wire."""
+    return _LINE_BREAK.split(text)
+
+
+def _split_enhanced(text: str) -> tuple[str | None, str]:
+    found = ENHANCED.match(text)
+    return (found[0].strip(), text[found.end() :]) if found else (None, text)
+
+
+def parse_reply(text: str) -> Reply:
+    """Read a reply as a user writes it ("550 5.1.1 No such user", several lines too); it is sent exactly so.
+
+    Raises ``ValueError`` if it is none.
+    """
+    found = [_LINE.fullmatch(line) for line in split_lines(text.removesuffix("\n").removesuffix("\r"))]
+    if not all(found) or len({line[1] for line in found if line}) != 1:
+        raise ValueError(f"reply must be a code like 550 or text like '550 5.1.1 No such user', not {text!r}")
+    lines = [line for line in found if line]
+    heads = [f"{line[1]}-{line[3] or ''}" for line in lines[:-1]]
+    last = lines[-1]
+    end = last[1] if last[2] is None else f"{last[1]} {last[3]}"
+    enhanced, first = _split_enhanced(lines[0][3] or "")
+    rest = [(line[3] or "").removeprefix(f"{enhanced} ") for line in lines[1:]]
+    wire = ("\r\n".join([*heads, end]) + "\r\n").encode("utf-8", "surrogateescape")
+    return Reply(int(lines[0][1]), enhanced, "\n".join([first, *rest]), wire)
+
+
+def leading_reply(raw: bytes) -> Reply | None:
+    """The well-formed reply that ``raw`` begins with, or None (RFC 5321 section 4.2 grammar; a bare LF is let pass)."""
+    position, codes, texts = 0, set(), []
+    while found := _WIRE_LINE.match(raw, position):
+        codes.add(found[1])
+        texts.append((found[3] or b"").decode("utf-8", "replace"))
+        position = found.end()
+        if found[2] != b"-":
+            break
+    else:
+        return None
+    if len(codes) != 1:
+        return None
+    enhanced, first = _split_enhanced(texts[0])
+    return Reply(int(codes.pop()), enhanced, "\n".join([first, *texts[1:]]), raw[:position])
+
+
+# --- the catalogue -----------------------------------------------------------------------------------------------------
+
+# What a bare code says: reply=451 in a rule, Reject(451) in a hook. RFC 5321 section 4.2.3, RFC 4954 section 6, RFC 5248.
+STANDARD: Final = {
+    211: ("2.0.0", "System status"),
+    214: ("2.0.0", "See RFC 5321"),
+    220: (None, "Service ready"),
+    221: ("2.0.0", "Bye"),
+    235: ("2.7.0", "Authentication succeeded"),
+    250: ("2.0.0", "OK"),
+    251: ("2.1.5", "User not local; will forward"),
+    252: ("2.5.0", "Cannot VRFY user, but will accept message and attempt delivery"),
+    334: (None, ""),
+    354: (None, "End data with <CR><LF>.<CR><LF>"),
+    421: ("4.3.2", "Service not available, closing transmission channel"),
+    432: ("4.7.12", "A password transition is needed"),
+    450: ("4.2.1", "Mailbox unavailable, try again later"),
+    451: ("4.3.0", "Local error in processing, try again later"),
+    452: ("4.3.1", "Insufficient system storage"),
+    454: ("4.7.0", "Temporary authentication failure"),
+    455: ("4.5.4", "Unable to accommodate parameters"),
+    500: ("5.5.2", "Command not recognized"),
+    501: ("5.5.4", "Syntax error in parameters or arguments"),
+    502: ("5.5.1", "Command not implemented"),
+    503: ("5.5.1", "Bad sequence of commands"),
+    504: ("5.5.4", "Command parameter not implemented"),
+    521: ("5.3.2", "Host does not accept mail"),
+    523: ("5.7.10", "Encryption needed"),
+    530: ("5.7.0", "Authentication required"),
+    534: ("5.7.9", "Authentication mechanism is too weak"),
+    535: ("5.7.8", "Authentication credentials invalid"),
+    538: ("5.7.11", "Encryption required for requested authentication mechanism"),
+    550: ("5.7.1", "Mailbox unavailable"),
+    551: ("5.1.6", "User not local"),
+    552: ("5.2.2", "Exceeded storage allocation"),
+    553: ("5.1.3", "Mailbox name not allowed"),
+    554: ("5.0.0", "Transaction failed"),
+    555: ("5.5.4", "Parameters not recognized or not implemented"),
+    556: ("5.1.10", "Domain does not accept mail"),
+}
+_GENERIC: Final = {2: "OK", 3: "Go on", 4: "Try again later", 5: "Refused"}
+
+# What each hook refuses with when it does not say it itself.
+REFUSALS: Final = {
+    "connect": Reply(554, "5.3.2", "Service not available"),
+    "secure": Reply(554, "5.7.0", "TLS session refused"),
+    "auth": Reply(535, "5.7.8", "Authentication credentials invalid"),
+    "mail_from": Reply(550, "5.7.1", "Sender rejected"),
+    "rcpt_to": Reply(550, "5.1.1", "No such user here"),
+    "data": Reply(554, "5.6.0", "Message content rejected"),
+    "command": Reply(502, "5.5.1", "Command not implemented"),
+}
+
+OK: Final = Reply(250, "2.0.0", "OK")
+SENDER_OK: Final = Reply(250, "2.1.0", "OK")
+RECIPIENT_OK: Final = Reply(250, "2.1.5", "OK")
+MESSAGE_OK: Final = Reply(250, "2.6.0", "Message accepted")
+AUTHENTICATED: Final = Reply(235, "2.7.0", "Authentication succeeded")
+GO_AHEAD: Final = Reply(354, None, "End data with <CR><LF>.<CR><LF>")
+READY_FOR_TLS: Final = Reply(220, "2.0.0", "Ready to start TLS")
+BYE: Final = Reply(221, "2.0.0", "Bye")
+HELP: Final = Reply(214, "2.0.0", "See RFC 5321")
+CANNOT_VERIFY: Final = Reply(252, "2.5.0", "Cannot VRFY user, but will accept message and attempt delivery")
+
+HOOK_FAILED: Final = Reply(451, "4.3.0", "Error in a test hook")
+TIMED_OUT: Final = Reply(421, "4.4.2", "Timeout, closing connection")
+TOO_MANY_CLIENTS: Final = Reply(421, "4.3.2", "Too many connections")
+TOO_MANY_MESSAGES: Final = Reply(421, "4.7.0", "Too many messages on this connection")
+TOO_MANY_RECIPIENTS: Final = Reply(452, "4.5.3", "Too many recipients")
+
+UNKNOWN_COMMAND: Final = Reply(500, "5.5.2", "Command not recognized")
+LINE_TOO_LONG: Final = Reply(500, "5.5.2", "Line too long")
+SASL_LINE_TOO_LONG: Final = Reply(500, "5.5.6", "Authentication exchange line is too long")
+BARE_LINE_FEED: Final = Reply(500, "5.5.2", "A command line ends with CR LF")
+CONTROL_CHARACTER: Final = Reply(501, "5.5.2", "Control characters are not allowed")
+BAD_ENCODING: Final = Reply(501, "5.5.2", "A command has to be UTF-8")
+NOT_IMPLEMENTED: Final = Reply(502, "5.5.1", "Command not implemented")
+NO_ARGUMENT_ALLOWED: Final = Reply(501, "5.5.4", "This command takes no argument")
+ARGUMENT_NEEDED: Final = Reply(501, "5.5.4", "This command needs an argument")
+BAD_DOMAIN: Final = Reply(501, "5.5.4", "A valid domain or address literal is needed")
+BAD_SENDER: Final = Reply(501, "5.1.7", "Bad sender address syntax")
+BAD_RECIPIENT: Final = Reply(501, "5.1.3", "Bad recipient address syntax")
+NEED_SMTPUTF8: Final = Reply(553, "5.6.7", "An address with these characters needs SMTPUTF8")
+BAD_PARAMETER: Final = Reply(501, "5.5.4", "Bad value of a parameter")
+DUPLICATE_PARAMETER: Final = Reply(501, "5.5.4", "Parameter given twice")
+UNKNOWN_PARAMETER: Final = Reply(555, "5.5.4", "Parameter not recognized or not implemented")
+TOO_BIG: Final = Reply(552, "5.3.4", "Message size exceeds fixed limit")
+NEED_HELLO: Final = Reply(503, "5.5.1", "Send EHLO first")
+NEED_MAIL: Final = Reply(503, "5.5.1", "Need MAIL before RCPT")
+NEED_RECIPIENT: Final = Reply(503, "5.5.1", "Need RCPT before the message")
+NESTED_MAIL: Final = Reply(503, "5.5.1", "Nested MAIL command")
+OUT_OF_SEQUENCE: Final = Reply(503, "5.5.1", "Bad sequence of commands")
+BINARY_NEEDS_BDAT: Final = Reply(503, "5.5.1", "A BINARYMIME message needs BDAT")
+TLS_ACTIVE: Final = Reply(503, "5.5.1", "TLS already active")
+TLS_REQUIRED: Final = Reply(530, "5.7.0", "Must issue a STARTTLS command first")
+REQUIRETLS_IN_CLEAR: Final = Reply(530, "5.7.10", "REQUIRETLS needs a TLS session")
+AUTH_REQUIRED: Final = Reply(530, "5.7.0", "Authentication required")
+AUTH_NEEDS_TLS: Final = Reply(538, "5.7.11", "Encryption required for requested authentication mechanism")
+ALREADY_AUTHENTICATED: Final = Reply(503, "5.5.1", "Already authenticated")
+UNKNOWN_MECHANISM: Final = Reply(504, "5.5.4", "Unrecognized authentication type")
+BAD_BASE64: Final = Reply(501, "5.5.2", "Cannot decode base64")
+BAD_CREDENTIALS: Final = Reply(501, "5.5.2", "Malformed credentials")
+AUTH_CANCELLED: Final = Reply(501, "5.7.0", "Authentication cancelled")
+NOT_ALLOWED: Final = Reply(550, "5.7.1", "Not allowed")
+
+
+def standard(code: int, hook: str | None = None) -> Reply:
+    """The reply that a bare ``code`` stands for, at ``hook`` if its default has that code."""
+    own = REFUSALS.get(hook or "")
+    if own is not None and own.code == code:
+        return own
+    enhanced, text = STANDARD.get(code, (None if code // 100 == 3 else f"{code // 100}.0.0", _GENERIC[code // 100]))
+    return Reply(code, enhanced, text)
+
+
+def refusal(reject: Reject, hook: str) -> Reply:
+    """The reply for a ``Reject`` raised in ``hook``: what it leaves out is taken from the hook's default."""
+    own = REFUSALS[hook]
+    code = own.code if reject.code is None else reject.code
+    enhanced, text = _split_enhanced(reject.message or "")
+    if not reject.message:
+        text = own.text if code == own.code else standard(code).text
+    if enhanced is None:
+        enhanced = own.enhanced if code // 100 == own.digit else f"{code // 100}.0.0"
+    return Reply(code, enhanced, text)
+
+
+def acceptance(text: str, default: Reply) -> Reply:
+    """A hook's own text for a positive reply: ``default`` with that text (an enhanced status code in it counts)."""
+    enhanced, rest = _split_enhanced(text)
+    return Reply(default.code, enhanced or default.enhanced, rest)
+
+
+def greeting(hostname: str, protocol: str, banner: str) -> Reply:
+    """RFC 5321 section 3.1: the name first, then what is spoken here."""
+    return Reply(220, None, " ".join(part for part in (hostname, protocol, banner) if part))
+
+
+def hello(lines: list[str]) -> Reply:
+    """RFC 5321 section 4.1.1.1: the name, then one keyword on each line."""
+    return Reply(250, None, "\n".join(lines))
+
+
+def challenge(encoded: str) -> Reply:
+    """RFC 4954 section 4: 334 and the challenge in base64; an empty one keeps the space."""
+    return Reply(334, None, encoded)
+
+
+def chunk_received(octets: int) -> Reply:
+    """RFC 3030 section 2: the answer to a BDAT that is not the last."""
+    return Reply(250, "2.0.0", f"{octets} octets received")

@@ -1,0 +1,83 @@
+"""What is known of one connection and of the transaction that is open on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_smtpd.smtp.address import NO_ARGS, Address
+from pytest_smtpd.smtp.envelope import Envelope, Transaction
+from pytest_smtpd.smtp.replies import Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLSInfo:
+    """A TLS session: protocol ``version`` ("TLSv1.3"), ``cipher`` name, ``server_name`` (SNI, or None) and ``peer_certificate``.
+
+    ``peer_certificate`` is the verified client certificate in the form of ``ssl.SSLSocket.getpeercert()``, or None.
+    """
+
+    version: str | None = None
+    cipher: str | None = None
+    server_name: str | None = None
+    peer_certificate: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Session:
+    """One client connection. The server keeps it up to date while the connection lives; it stays readable afterwards."""
+
+    id: str
+    server: str = field(default="smtpd", repr=False)
+    local_address: str = ""
+    local_port: int = 0
+    remote_address: str = ""
+    remote_port: int = 0
+    client_hostname: str = ""
+    hostname_appears_as: str | None = None
+    opening_command: str | None = None
+    lmtp: bool = field(default=False, repr=False)
+    tls: TLSInfo | None = None
+    tls_error: str | None = None
+    user: Any = None
+    transaction: int = 1
+    error: Reply | None = None
+    xclient: Mapping[str, str | None] = NO_ARGS  # type: ignore[assignment]
+    xforward: Mapping[str, str | None] = NO_ARGS  # type: ignore[assignment]
+    closed: bool = False
+    verbs: list[str] = field(default_factory=list, repr=False)
+    mail: Transaction | None = field(default=None, repr=False)
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS is on."""
+        return self.tls is not None
+
+    @property
+    def transmission_type(self) -> str:
+        """SMTP, ESMTP or LMTP, with S for TLS and A for a logged-in user (RFC 3848)."""
+        base = "LMTP" if self.lmtp else "ESMTP" if self.opening_command == "EHLO" else "SMTP"
+        return base + "S" * self.secure + "A" * bool(self.user)
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The verbs of all command lines so far, in order."""
+        return tuple(self.verbs)
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """The transaction so far, as a snapshot; None outside of one."""
+        return None if self.mail is None else self.mail.snapshot(self)
+
+    @property
+    def recipients(self) -> tuple[Address, ...]:
+        """The recipients accepted so far in the open transaction."""
+        return () if self.mail is None else tuple(self.mail.recipients)
+
+    def __repr__(self) -> str:
+        peer = f"{self.remote_address}:{self.remote_port}" if self.remote_address else "unknown"
+        user = f" user={self.user!r}" if self.user else ""
+        state = "closed" if self.closed else "open"
+        return f"<Session {self.id} {self.transmission_type} from {peer}{user} {state}>"
+
+
+TLSInfo.__module__ = Session.__module__ = "pytest_smtpd"
