@@ -31,6 +31,7 @@ class Call:
         "replies",
         "rule",
         "session",
+        "traceback",
     )
     __module__ = "pytest_smtpd"
 
@@ -45,6 +46,7 @@ class Call:
         self.replies: tuple[Reply, ...] = ()
         self.rule: Rule | None = None
         self.error: BaseException | None = None
+        self.traceback: str | None = None  # of error, as it was when it was caught
         self.mail: Transaction | None = session.mail
         self.envelope: Envelope | None = None
 

@@ -47,6 +47,7 @@ class SMTPServer:
 
     def __init__(self, *, on: Iterable[Rule] = (), **settings: Unpack[SettingsDict]) -> None:
         self.settings: Settings = make_settings(settings)
+        self._first = self.settings
         self.wait_timeout = 5.0
         self.strict_rules = False  # whether rules added from now on have to be used
         self._clock = Clock()
@@ -103,9 +104,10 @@ class SMTPServer:
         if kind is None:
             self.verify()
 
-    def clear(self) -> None:
-        """Forget what has been received and logged so far. Rules and open connections stay."""
-        self._journal.clear()
+    def clear(self) -> Log:
+        """Forget what has been received and logged so far, and return it. Rules and open connections stay."""
+        self._crashes.clear()
+        return Log(self._journal.clear(), lambda: self.wait_timeout)
 
     def verify(self) -> None:
         """Raise what a hook raised by mistake (the first, if there were several)."""
@@ -121,20 +123,16 @@ class SMTPServer:
         raised = [call.error for call in self._journal.calls if call.error is not None]
         return [*self._crashes, *raised]
 
-    def reset(self, settings: Mapping[str, Any], rules: Iterable[Rule]) -> None:
-        """Start afresh on the same port: empty log, these rules, these settings for new connections.
+    def configure(self, settings: Mapping[str, Any], rules: Iterable[Rule]) -> None:
+        """Other settings and rules than those it was made with, for connections and calls from now on.
 
         Raises ``ValueError`` for a setting that only counts when a server starts.
         """
-        changed = make_settings(settings, self.settings)
-        for name in self.settings.fixed_differences(changed):
+        changed = make_settings(settings, self._first)
+        for name in self._first.fixed_differences(changed):
             raise ValueError(f"{name} cannot change on a running server")
         self.settings = changed
-        self._journal.clear()
-        self._crashes.clear()
-        self._book.clear()
-        for rule in rules:
-            self._book.add(rule)
+        self._book.replace(rules)
 
     # --- where it is -------------------------------------------------------------------------------------------------------------
 
@@ -343,7 +341,7 @@ class SMTPServer:
         hands = Hands(
             respond=responder.respond,
             record=record,
-            note=lambda text: journal.note(session, text),
+            note=lambda text, who="-": journal.note(session, text, who),
             close=close,
             gone=listener.gone,
             crashed=self._crashes.append,

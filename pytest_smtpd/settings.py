@@ -1,7 +1,7 @@
 """Settings: the one list of settings, their defaults and checks. Those that the protocol reads stand in ``smtp/options.py``."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from pytest_smtpd.smtp.options import AUTH_METHODS, AuthMethod, Options, TLSMode
@@ -79,7 +79,7 @@ class Settings(Options):
         return [*names, *(["tls"] if implicit else [])]
 
 
-NAMES: Final = tuple(field.name for field in fields(Settings))
+NAMES: Final = tuple(SettingsDict.__annotations__)
 # These are read once, when the server starts.
 FIXED_AT_START: Final = frozenset(
     {"host", "port", "lmtp", "certificate", "ssl_context", "client_certificate", "proxy_protocol"}

@@ -27,7 +27,7 @@ class Hands:
 
     respond: Callable[[Event], Awaitable[Answer | None]]
     record: Callable[[Envelope], object]
-    note: Callable[[str], object]
+    note: Callable[..., object]
     close: Callable[[], Awaitable[object]]
     gone: Callable[["Wire"], object]
     crashed: Callable[[BaseException], object]
@@ -159,9 +159,13 @@ class Wire(asyncio.Protocol):
         smtp, hands = self._smtp, self._hands
         while (event := await self._next_event()) is not None:
             self._busy = True
+            if isinstance(event, events.Response):
+                hands.note("***", "C")
             answer = await hands.respond(event)
             if answer is not None:
                 data = self._send(event, answer)
+                if data.startswith(b"334 "):
+                    hands.note("334 ***", "S")
                 if smtp.envelope is not None:
                     hands.record(smtp.envelope)
                     smtp.envelope = None

@@ -28,6 +28,7 @@ class RuleBook:
         """The rules for this hook, nearest first."""
         return self._by_hook.get(hook, ())
 
-    def clear(self) -> None:
-        """Forget every rule."""
-        self._by_hook, self._all = {}, ()
+    def replace(self, rules: Iterable[Rule]) -> None:
+        """These rules instead."""
+        fresh = RuleBook(rules)
+        self._by_hook, self._all = fresh._by_hook, fresh._all

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from pytest_smtpd.calls import Call
@@ -80,6 +81,75 @@ class Responder:
         return final
 
     def _settle_points(self, event: Event, calls: list[Call], final: Answer) -> None:
+        if isinstance(event, events.Connected):  # one reply, to connect; or to the one that refused
+            spoken = 0 if final.goes_on else -1
+            speaker = calls.pop(spoken) if calls else None
+            self.settle(calls, Answer())
+            calls = [] if speaker is None else [speaker]
+        challenge = bool(final.replies) and final.replies[0].digit == 3
+        if isinstance(event, events.Authenticate) and challenge:  # the exchange goes on: its command waits for the end
+            self._tail += [call for call in calls if call.hook == "command"]
+            calls = [call for call in calls if call.hook != "command"]
+        elif not event.command:
+            calls, self._tail = [*self._tail, *calls], []
+        self.settle(calls, final)
+
+    def begin(self, hook: str, argument: Any, session: Session) -> Call:
+        """A hook point is passed."""
+
+    def settle(self, call: Call, answer: Answer) -> None:
+        """A call is decided."""
+
+    def note(self, session: Session, text: str, who: str = "-") -> None:
+        """Something for the transcript."""
+
+
+class Responder:
+    """Answers the events of one connection, in protocol order."""
+
+    def __init__(self, options: Options, session: Session, book: RuleBook, journal: Journal, workers: Workers) -> None:
+        self.options = options
+        self.session = session
+        self.book = book
+        self.journal = journal
+        self._workers = workers
+        self._jobs: set[asyncio.Future[Any]] = set()
+        self._pending: list[Call] = []
+        self._tail: list[Call] = []  # command calls that wait for a later reply: BDAT, XCLIENT, AUTH
+        self._message: Message | None = None
+        self.data_call: Call | None = None
+
+    async def respond(self, event: Event) -> Answer | None:
+        """The verdict on an event; None where nothing is to be said or done."""
+        special = _SPECIAL.get(type(event))
+        return await (self._pass(event) if special is None else special(self, event))
+
+    # --- the usual way ---------------------------------------------------------------------------------------------------
+
+    async def _pass(self, event: Event) -> Answer:
+        """Pass the event's hook points in order; the first that refuses, or a ``command`` that answers, is the last."""
+        calls: list[Call] = []
+        slow: list[Rule] = []
+        final: Answer | None = None
+        for hook, argument in event.points:
+            calls.append(self.begin(hook, argument))
+            answer = await self._ask(calls[-1], event.default, slow)
+            if answer is not None:
+                final = answer
+                if hook == "command" or not answer.goes_on:
+                    break
+        if final is None:
+            final = Answer() if event.default is None else said(event.default)
+            if isinstance(event, _ANSWERED_LATER):
+                self._tail = calls
+                return final
+        final = actions.slowed(final, slow)
+        self._settle_points(event, calls, final)
+        if self._message is not None and _ends_message(event, final):
+            await self._give_up("the client gave up the message")
+        return final
+
+    def _settle_points(self, event: Event, calls: list[Call], final: Answer) -> None:
         if isinstance(event, events.Connected) and not final.goes_on:
             for passed in calls[:-1]:  # they accepted, but the client never hears it
                 self.settle([passed], Answer())
@@ -99,10 +169,11 @@ class Responder:
         return call
 
     def settle(self, calls: Sequence[Call], answer: Answer) -> None:
-        """Write the verdict down."""
-        for call in calls:
+        """Write the verdict down; a hook's mistake belongs to the last call, the others only share its reply."""
+        for place, call in enumerate(calls, 1):
             self._pending.remove(call)
-            self.journal.settle(call, answer)
+            shared = answer.error is not None and place < len(calls)
+            self.journal.settle(call, replace(answer, error=None) if shared else answer)
 
     async def _ask(self, call: Call, default: Reply | None, slow: list[Rule]) -> Answer | None:
         """What the rules and hooks say to a call; None if they leave it to the default. Those that only slow it down go into ``slow``."""

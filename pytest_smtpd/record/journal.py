@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable
+from traceback import format_exception
 from typing import Any, NamedTuple
 
 from pytest_smtpd.calls import Call
@@ -60,6 +61,8 @@ class Journal:
             call.replies, call.outcome = answer.replies, answer.outcome
             call.rule, call.error = answer.rule, answer.error
             call.duration = self._clock.now() - call.at
+            if answer.error is not None:
+                call.traceback = "".join(format_exception(answer.error))
         self._tell()
 
     def message(self, envelope: Envelope) -> None:
@@ -80,13 +83,17 @@ class Journal:
             self.open.discard(session)
         self._tell()
 
-    def clear(self) -> None:
-        """Forget everything but the connections that are open."""
+    def clear(self) -> "Journal":
+        """Forget everything but the connections that are open; what was there before, for whoever wants to tell it."""
+        past = Journal(self._clock)
         with self._changed:
-            for past in (self.calls, self.envelopes, self.accepted):
-                past.clear()
-            self.sessions[:] = [session for session in self.sessions if session in self.open]
+            past.calls, self.calls = self.calls, []
+            past.envelopes, self.envelopes = self.envelopes, []
+            past.accepted, self.accepted = self.accepted, []
+            past.entries, past.sessions, past.open = self.entries, self.sessions, set(self.open)
+            self.sessions = [session for session in past.sessions if session in self.open]
             self.entries = {session: [] for session in self.sessions}
+        return past
 
     def _entries(self, session: Session) -> list[Call | Note]:
         return self.entries.setdefault(session, [])

@@ -41,40 +41,22 @@ def _cut(text: str) -> str:
 Line = tuple[float, str, str]
 
 
-def _told(entries: Sequence[Call | Note]) -> Iterator[Line]:
-    """The entries as lines. A special hook's call speaks for the command that it belongs to."""
-    for place, entry in enumerate(entries):
+def _told(entries: Sequence[Call | Note]) -> list[Line]:
+    """The entries as lines, in the order of time. Calls that were decided by one answer share it; the last of them tells it."""
+    calls = [entry for entry in entries if isinstance(entry, Call)]
+    tellers = {id(call.replies): call for call in calls if call.replies}
+    lines: list[Line] = []
+    for entry in entries:
         if isinstance(entry, Note):
-            yield entry.at, entry.who, entry.text
+            lines.append(entry)
             continue
         if entry.hook == "command":
-            yield entry.at, "C", str(entry.argument)
-            special = _special_call(entries, place)
-            if special is not None:
-                yield from _answer(special)
-                continue
-        elif _is_special(entries, place):
-            continue
+            lines.append((entry.at, "C", str(entry.argument)))
         elif entry.hook == "data" and (entry.replies or entry.argument.size):
-            yield entry.at, "C", f"<{entry.argument.size} bytes of content>"
-        yield from _answer(entry)
-
-
-_SPECIAL: Final = {"MAIL": "mail_from", "RCPT": "rcpt_to", "AUTH": "auth"}
-
-
-def _special_call(entries: Sequence[Call | Note], place: int) -> Call | None:
-    command = entries[place]
-    following = entries[place + 1] if place + 1 < len(entries) else None
-    if isinstance(command, Call) and isinstance(following, Call):
-        if _SPECIAL.get(command.argument.verb) == following.hook:
-            return following
-    return None
-
-
-def _is_special(entries: Sequence[Call | Note], place: int) -> bool:
-    before = entries[place - 1] if place else None
-    return isinstance(before, Call) and before.hook == "command" and _special_call(entries, place - 1) is not None
+            lines.append((entry.at + (entry.duration or 0.0), "C", f"<{entry.argument.size} bytes of content>"))
+        if not entry.replies or tellers[id(entry.replies)] is entry:
+            lines += _answer(entry)
+    return sorted(lines, key=lambda line: line[0])
 
 
 def _answer(call: Call) -> Iterator[Line]:
@@ -85,16 +67,16 @@ def _answer(call: Call) -> Iterator[Line]:
     if raw is not None:
         yield at, "S", f"{raw!r}{by}"
     elif call.replies:
-        for reply in dict.fromkeys(call.replies) if len(set(map(str, call.replies))) == 1 else call.replies:
+        for reply in call.replies:
             yield at, "S", f"{_one_line(reply)}{by}"
-    if call.outcome in _ENDINGS and not (call.outcome == "pending" and not by and call.hook == "command"):
+    if call.outcome in _ENDINGS and (call.outcome != "pending" or by or call.hook != "command"):
         yield at, "-", f"{_ENDINGS[call.outcome]} at {call.hook}{by}"
     elif call.hook == "secure" and call.outcome == "accepted":
         yield at, "-", f"TLS handshake complete: {call.argument.version} {call.argument.cipher}"
     elif call.outcome in ("refused", "error") and not call.replies and raw is None:
         yield at, "-", f"{call.hook} refused{by}"
     if call.error is not None:
-        yield at, "-", f"a hook raised {call.error!r}{by}"
+        yield at, "-", f"a hook raised {type(call.error).__name__}{by}"
 
 
 def _one_line(reply: Reply) -> str:
@@ -103,9 +85,5 @@ def _one_line(reply: Reply) -> str:
 
 
 def _traceback(call: Call) -> Iterator[str]:
-    from traceback import format_exception
-
-    assert call.error is not None
     yield f"the {call.hook} hook of call {call.number} raised:"
-    for chunk in format_exception(call.error, limit=-20):
-        yield from (f"    {line}" for line in chunk.rstrip("\n").split("\n"))
+    yield from (f"    {line}" for line in (call.traceback or "").rstrip("\n").split("\n"))
