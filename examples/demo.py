@@ -16,7 +16,7 @@ TRANSCRIPT = ("Captured smtpd call", "C: RCPT TO:<ada@example.com>", "S: 550 5.1
 
 def pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run pytest here, show what it prints, and keep it."""
-    command = [sys.executable, "-m", "pytest", *arguments]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly", *arguments]
     print("\n$ pytest", *arguments, flush=True)
     process = subprocess.run(
         command, cwd=HERE, text=True, check=False, stderr=subprocess.STDOUT, stdout=subprocess.PIPE

@@ -10,10 +10,12 @@ import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FAILS = "test_fails_on_purpose.py"
+# pytest-asyncio warns of a setting that the examples have no use for.
+PLUGINS = ("-p", "no:cacheprovider", "-p", "no:asyncio")
 
 
 def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *arguments]
+    command = [sys.executable, "-m", "pytest", "-W", "error", *PLUGINS, "--color=no", *arguments]
     return subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=60, check=False)
 
 

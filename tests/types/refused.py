@@ -12,7 +12,6 @@ SMTPServer(port="25")  # type: ignore[arg-type]  # pyright: ignore[reportArgumen
 SMTPServer(certificate="revoked")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 SMTPServer(auth={"app": 1})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
 SMTPServer(auth_methods=["DIGEST-MD5"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
-SMTPServer("127.0.0.1")  # type: ignore[misc]  # pyright: ignore[reportCallIssue]
 
 
 def settings_of_the_factory(smtpd_factory: SMTPServerFactory) -> None:
@@ -31,8 +30,8 @@ on("data", reply=550, times="2")  # type: ignore[arg-type]  # pyright: ignore[re
 
 
 def rules_of_a_server(smtpd: SMTPServer) -> None:
-    smtpd.on("rctp_to", reply=550)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    smtpd.on("rcpt_to", repply=550)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    smtpd.on("rctp_to", reply=550)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    smtpd.on("rcpt_to", repply=550)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
     @smtpd.on("rcpt_to")
     def hook(address: Address, session: Session) -> None: ...
@@ -48,9 +47,9 @@ def queries(smtpd: SMTPServer) -> None:
     smtpd.one(recipient="ada@example.com")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     smtpd.find(when="always")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     smtpd.wait_for(count="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    smtpd.wait_for(1, 2.0)  # type: ignore[misc]  # pyright: ignore[reportCallIssue]
+    smtpd.wait_for(1, 2.0)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     smtpd.log.calls("rctp_to")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    smtpd.envelopes.append(smtpd.one())  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    smtpd.envelopes[0] = smtpd.one()  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
     smtpd.one().subject = "Hello"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -101,7 +101,7 @@ def test_every_setting_is_a_typed_keyword() -> None:
         xforward=False,
         strict=False,
         name="typed",
-        on=[on("close", call=lambda session: None)],
+        on=[on("close", call=print, optional=True)],
     ) as server:
         assert_type(server, SMTPServer)
 
@@ -141,10 +141,14 @@ def test_decorator_returns_the_function(smtpd: SMTPServer) -> None:
 def test_each_hook_takes_a_function_of_its_arguments() -> None:
     def connect(session: Session) -> None: ...
     def secure(tls: TLSInfo, session: Session) -> None: ...
-    def auth(auth: Auth, session: Session) -> str: ...
+    def auth(auth: Auth, session: Session) -> str:
+        return auth.method
+
     def mail_from(address: Address, session: Session) -> None: ...
     async def rcpt_to(address: Address, session: Session) -> None: ...
-    def data(stream: Stream, session: Session) -> list[str | Reject]: ...
+    def data(stream: Stream, session: Session) -> list[str | Reject]:
+        return ["2.6.0 Kept", Reject(452, "4.2.2 Full")]
+
     def command(command: Command, session: Session) -> None: ...
 
     rules = [
@@ -170,7 +174,7 @@ def test_hook_arguments_are_typed() -> None:
         text: str = address
         assert_type(address.local, str)
         assert_type(address.domain, str)
-        parameters: Mapping[str, str | Literal[True]] = address.args
+        parameters: Mapping[str, str | bool] = address.args
         assert_type(auth.method, str)
         user: str | None = auth.username
         assert_type(auth.validate_password("s3cret"), bool)
@@ -205,7 +209,8 @@ def test_every_action_modifier_and_match_is_a_typed_keyword() -> None:
         on("rcpt_to", reply=550),
         on("rcpt_to", reply="550 5.1.1 No such user", to="*@example.com", mail_from=re.compile("@"), when=first),
         on("data", drop=True),
-        on("data", drop="rst", after=10, linger=0.1),
+        on("data", drop="rst", after=10),
+        on("data", reply=421, drop=True, linger=0.1),
         on("data", reply=250, accept=False, subject=re.compile("^Re:"), user="app"),
         on("data", reply=451, hang=True, accept=True),
         on("command", raw=b"250 ok\r\n", verb="NOOP", times=1, skip=1, delay=0.1, drip=0.1, optional=True),
@@ -282,9 +287,9 @@ def test_waiting_has_async_twins(smtpd: SMTPServer) -> None:
 def test_time_out_is_both_an_assertion_and_a_timeout(smtpd: SMTPServer) -> None:
     with pytest.raises(WaitTimeout) as caught:
         smtpd.wait_for(timeout=0.01)
-    failure: AssertionError = caught.value
-    timeout: TimeoutError = caught.value
-    assert failure is timeout
+    failures: list[AssertionError] = [caught.value]
+    timeouts: list[TimeoutError] = [caught.value]
+    assert failures[0].args == timeouts[0].args
 
 
 def test_call_is_typed(smtpd: SMTPServer) -> None:
@@ -299,7 +304,10 @@ def test_call_is_typed(smtpd: SMTPServer) -> None:
     assert_type(call.session, Session)
     assert_type(call.number, int)
     code: int | None = call.code
-    assert (hook, outcome, reply, code, rule, error) == ("rcpt_to", "accepted", 250, 250, None, None)
+    assert (hook, outcome, code) == ("rcpt_to", "accepted", 250)
+    assert reply == 250
+    assert rule is None
+    assert error is None
 
 
 def test_reply_is_typed(smtpd: SMTPServer) -> None:
@@ -331,7 +339,9 @@ def test_envelope_is_typed(smtpd: SMTPServer) -> None:
     reply: Reply | None = envelope.reply
     refused: Mapping[Address, Reply] = envelope.refused
     assert_type(envelope.session, Session)
-    assert (body_type, list(attachments), list(links), reply, dict(refused)) == ("7bit", [], [], 250, {})
+    assert body_type == "7bit"
+    assert reply == 250
+    assert not any((attachments, links, refused))
 
 
 def test_attachment_is_typed() -> None:
