@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MESSAGE = b"Subject: Hello\r\n\r\nHello.\r\n"
 _LINE = b"twenty-eight bytes a line.\r\n"
-_UPGRADE: tuple[Step, ...] = ("S: 220 *", "C: EHLO client.example.org", "REPLY 250", "C: STARTTLS", "S: 220 *", "TLS")
+_UPGRADE: tuple[Step, ...] = ("S: 220 *", "GREET", "REPLY 250", "C: STARTTLS", "S: 220 *", "TLS")
 _LADDER: dict[str, tuple[Step, ...]] = {
     "greeting": (),
     "ehlo": ("GREET", "REPLY 250"),
@@ -68,7 +68,7 @@ class Stage:
         self.clients.append(Observer((self.server.host, self.server.port), context))
         if self.under is Under.IMPLICIT:
             self._shake_hands()
-        if self.under is Under.STARTTLS:
+        if self.under is Under.STARTTLS and opening != "connect":
             self._all(_UPGRADE)
             self.when_secured()
         if opening in _LADDER:
@@ -128,6 +128,9 @@ class Stage:
     def _lacks(self, keyword: str) -> None:
         assert not any(words.startswith(f"{keyword} ") for words in self._words()), self._reply
 
+    def _hears_nothing(self, _: str) -> None:
+        assert self.client.is_silent()
+
     def _is_secured(self, _: str) -> None:
         assert self.client.secured, self.client.end
 
@@ -184,6 +187,7 @@ _STEPS: dict[str, Callable[[Stage, str], None]] = {
     "LACKS": Stage._lacks,
     "TLS": Stage._shake_hands,
     "SECURED": Stage._is_secured,
+    "SILENCE": Stage._hears_nothing,
     "ALERT?": Stage._perhaps_an_alert,
     "GREET": Stage._greet,
     "MESSAGE": Stage._message,

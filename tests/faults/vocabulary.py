@@ -65,6 +65,7 @@ Step = str | bytes | Sent
 `"REPLY 250"` the server gives a whole reply, of one or more lines, with this code
 `"HAS SIZE"`, `"LACKS SIZE"`  a line of that reply is this (or begins with this word), or none is
 `"TLS"`       the client starts a handshake; `"SECURED"` it has succeeded
+`"SILENCE"`   nothing comes
 `"ALERT?"`    nothing more comes but perhaps a TLS alert
 `"MESSAGE"`   the client sends the message and the dot
 `"POUR 200000"`  the client sends this many bytes of content, without a dot, as long as the server lets it
@@ -118,7 +119,8 @@ class Declared(NamedTuple):
     @property
     def answers(self) -> bool:
         """Whether the rule ends the search for an answer, so that the call names it."""
-        return bool({"reply", "raw", "drop", "hang", "call"} & set(self.words))
+        in_passing = "after" in self.words and self.words.get("accept")
+        return bool({"reply", "raw", "drop", "hang", "call"} & set(self.words)) and not in_passing
 
 
 _OUTCOMES = {"drop": "dropped", "hang": "hung"}

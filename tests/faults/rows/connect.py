@@ -71,6 +71,8 @@ CONNECT = Section(
             way(
                 'on("connect", raw=b"554 5.3.2 No mail here\\r\\n")',
                 b"554 5.3.2 No mail here\r\n",
+                _EHLO,
+                "S: 503 *",
                 "C: QUIT",
                 "S: 221 *",
                 what="and the server waits for a QUIT",
@@ -266,7 +268,7 @@ CONNECT = Section(
             "8314 3.3",
             _STOP,
             "has a time-out, and names the setting that is wrong",
-            way('tls="implicit"', end=End.SILENCE, under=CLEAR_ONLY),
+            way('tls="implicit"', "SILENCE", end=End.LEFT, under=CLEAR_ONLY),
             way(
                 'tls="implicit"',
                 Sent(b"EHLO client.example.org\r\n"),

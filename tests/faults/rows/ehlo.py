@@ -1,6 +1,7 @@
 """2. EHLO and HELO."""
 
 from tests.faults.vocabulary import (
+    AT_CONNECT,
     BOB,
     CAROL,
     DAVE,
@@ -32,7 +33,7 @@ EHLO = Section(
             "5321 3.2",
             _FALLBACK,
             "uses HELO on the same connection",
-            way('disable={"EHLO"}', "S: 502 5.5.1 *", *_HELO),
+            way('disable={"EHLO"}', "S: 502 5.5.1 *", *_HELO, under=AT_CONNECT),
             way('on("command", verb="EHLO", reply=500)', "S: 500 *", *_HELO),
             way('on("command", verb="EHLO", reply="504 5.5.4 No")', "S: 504 5.5.4 No", *_HELO),
         ),

@@ -233,6 +233,7 @@ FINAL = Section(
                 OK,
                 OK,
                 kept=1,
+                log="accepted",
                 rcpt_to=("carol@example.com", "dave@example.org"),
             ),
             way('lmtp=True, on=[on("data", to="bob@*", raw=b"")]', OK, OK, kept=1, what="one is missing"),
