@@ -12,7 +12,8 @@ policy=/usr/sbin/policy-rc.d
 debian=(
     curl openssl ca-certificates
     swaks libnet-ssleay-perl                              # Perl: swaks, STARTTLS in it
-    perl libio-socket-ssl-perl libauthen-sasl-perl        # Perl: Net::SMTP with TLS and AUTH
+    perl libio-socket-ssl-perl                            # Perl: Net::SMTP with TLS
+    libauthen-sasl-perl libdigest-hmac-perl               # ... and with AUTH
     git git-email libmailtools-perl                       # git send-email
     msmtp s-nail mutt
     ruby                                                  # net/smtp

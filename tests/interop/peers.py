@@ -283,6 +283,7 @@ LIBRARIES = (
         verifies=("implicit",),  # it has no way to verify after STARTTLS
         text=TEXT.replace("\r\n.", "\r\n "),  # it forgets to double dots at line starts
         methods=("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"),
+        denied=r"authorization\.failed",
     ),
     Peer(
         name="net-smtp-perl",
@@ -367,6 +368,9 @@ def msmtp(job: Job) -> Command:
     return Command(argv=["msmtp", "--file", config, job.rcpt_to], stdin=job.message.replace("\r\n", "\n"))
 
 
+S_NAIL_METHODS = {"XOAUTH2": "oauthbearer"}  # what it says when told so is AUTH XOAUTH2
+
+
 def s_nail(job: Job) -> Command:
     scheme = {"starttls": "smtp", "implicit": "smtps"}[job.tls]
     settings = {
@@ -378,7 +382,9 @@ def s_nail(job: Job) -> Command:
         "tls-ca-no-defaults": "",
         "user": job.user,
         "password": job.password,
-        "smtp-auth": job.method.lower(),
+        "smtp-auth": {"XOAUTH2": "oauthbearer"}.get(
+            job.method, job.method.lower()
+        ),  # what it calls oauthbearer is XOAUTH2
         "hostname": "nail.example",
         "from": job.mail_from,
         "ttycharset": "utf-8",
@@ -470,7 +476,8 @@ PROGRAMS = (
         refused=r"s-nail: SMTP server: 550 5\.1\.1 No such user",
         distrusts=r"certificate",
         content=unknown,
-        methods=("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER"),
+        methods=("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"),
+        denied=r"SMTP server: (535|334)",  # to XOAUTH2 the refusal begins with a challenge, and that is all it shows
     ),
     Peer(
         name="mutt",
@@ -489,6 +496,7 @@ PROGRAMS = (
         refused=r"5\.1\.1 No such user",
         distrusts=r"certificate verify failed",
         content=unknown,
+        denied=r"5\.7\.8",
     ),
 )
 

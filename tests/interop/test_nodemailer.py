@@ -79,11 +79,13 @@ def test_nodemailer_sends_addresses_in_utf_8(smtpd: SMTPServer, play: Scenario) 
     assert "To: jörg@example.com\r\n".encode() in envelope.content
 
 
-@pytest.mark.smtpd(hide={"SMTPUTF8"})
-def test_nodemailer_keeps_utf_8_addresses_from_a_server_without_smtputf8(smtpd: SMTPServer, play: Scenario) -> None:
+@pytest.mark.smtpd(disable={"SMTPUTF8"}, strict=True)
+def test_nodemailer_tries_utf_8_on_a_server_without_and_reports_the_refusal(smtpd: SMTPServer, play: Scenario) -> None:
     report = play("smtputf8")
 
     assert report.code == 1
+    assert report.said["responseCode"] == 553
+    assert report.said["rejected"] == ["jörg@example.com"]
     assert smtpd.envelopes == []
 
 
