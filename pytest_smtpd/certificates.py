@@ -137,6 +137,14 @@ def _remove(path: str, owner: int) -> None:
 
 
 @cache
-def authority() -> Authority:
-    """This process's test CA."""
+def _authority() -> Authority:
     return Authority()
+
+
+_ONE_AT_A_TIME: Final = threading.Lock()
+
+
+def authority() -> Authority:
+    """This process's test CA; the test's thread and a server's may ask for it at the same moment."""
+    with _ONE_AT_A_TIME:
+        return _authority()

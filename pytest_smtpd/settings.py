@@ -189,7 +189,7 @@ def _methods(value: Iterable[str] | None) -> tuple[str, ...] | None:
     methods = tuple(method.upper() for method in value)
     for method in methods:
         if method not in AUTH_METHODS:
-            raise ValueError(f"unknown AUTH method {method!r}{did_you_mean(method, AUTH_METHODS)}")
+            raise ValueError(f"auth_methods: unknown method {method!r}{did_you_mean(method, AUTH_METHODS)}")
     return methods
 
 

@@ -84,8 +84,14 @@ class Message:
 
     def _start_hook(self, rule: Rule) -> None:
         self._pipe = self._stream.open(asyncio.get_running_loop())
-        self._task = asyncio.ensure_future(self._responder.call_hook(self.call, rule, None))
+        self._task = asyncio.ensure_future(self._run_hook(rule))
         self._task.add_done_callback(lambda task: self._pipe.abandon() if self._pipe else None)
+
+    async def _run_hook(self, rule: Rule) -> Answer | None:
+        """The hook's verdict. The ``ConnectionError`` of a message that broke off is no bug when it leaves the hook."""
+        answer = await self._responder.call_hook(self.call, rule, None)
+        broken = self.aborted and answer is not None and isinstance(answer.error, ConnectionError)
+        return Answer(outcome="dropped", rule=rule) if broken else answer
 
     # --- at its end -----------------------------------------------------------------------------------------------------------
 

@@ -62,19 +62,24 @@ class Responder:
         calls: list[Call] = []
         slow: list[Rule] = []
         final: Answer | None = None
+        detail: Any = None
         for hook, argument in event.points:
             calls.append(self.begin(hook, argument))
             answer = await self._ask(calls[-1], event.default, slow)
-            if answer is not None:
-                final = answer
-                if hook == "command" or not answer.goes_on:
-                    break
+            if answer is None:
+                continue
+            if isinstance(event, events.Connected) and hook != "connect" and answer.goes_on:
+                detail = answer.detail  # of a LOGIN by XCLIENT; what is said is the greeting
+                continue
+            final = answer
+            if hook == "command" or not answer.goes_on:
+                break
         if final is None:
             final = Answer() if event.default is None else said(event.default)
             if isinstance(event, _ANSWERED_LATER):
                 self._tail = calls
                 return final
-        final = actions.slowed(final, slow)
+        final = actions.slowed(final if detail is None else replace(final, detail=detail), slow)
         self._settle_points(event, calls, final)
         if self._message is not None and _ends_message(event, final):
             await self._give_up("the client gave up the message")
@@ -131,19 +136,24 @@ class Responder:
         calls: list[Call] = []
         slow: list[Rule] = []
         final: Answer | None = None
+        detail: Any = None
         for hook, argument in event.points:
             calls.append(self.begin(hook, argument))
             answer = await self._ask(calls[-1], event.default, slow)
-            if answer is not None:
-                final = answer
-                if hook == "command" or not answer.goes_on:
-                    break
+            if answer is None:
+                continue
+            if isinstance(event, events.Connected) and hook != "connect" and answer.goes_on:
+                detail = answer.detail  # of a LOGIN by XCLIENT; what is said is the greeting
+                continue
+            final = answer
+            if hook == "command" or not answer.goes_on:
+                break
         if final is None:
             final = Answer() if event.default is None else said(event.default)
             if isinstance(event, _ANSWERED_LATER):
                 self._tail = calls
                 return final
-        final = actions.slowed(final, slow)
+        final = actions.slowed(final if detail is None else replace(final, detail=detail), slow)
         self._settle_points(event, calls, final)
         if self._message is not None and _ends_message(event, final):
             await self._give_up("the client gave up the message")
@@ -214,9 +224,6 @@ class Responder:
         except BaseException as error:  # noqa: BLE001 - pytest.fail and SystemExit too: every one is the test's
             if _is_ours(error):
                 raise
-            message = self._message
-            if message is not None and message.aborted and isinstance(error, ConnectionError):
-                return Answer(outcome="dropped", rule=rule)
             return hooks.mistake(call, error, count)
 
     def _submit(self, function: Callable[..., Any], args: tuple[Any, ...]) -> "asyncio.Future[Any]":

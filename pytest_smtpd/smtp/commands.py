@@ -18,6 +18,7 @@ from pytest_smtpd.smtp.events import (
     Plain,
     Rcpt,
     Refused as RefusedCommand,
+    RefusedBdat,
     Xclient,
     Xforward,
 )
@@ -67,7 +68,7 @@ class Verb:
 
 def _plain(reply: Reply) -> Parser:
     def parse(command: Command, argument: str, options: Options, session: Session) -> Event:
-        if options.strict and argument and command.verb != "NOOP":
+        if argument and command.verb != "NOOP":
             raise Refused(replies.NO_ARGUMENT_ALLOWED)
         return Plain(command=command, default=reply)
 
@@ -290,6 +291,9 @@ def parse_command(command: Command, options: Options, session: Session) -> Event
         argument = decode_line(command.raw, replies.BAD_ENCODING).partition(" ")[2].rstrip(" ")
         return row.parse(command, argument, options, session)
     except Refused as refused:
+        chunk = _CHUNK.fullmatch(command.argument) if command.verb == "BDAT" else None
+        if chunk is not None:  # its octets follow all the same
+            return RefusedBdat(command=command, default=refused.reply, octets=int(chunk[1]))
         return RefusedCommand(command=command, default=refused.reply)
 
 

@@ -12,7 +12,7 @@ from pytest_smtpd.smtp import events, replies, states
 from pytest_smtpd.smtp.commands import auth_default, gate, parse_command
 from pytest_smtpd.smtp.envelope import Envelope, Transaction
 from pytest_smtpd.smtp.events import Command, Event
-from pytest_smtpd.smtp.framing import Buffer, DotReader
+from pytest_smtpd.smtp.framing import MAX_LINE, Buffer, DotReader
 from pytest_smtpd.smtp.grammar import Refused
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.proxy import Bad
@@ -143,7 +143,7 @@ class Connection:
         return events.Refused(command=event.command, default=refusal)
 
     def _read_response(self) -> Event | None:
-        line = self._buffer.line()
+        line = self._buffer.line(MAX_LINE)
         if line is None:
             return None
         if line.too_long:

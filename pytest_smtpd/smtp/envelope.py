@@ -40,7 +40,7 @@ class Envelope:
     dsn: EnvelopeDSN = NO_ENVELOPE_DSN
     accepted: bool = False
     reply: Reply | None = None
-    refused: Mapping[Address, Reply] = NONE_REFUSED
+    refused: Mapping[Address, Reply] = field(default_factory=lambda: NONE_REFUSED)
     at: float = 0.0
     _message: "EmailMessage | None" = field(default=None, init=False)
 

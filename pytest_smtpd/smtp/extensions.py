@@ -74,7 +74,8 @@ def _size(value: Value, options: Options, session: Session) -> int:
 def _body(value: Value, options: Options, session: Session) -> str:
     """RFC 6152 section 2 and RFC 3030 section 3."""
     word = _one_of("7BIT", "8BITMIME", "BINARYMIME")(value, options, session)
-    if word == "BINARYMIME" and not (options.accepts("BINARYMIME") and options.accepts("CHUNKING")):
+    needed = ("BINARYMIME", "CHUNKING") if word == "BINARYMIME" else ("8BITMIME",)
+    if not all(map(options.accepts, needed)):
         raise Refused(replies.UNKNOWN_PARAMETER)
     return str(word).lower()
 

@@ -5,8 +5,9 @@ from typing import Final
 
 from pytest_smtpd.smtp import proxy
 
-# RFC 4954 section 4 lets an AUTH line have 12288 octets; no other line of a well-behaved client comes near that.
+# RFC 4954 section 4 lets a line of an AUTH exchange have 12288 octets, and an initial response comes behind the command.
 MAX_LINE: Final = 12288
+MAX_COMMAND: Final = MAX_LINE + 512
 _END_OF_DATA: Final = b"\r\n.\r\n"
 _HELD_BACK: Final = tuple(_END_OF_DATA[:length] for length in range(4, 0, -1))
 
@@ -48,12 +49,12 @@ class Buffer:
         self._scanned, self._overlong = 0, False
         return taken
 
-    def line(self) -> Line | None:
+    def line(self, limit: int = MAX_COMMAND) -> Line | None:
         """The next complete line, or None. A line over the limit is thrown away as it arrives, and reported at its end."""
         end = self._data.find(b"\n", self._scanned)
         if end < 0:
             self._scanned = len(self._data)
-            if self._scanned > MAX_LINE + 1:
+            if self._scanned > limit + 1:
                 del self._data[:]
                 self._scanned, self._overlong = 0, True
             return None
@@ -61,7 +62,7 @@ class Buffer:
         text = self.take(end + 1)[:-1]
         bare = not text.endswith(b"\r")
         text = text if bare else text[:-1]
-        if overlong or len(text) > MAX_LINE:
+        if overlong or len(text) > limit:
             return Line(b"", too_long=True)
         return Line(text, bare=bare)
 

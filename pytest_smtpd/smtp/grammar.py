@@ -22,7 +22,6 @@ _QUOTED = re.compile(rf'"(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*"')
 _LABEL = rf"[A-Za-z0-9{_UTF8}](?:[A-Za-z0-9{_UTF8}-]*[A-Za-z0-9{_UTF8}])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LITERAL = re.compile(r"\[([^\[\]\\]*)\]")
-_GENERAL_LITERAL = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+")
 _SOURCE_ROUTE = re.compile(r"@[^:<>]+:")
 _PATH = re.compile(r'<((?:"(?:[^"\\]|\\.)*"|[^<>"])*)>')
 _BARE_PATH = re.compile(r'[^<>" ](?:"(?:[^"\\]|\\.)*"|[^<>" ])*|"(?:[^"\\]|\\.)*"[^<>" ]*')
@@ -96,7 +95,7 @@ def is_domain(text: str) -> bool:
 
 
 def is_address_literal(text: str) -> bool:
-    """RFC 5321 section 4.1.3: ``[192.0.2.1]``, ``[IPv6:2001:db8::1]`` or a general literal."""
+    """RFC 5321 section 4.1.3: ``[192.0.2.1]`` or ``[IPv6:2001:db8::1]``."""
     found = _LITERAL.fullmatch(text)
     if found is None:
         return False
@@ -109,7 +108,7 @@ def is_address_literal(text: str) -> bool:
             return IPv6Address(rest).scope_id is None
     except ValueError:
         return False
-    return bool(_GENERAL_LITERAL.fullmatch(found[1]))
+    return False  # no other tag has ever been registered
 
 
 def parse_parameters(text: str) -> Iterator[tuple[str, str | bool]]:

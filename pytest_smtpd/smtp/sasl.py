@@ -137,21 +137,24 @@ def _cram_md5(hostname: str) -> Exchange:
 
 def _xoauth2(hostname: str) -> Exchange:
     """Google's form: ``user=`` and ``auth=Bearer``, each ended by ^A."""
-    fields = _key_values((yield b"").split(b"\1"))
+    fields = _key_values(yield b"")
     return _bearer("XOAUTH2", fields.get("user", ""), fields)
 
 
 def _oauthbearer(hostname: str) -> Exchange:
     """RFC 7628 section 3.1: a GS2 header, then key/value pairs, each ended by ^A."""
-    header, *pairs = (yield b"").split(b"\1")
+    header, _, pairs = (yield b"").partition(b"\1")
     flag, authzid, rest = _gs2(header)
     if rest or flag == "p":
         raise Refused(replies.BAD_CREDENTIALS)
     return _bearer("OAUTHBEARER", authzid, _key_values(pairs))
 
 
-def _key_values(pairs: list[bytes]) -> dict[str, str]:
-    split = [_text(pair, name=True).partition("=") for pair in pairs if pair]
+def _key_values(pairs: bytes) -> dict[str, str]:
+    """Each pair ends with ^A, and one more ends them all."""
+    if not pairs.endswith(b"\1\1"):
+        raise Refused(replies.BAD_CREDENTIALS)
+    split = [_text(pair, name=True).partition("=") for pair in pairs[:-2].split(b"\1")]
     return {key: value for key, _, value in split}
 
 
@@ -185,6 +188,7 @@ def _scram_sha_256(hostname: str) -> Exchange:
     first = _attributes(bare)
     if flag == "p" or list(first)[:2] != ["n", "r"] or not first["r"]:
         raise Refused(replies.BAD_CREDENTIALS)
+    username = _sasl_name(first["n"])
     nonce, salt = first["r"] + secrets.token_urlsafe(18), secrets.token_bytes(16)
     server_first = f"r={nonce},s={encode(salt)},i={_SCRAM_ITERATIONS}"
     client_final = _text((yield server_first.encode()))
@@ -196,7 +200,7 @@ def _scram_sha_256(hostname: str) -> Exchange:
     proof = decode(final["p"].encode())
     return Auth(
         "SCRAM-SHA-256",
-        _sasl_name(first["n"]),
+        username,
         authzid=authzid,
         challenge=server_first,
         response=client_final,

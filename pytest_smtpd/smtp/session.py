@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
-from pytest_smtpd.smtp.address import NO_ARGS, Address
+from pytest_smtpd.smtp.address import Address
 from pytest_smtpd.smtp.envelope import Envelope, Transaction
 from pytest_smtpd.smtp.replies import Reply
+
+_NOTHING_SAID: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +44,8 @@ class Session:
     user: Any = None
     transaction: int = 1
     error: Reply | None = None
-    xclient: Mapping[str, str | None] = NO_ARGS  # type: ignore[assignment]
-    xforward: Mapping[str, str | None] = NO_ARGS  # type: ignore[assignment]
+    xclient: Mapping[str, str | None] = field(default_factory=lambda: _NOTHING_SAID)
+    xforward: Mapping[str, str | None] = field(default_factory=lambda: _NOTHING_SAID)
     closed: bool = False
     verbs: list[str] = field(default_factory=list, repr=False)
     mail: Transaction | None = field(default=None, repr=False)
