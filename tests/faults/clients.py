@@ -104,19 +104,29 @@ async def _by_aiosmtplib(server: SMTPServer, errand: Errand) -> Outcome:
         validate_certs=errand.verify,
         tls_context=server.client_context if errand.verify else None,
     )
+    transports: list[asyncio.BaseTransport | None] = []
     try:
+        await client.connect()
+        transports.append(client.transport)
         text = await _with_aiosmtplib(client, errand)
     except (OSError, aiosmtplib.SMTPException, ValueError) as error:
         text = described(error)
     left_open = client.is_connected
     client.close()
-    for _ in range(3):
-        await asyncio.sleep(0)  # a transport that is closed is closed one turn of the loop later
+    await _forget(transports)
     return Outcome(text, left_open)
 
 
+async def _forget(transports: list[asyncio.BaseTransport | None]) -> None:
+    """Closes what would wait for a server that does not read; a transport is closed a turn of the loop later."""
+    for transport in transports:
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
 async def _with_aiosmtplib(client: aiosmtplib.SMTP, errand: Errand) -> str:
-    await client.connect()
     if errand.starttls:
         await client.starttls()
     if errand.login:

@@ -26,12 +26,14 @@ TLS = Errand(starttls=True)
 UNVERIFIED = Errand(starttls=True, verify=False)
 LOGIN = Errand(login=True)
 IMPATIENT_LOGIN = Errand(login=True, timeout=0.4)
-BIG = Errand(size=20_000_000)
-BIG_IMPATIENT = Errand(size=20_000_000, timeout=0.4)
+IMPATIENT_TLS = Errand(starttls=True, timeout=0.4)
+BIG = Errand(size=8_000_000)
+BIG_IMPATIENT = Errand(size=8_000_000, timeout=0.4)
 
 GONE = "SMTPServerDisconnected"
 SLOW = "SMTPReadTimeoutError"
 FINE = "delivered"
+UNTRUSTED = "SSLCertVerificationError"
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,24 @@ SEEN = (
     *both("S02", "SMTPResponseException(454), open", errand=TLS),
     *both("S03", "SMTPResponseException(502), open", errand=TLS),
     *both("S04", GONE, 0, 1, errand=TLS),
-    Seen("S10", 0, "SSLCertVerificationError, open", "SSLCertVerificationError", errand=TLS),
+    *(Seen("S01", number, "SMTPNotSupportedError, open", "SMTPException, open", errand=TLS) for number in (0, 1, 2)),
+    Seen("S05", 0, "SSLEOFError, open", GONE, errand=TLS),
+    Seen("S06", 0, "ConnectionResetError, open", GONE, errand=TLS),
+    Seen("S07", 0, "TimeoutError, open", "SMTPTimeoutError", errand=IMPATIENT_TLS),
+    Seen("S08", 0, "SSLError, open", "SSLError", errand=TLS),
+    *both("S09", FINE, kept=1, errand=TLS),  # both throw the injected reply away
+    *(Seen(row, 0, UNTRUSTED + ", open", UNTRUSTED, errand=TLS) for row in ("S10", "S11", "S12", "S14")),
     Seen("S13", 0, FINE, FINE, 1, UNVERIFIED),
     Seen("S13", 1, FINE, FINE, 1, UNVERIFIED),
     Seen("S13", 2, FINE, FINE, 1, UNVERIFIED),
+    *(Seen(row, n, "SSLError, open", "SSLError", errand=TLS) for row in ("S15", "S16") for n in (0, 1)),
+    *both("S18", GONE, errand=TLS),  # the handshake succeeds, and the next command fails
+    Seen("S19", 0, "ConnectionResetError, open", GONE, errand=TLS),
+    *both("S20", GONE, 0, 1, errand=TLS),
+    Seen("S21", 0, GONE, "SMTPHeloError(421)", errand=TLS),
     # AUTH
+    *(Seen("A01", number, "SMTPNotSupportedError, open", "SMTPException, open", errand=LOGIN) for number in (0, 1)),
+    *both("A02", "SMTPException, open", errand=LOGIN),
     *both("A03", "SMTPAuthenticationError(535), open", 1, errand=LOGIN),
     *both("A04", "SMTPAuthenticationError(534), open", errand=LOGIN),
     *both("A05", "SMTPAuthenticationError(454), open", errand=LOGIN),
@@ -119,7 +134,10 @@ SEEN = (
     *both("A08", "SMTPSenderRefused(530), open"),
     *both("A09", GONE, 0, 1, 2, errand=LOGIN),
     Seen("A10", 0, GONE, SLOW, errand=IMPATIENT_LOGIN),
-    Seen("A11", 0, "Error, open", "Error, open", errand=LOGIN),
+    Seen("A11", 1, "Error, open", FINE, errand=LOGIN, kept_for_aiosmtplib=1),  # the error is base64's
+    Seen("A12", 0, "SMTPException, open", "SMTPAuthenticationError(334), open", errand=LOGIN),
+    *both("A13", "SMTPAuthenticationError(501), open", errand=LOGIN),
+    Seen("A15", 0, FINE, "SMTPAuthenticationError(503), open", 1, LOGIN, kept_for_aiosmtplib=0),
     # MAIL
     *both("M01", "SMTPSenderRefused(451), open"),
     *both("M02", "SMTPSenderRefused(452), open"),

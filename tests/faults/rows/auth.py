@@ -108,6 +108,14 @@ AUTH = Section(
             _STOP,
             "cancels with `*`",
             way('on("auth", raw=b"334 rubbish!\\r\\n", times=1)', b"334 rubbish!\r\n", "C: *", "S: 501 *"),
+            way(
+                'on("command", verb="AUTH", reply="334 rubbish!")',
+                "C: AUTH CRAM-MD5",
+                "S: 334 rubbish!",
+                "C: *",
+                "S: 501 *",
+                what="before there were credentials",
+            ),
         ),
         fault(
             "A12",
