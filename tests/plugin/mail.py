@@ -101,7 +101,9 @@ def b64(text: str | bytes) -> str:
 def scram(client: smtplib.SMTP, user: str, password: str) -> tuple[str, int]:
     """Log in with SCRAM-SHA-256 (RFC 5802) and return the client's proof and the code of the last reply."""
     first = f"n={user},r=client-nonce"
-    _, challenge = client.docmd("AUTH", f"SCRAM-SHA-256 {b64('n,,' + first)}")
+    code, challenge = client.docmd("AUTH", f"SCRAM-SHA-256 {b64('n,,' + first)}")
+    if code != 334:
+        return "", code
     server_first = base64.b64decode(challenge).decode()
     nonce, salt, rounds = (field[2:] for field in server_first.split(","))
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(rounds))

@@ -24,14 +24,6 @@ def test_smtpd_config_of_conftest_module_and_class(run: Run) -> None:
             def test_class_replaces_it(self, smtpd):
                 assert (banner(smtpd), order(smtpd)) == ("class", [])
 
-        class TestChild(TestClass):
-            @pytest.fixture
-            def smtpd_config(self, smtpd_config):
-                return smtpd_config | {"hostname": "child.example"}
-
-            def test_class_replaces_it(self, smtpd):
-                assert greeting(smtpd) == ("child.example", "class")
-
         class TestUnion:
             @pytest.fixture
             def smtpd_config(self, smtpd_config):
@@ -54,7 +46,7 @@ def test_smtpd_config_of_conftest_module_and_class(run: Run) -> None:
             return {"banner": "conftest", "on": [on("rcpt_to", reply="550 5.1.1 conftest", times=1)]}
         """,
     )
-    result.assert_outcomes(passed=5)
+    result.assert_outcomes(passed=4)
 
 
 def test_the_default_config_can_be_built_upon(run: Run) -> None:

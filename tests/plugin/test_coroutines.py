@@ -59,7 +59,14 @@ async def test_hook_error(smtpd):
 async def test_unused(smtpd):
     pass
 """,
-        *["-p", "asyncio", "-o", f"asyncio_mode={mode}", "-o", "asyncio_default_fixture_loop_scope=function"],
+        *[
+            "-p",
+            "pytest_asyncio.plugin",
+            "-o",
+            f"asyncio_mode={mode}",
+            "-o",
+            "asyncio_default_fixture_loop_scope=function",
+        ],
     )
     result.assert_outcomes(passed=3, failed=2)
     result.stdout.fnmatch_lines(["E *ValueError: async hook"])

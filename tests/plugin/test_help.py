@@ -40,9 +40,9 @@ def test_markers_are_described_with_their_signature(run: Run) -> None:
     assert 'smtpd_on("rcpt_to"' in example.partition("): ")[2]
 
 
-def test_nothing_is_added_to_the_output_of_a_run(run: Run) -> None:
+def test_nothing_is_added_to_the_output_of_a_run(pytester: pytest.Pytester, run: Run) -> None:
     with_us = run("def test_it(): pass").outlines
-    without = run("def test_it(): pass", "-p", "no:pytest-smtpd").outlines
+    without = pytester.runpytest_inprocess("-p", "no:cacheprovider").outlines
     ours = [line for line in with_us if "smtpd" in line and "rootdir" not in line]
     assert len(ours) <= 1
     assert len(with_us) <= len(without) + 1

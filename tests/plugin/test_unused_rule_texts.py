@@ -28,7 +28,7 @@ def test_the_failure_says_that_nothing_came_at_all(reports: Reports) -> None:
         def test_forgot(smtpd):
             pass
     """)
-    assert "no client connected" in report.longreprtext
+    assert "there was no rcpt_to call" in report.longreprtext
 
 
 def test_all_unused_rules_are_named_at_once(reports: Reports) -> None:
