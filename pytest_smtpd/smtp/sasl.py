@@ -137,7 +137,7 @@ def _cram_md5(hostname: str) -> Exchange:
 
 def _xoauth2(hostname: str) -> Exchange:
     """Google's form: ``user=`` and ``auth=Bearer``, each ended by ^A."""
-    fields = _key_values(yield b"")
+    fields = _key_values((yield b""))
     return _bearer("XOAUTH2", fields.get("user", ""), fields)
 
 
