@@ -32,7 +32,7 @@ MECHANISMS = {
     "LOGIN with initial response": "client.docmd('AUTH LOGIN ' + b64(USER)); say(client, b64(PASSWORD))",
     "CRAM-MD5": "client.user, client.password = USER, PASSWORD; client.auth('CRAM-MD5', client.auth_cram_md5)",
     "XOAUTH2": "say(client, 'AUTH XOAUTH2 ' + b64(f'user={USER}\\1auth=Bearer {TOKEN}\\1\\1')); client.docmd('')",
-    "OAUTHBEARER": "say(client, 'AUTH OAUTHBEARER ' + b64(f'n,\\1host=x\\1auth=Bearer {TOKEN}\\1\\1')); client.docmd('')",
+    "OAUTHBEARER": "say(client, 'AUTH OAUTHBEARER ' + b64(f'n,,\\1auth=Bearer {TOKEN}\\1\\1')); client.docmd('')",
     "SCRAM-SHA-256": "spoken.add(scram(client, USER, PASSWORD)[0])",
     "lower case": "say(client, 'auth plain ' + b64(f'\\0{USER}\\0{PASSWORD}'))",
     "wrong base64": "say(client, 'AUTH PLAIN ' + PASSWORD + '!!!')",
