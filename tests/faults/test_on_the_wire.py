@@ -5,7 +5,6 @@ from __future__ import annotations
 import smtplib
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -94,18 +93,18 @@ def _the_log_is_whole(server: SMTPServer) -> None:
 
 def _the_rules_are_logged(way: Way, server: SMTPServer) -> None:
     answering = [rule for rule in way.declared if rule.answers]
-    used = way.used or tuple(1 for _ in answering)
+    used = tuple(1 for _ in answering) if way.used is None else way.used
     struck = [call for call in server.log if call.rule is not None]
     rules = list({id(call.rule): call.rule for call in struck}.values())  # in the order of their first use
     assert tuple(rule.used for rule in rules if rule) == used[: len(answering)]
-    for rule, declared in zip(rules, answering, strict=True):
+    for rule, declared in zip(rules, answering[: len(used)], strict=True):
         own = [call for call in struck if call.rule is rule and call.hook == declared.hook]
         assert own
         for call in own:
             _the_call_tells_the_truth(call, declared, way)
 
 
-def _the_call_tells_the_truth(call: Call[Any], declared: Declared, way: Way) -> None:
+def _the_call_tells_the_truth(call: Call, declared: Declared, way: Way) -> None:
     outcome = way.log or declared.outcome
     if outcome not in {None, "?"}:
         assert call.outcome == outcome

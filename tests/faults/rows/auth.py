@@ -115,6 +115,7 @@ AUTH = Section(
                 "C: *",
                 "S: 501 *",
                 what="before there were credentials",
+                used=(),  # the call of the AUTH command names who gave its last reply
             ),
         ),
         fault(
