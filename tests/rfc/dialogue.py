@@ -17,8 +17,8 @@ A script that does not begin with the greeting (``S:``) expects a 220 first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -67,6 +67,10 @@ class Mail:
     rcpt_to: tuple[str, ...]
     content: bytes | None = None
 
+    def like(self, other: Mail) -> Mail:
+        """This mail as far as the other one says anything."""
+        return replace(self, content=self.content if other.content is not None else None)
+
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
@@ -93,9 +97,9 @@ class Dialogue:
         return steps if isinstance(steps[0], Expect) else (Expect((220,)), *steps)
 
     @property
-    def octets(self) -> bytes:
-        """All that the client sends."""
-        return b"".join(step.data for step in self.steps if isinstance(step, Send))
+    def pure(self) -> bool:
+        """Whether the protocol core alone can hold it: no rules, no clock, no other connections."""
+        return not self.on and not {"timeout", "max_clients"} & set(self.settings)
 
 
 EHLO = """
@@ -143,7 +147,7 @@ def _expect(text: str) -> Expect:
     return Expect(tuple(int(code) for code in codes.split("/")), enhanced, words or None)
 
 
-_PARSERS = {
+_PARSERS: dict[str, Callable[[str], Step]] = {
     "C:": lambda text: Send(octets(text) + b"\r\n"),
     "C>": lambda text: Send(octets(text)),
     "S:": _expect,
@@ -154,6 +158,10 @@ _PARSERS = {
 }
 
 
+# Over a socket; with the protocol core; with the protocol core and the octets cut in every way.
+WAYS = ("socket", "core", "cut")
+
+
 def parse(script: str) -> Iterator[Step]:
     for line in script.splitlines():
         if line.strip():
@@ -162,6 +170,8 @@ def parse(script: str) -> Iterator[Step]:
 
 
 def dialogues(*groups: Sequence[Dialogue]) -> pytest.MarkDecorator:
-    """Parametrise a test with dialogues; their titles are the test ids."""
+    """Parametrise a test with dialogues and the ways to hold them (see ``conftest.converse``); titles are the ids."""
     every = [dialogue for group in groups for dialogue in group]
-    return pytest.mark.parametrize("dialogue", [pytest.param(each, id=each.title) for each in every])
+    ways = {dialogue.title: WAYS if dialogue.pure else WAYS[:1] for dialogue in every}
+    pairs = [pytest.param(each, way, id=f"{each.title}-{way}") for each in every for way in ways[each.title]]
+    return pytest.mark.parametrize(("dialogue", "converse"), pairs, indirect=["converse"])

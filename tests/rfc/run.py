@@ -1,15 +1,16 @@
-"""Runs a dialogue over a socket and compares the wire with the log."""
+"""Holds a dialogue over any line, and over a socket compares the wire with the log."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
 from tests.rfc.dialogue import Closed, Dialogue, Expect, Handshake, Hides, Mail, Offers, Send
-from tests.rfc.wire import WireReply, connect
+from tests.rfc.wire import Line, WireReply, connect
 
 if TYPE_CHECKING:
-    from pytest_smtpd import Call, SMTPServer
+    from pytest_smtpd import Call, Envelope, SMTPServer
 
 SILENT_HOOKS = ("connect", "command", "close")
 INTERMEDIATE = 3
@@ -17,23 +18,17 @@ UNCOUNTED = (334, 421)  # a challenge is not the answer to AUTH; a 421 after sil
 
 
 class Conversation:
-    """One run of a script: walks the steps and keeps the replies."""
+    """One run of a script: walks the steps over a line and keeps the replies."""
 
-    def __init__(self, server: SMTPServer, dialogue: Dialogue) -> None:
-        self.server, self.dialogue = server, dialogue
+    def __init__(self, dialogue: Dialogue, line: Line, handshake: Callable[[], None]) -> None:
+        self.dialogue, self.line, self.handshake = dialogue, line, handshake
         self.replies: list[WireReply] = []
-        implicit = dialogue.settings.get("tls") == "implicit"
-        self.wire = connect(server, greet=False)
-        if implicit:
-            self.handshake()
-
-    def handshake(self) -> None:
-        self.wire.secure(self.server.client_context, self.server.host)
 
     def run(self) -> None:
-        with self.wire:
-            for step in self.dialogue.steps:
-                self.take(step)
+        if self.dialogue.settings.get("tls") == "implicit":
+            self.handshake()
+        for step in self.dialogue.steps:
+            self.take(step)
 
     @singledispatchmethod
     def take(self, step: object) -> None:
@@ -41,11 +36,11 @@ class Conversation:
 
     @take.register
     def _(self, step: Send) -> None:
-        self.wire.send(step.data)
+        self.line.send(step.data)
 
     @take.register
     def _(self, step: Expect) -> None:
-        reply = self.wire.reply()
+        reply = self.line.reply()
         self.replies.append(reply)
         assert reply.code in step.codes, f"{reply} instead of {step.codes}"
         assert step.enhanced in (None, reply.enhanced), f"{reply} instead of {step.enhanced}"
@@ -67,7 +62,7 @@ class Conversation:
 
     @take.register
     def _(self, step: Closed) -> None:
-        assert self.wire.rest() == b""
+        assert self.line.rest() == b""
 
     @property
     def codes(self) -> list[int]:
@@ -87,18 +82,28 @@ def assert_enhanced(reply: WireReply, hostname: str) -> None:
     assert all(line.startswith(reply.enhanced) for line in reply.lines), f"not in every line: {reply}"
 
 
-def run(server: SMTPServer, dialogue: Dialogue) -> None:
-    conversation = Conversation(server, dialogue)
-    conversation.run()
+def over_a_socket(server: SMTPServer, dialogue: Dialogue) -> None:
+    with connect(server, greet=False) as wire:
+        conversation = Conversation(dialogue, wire, lambda: wire.secure(server.client_context, server.host))
+        conversation.run()
     server.wait_closed()
     calls = list(server.log)
     assert_orderly(calls)
     if not dialogue.on and not dialogue.settings.get("lmtp"):
         assert replies_on_the_wire(calls) == [code for code in conversation.codes if code not in UNCOUNTED]
-    if dialogue.hooks is not None:
-        assert passed(calls) == dialogue.hooks
+    assert_logged(dialogue, passed(calls), [kept(mail) for mail in server.envelopes])
+
+
+def assert_logged(dialogue: Dialogue, hooks: str, mails: list[Mail]) -> None:
+    """The dialogue's expectation on the log."""
+    assert dialogue.hooks in (None, hooks)
     if dialogue.mails is not None:
-        assert accepted(server, dialogue.mails) == list(dialogue.mails)
+        assert [mail.like(other) for mail, other in zip(mails, dialogue.mails, strict=False)] == list(dialogue.mails)
+        assert len(mails) == len(dialogue.mails)
+
+
+def kept(envelope: Envelope) -> Mail:
+    return Mail(str(envelope.mail_from), tuple(map(str, envelope.rcpt_to)), envelope.content)
 
 
 def assert_orderly(calls: list[Call]) -> None:
@@ -129,12 +134,3 @@ def passed(calls: list[Call]) -> str:
     return " ".join(
         call.hook + marks.get(call.outcome, f"={call.outcome}") for call in calls if call.hook not in SILENT_HOOKS
     )
-
-
-def accepted(server: SMTPServer, expected: tuple[Mail, ...]) -> list[Mail]:
-    """The accepted envelopes, with content only where the expectation has it."""
-    contents = [mail.content is not None for mail in expected] + [True] * len(server.envelopes)
-    return [
-        Mail(str(mail.mail_from), tuple(map(str, mail.rcpt_to)), mail.content if wanted else None)
-        for mail, wanted in zip(server.envelopes, contents, strict=False)
-    ]

@@ -79,7 +79,7 @@ class Scram:
 
     @property
     def offered(self) -> dict[str, str]:
-        return dict(item.split("=", 1) for item in self.server_first.split(","))  # type: ignore[misc]
+        return dict(item.split("=", 1) for item in self.server_first.split(","))
 
     @property
     def salted_password(self) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,7 +31,7 @@ CONVERSATIONS = {
     ),
     "PROXY": ({"proxy_protocol": True}, "C> PROXY TCP4 192.0.2.7 192.0.2.8 1 25\\r\\n\nS: 220\nC: QUIT\nS: 221"),
 }
-STREAM_HOOKS = ("connect", "auth", "mail_from", "rcpt_to", "close")
+STREAM_HOOKS: tuple[Any, ...] = ("connect", "auth", "mail_from", "rcpt_to", "close")
 
 
 def steps(name: str) -> tuple[object, ...]:
@@ -66,8 +66,8 @@ def recorded(server: SMTPServer) -> dict[str, list[str]]:
     for name in STREAM_HOOKS:
 
         @server.on(name)
-        def hook(*args: object, name: str = name) -> str:
-            note(name, args[-1])  # type: ignore[arg-type]
+        def hook(*args: Any, name: str = name) -> str:
+            note(name, args[-1])
             return "user"
 
     @server.on("data")

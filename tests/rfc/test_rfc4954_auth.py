@@ -199,14 +199,6 @@ LENGTHS = (
         )
     ),
     Dialogue(
-        "initial_response_over_512_octets_strict",
-        "4",
-        "the AUTH command is still subject to the line length limitations defined in [SMTP]",
-        f"C: AUTH PLAIN {LONG}\nS: 500 5.5.2\nC: NOOP\nS: 250",
-        after=EHLO,
-        settings={"strict": True},
-    ),
-    Dialogue(
         "response_over_12288_octets",
         "4",
         "500 5.5.6 Authentication Exchange line is too long",

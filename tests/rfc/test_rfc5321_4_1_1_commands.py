@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -190,7 +191,7 @@ def test_command(dialogue: Dialogue, converse: Callable[[Dialogue], None]) -> No
 @pytest.mark.parametrize("code", [450, 550])
 @pytest.mark.parametrize("hook", ["mail_from", "rcpt_to", "data"])
 def test_refused_command_leaves_the_transaction_where_it_was(
-    serve: Serve, client: Connect, hook: str, code: int
+    serve: Serve, client: Connect, hook: Any, code: int
 ) -> None:
     """Section 4.1.4: "a failure reply MUST be returned and the SMTP server MUST stay in the same state"."""
     from pytest_smtpd import on

@@ -188,7 +188,7 @@ def test_authorization_identity_reaches_the_hook(serve: Serve, client: Connect) 
 def test_hook_decides_by_validate_password(serve: Serve, client: Connect, asks: list[str], code: int) -> None:
     """A SCRAM login succeeds only where the server knew the password: it has to sign with it."""
     server = serve(auth_methods=["SCRAM-SHA-256"])
-    answers = []
+    answers: list[bool] = []
 
     @server.on("auth")
     def hook(auth: Auth, session: Session) -> str | None:

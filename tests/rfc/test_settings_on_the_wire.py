@@ -60,14 +60,6 @@ DISABLED = (
         settings={"disable": {"LHLO"}, "lmtp": True},
     ),
     Dialogue(
-        "server_without_BDAT_takes_the_chunk_for_commands",
-        "RFC 3030 section 2",
-        "result in the receiver-SMTP parsing the associated message data as if it were a ... command line",
-        "C: BDAT 6 LAST\nC> NOOP\\r\\n\nS: 502 5.5.1\nS: 250\nC: DATA\nS: 354",
-        after=RCPT,
-        settings={"disable": {"BDAT"}},
-    ),
-    Dialogue(
         "several_at_once",
         "RFC 5321 section 4.2.4",
         NOT_IMPLEMENTED,
@@ -82,7 +74,7 @@ def test_disabled_verb_is_502(dialogue: Dialogue, converse: Callable[[Dialogue],
     converse(dialogue)
 
 
-KEYWORDS = {
+KEYWORDS: dict[str, dict[str, object]] = {
     "PIPELINING": {},
     "8BITMIME": {},
     "SMTPUTF8": {},

@@ -43,28 +43,22 @@ class WireReply:
             assert found is None or found[1] == str(self.code)[0], f"{self.code} with {line!r}"
 
 
-class Wire:
-    """One TCP connection to a server, blocking, with a time-out on everything."""
+class Line:
+    """What a client does with any connection; how octets come and go is for the subclass to say."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.socket: socket.socket = socket.create_connection((host, port), timeout=TIMEOUT)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self) -> None:
         self.buffer = b""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def send(self, data: bytes) -> None:
-        self.socket.sendall(data)
+        raise NotImplementedError
+
+    def receive(self) -> bytes:
+        """Some more octets; none if the server has closed."""
+        raise NotImplementedError
 
     def read_line(self) -> bytes:
         while b"\n" not in self.buffer:
-            chunk = self.socket.recv(65536)
+            chunk = self.receive()
             if not chunk:
                 raise ConnectionError(f"closed by the server after {self.buffer!r}")
             self.buffer += chunk
@@ -72,7 +66,8 @@ class Wire:
         return line + b"\n"
 
     def reply(self) -> WireReply:
-        code, lines, more = 0, [], True
+        code, more = 0, True
+        lines: list[str] = []
         while more:
             raw = self.read_line()
             found = _LINE.match(raw)
@@ -96,17 +91,40 @@ class Wire:
         assert all(reply.code < 400 for reply in replies), list(zip(commands, replies, strict=True))
         return replies
 
+    def rest(self) -> bytes:
+        """All that is still to come until the server closes; a reset is a ``ConnectionResetError``."""
+        data, self.buffer = self.buffer, b""
+        while chunk := self.receive():
+            data += chunk
+        return data
+
+
+class Wire(Line):
+    """One TCP connection to a server, blocking, with a time-out on everything."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__()
+        self.socket: socket.socket = socket.create_connection((host, port), timeout=TIMEOUT)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def receive(self) -> bytes:
+        return self.socket.recv(65536)
+
     def secure(self, context: ssl.SSLContext, name: str) -> None:
         """The client's side of the TLS handshake."""
         assert not self.buffer, f"octets in clear before the handshake: {self.buffer!r}"
         self.socket = context.wrap_socket(self.socket, server_hostname=name)
-
-    def rest(self) -> bytes:
-        """All that is still to come until the server closes; a reset is a ``ConnectionResetError``."""
-        data, self.buffer = self.buffer, b""
-        while chunk := self.socket.recv(65536):
-            data += chunk
-        return data
 
     def finish(self) -> None:
         """FIN: nothing more will be sent, replies are still read."""
