@@ -91,8 +91,8 @@ def _hello(command: Command, argument: str, options: Options, session: Session) 
         raise Refused(replies.BAD_DOMAIN)
     if options.strict and not (is_domain(argument) or is_address_literal(argument)):
         raise Refused(replies.BAD_DOMAIN)
-    keywords = [] if command.verb == "HELO" else ehlo_keywords(options, session)
-    return Hello(command=command, domain=argument.lower(), default=replies.hello([options.hostname, *keywords]))
+    keywords = () if command.verb == "HELO" else ehlo_keywords(options, session)
+    return Hello(command=command, domain=argument.lower(), default=replies.hello((options.hostname, *keywords)))
 
 
 def _starttls(command: Command, argument: str, options: Options, session: Session) -> Event:
@@ -291,7 +291,8 @@ def parse_command(command: Command, options: Options, session: Session) -> Event
         argument = decode_line(command.raw, replies.BAD_ENCODING).partition(" ")[2].rstrip(" ")
         return row.parse(command, argument, options, session)
     except Refused as refused:
-        chunk = _CHUNK.fullmatch(command.argument) if command.verb == "BDAT" else None
+        known = command.verb == "BDAT" and options.accepts("BDAT") and options.accepts("CHUNKING")
+        chunk = _CHUNK.fullmatch(command.argument) if known else None
         if chunk is not None:  # its octets follow all the same
             return RefusedBdat(command=command, default=refused.reply, octets=int(chunk[1]))
         return RefusedCommand(command=command, default=refused.reply)

@@ -239,14 +239,15 @@ class Connection:
         if event is None:
             raise RuntimeError("there is nothing to answer")
         digit = answers[0].digit if answers else 0
-        self._note_refusals(answers)
-        if held := self._hold(event, answers, detail):
+        if digit != 2:
+            self._note_refusals(answers)
+        if isinstance(event, events.Authenticate) and (held := self._hold(event, answers, detail)):
             return held
         effect = _EFFECTS.get(type(event))
         if effect is not None:
             effect(self, event, answers, _Verdict(digit, detail, accepted, at))
-        self._move(event, answers, closes=closes)
-        return b"".join([reply.wire for reply in answers])
+        self._move(event, answers, digit, closes=closes)
+        return answers[0].wire if len(answers) == 1 else b"".join([reply.wire for reply in answers])
 
     def interject(self, *answers: Reply, keep: bool, again: bool, closes: bool = True, at: float = 0.0) -> bytes:
         """Say something while content is still coming in.
@@ -277,10 +278,9 @@ class Connection:
             if reply.refuses:
                 self.session.error = reply
 
-    def _move(self, event: Event, answers: Sequence[Reply], *, closes: bool) -> None:
-        digit = answers[0].digit if answers else 0
+    def _move(self, event: Event, answers: Sequence[Reply], digit: int, *, closes: bool) -> None:
         state = states.following(self.state, event.name, digit)
-        if any(reply.code == 421 for reply in answers):
+        if digit == 4 and any(reply.code == 421 for reply in answers):
             state = State.CLOSED
         if state is State.CLOSED and not closes:
             state = State.START if self.state in (State.CONNECTED, State.SECURED) else self.state
@@ -293,9 +293,9 @@ class Connection:
             self._buffer.clear()
         self.state = state
 
-    def _hold(self, event: Event, answers: Sequence[Reply], detail: Any) -> bytes | None:
+    def _hold(self, event: events.Authenticate, answers: Sequence[Reply], detail: Any) -> bytes | None:
         """RFC 7628 section 3.2.2, RFC 5802 section 3: the server explains itself in a 334, and the reply follows the client's next line."""
-        if not isinstance(event, events.Authenticate) or event.auth is None or len(answers) != 1:
+        if event.auth is None or len(answers) != 1:
             return None
         reply, auth = answers[0], event.auth
         if reply.digit == 2 and auth.server_final is not None:

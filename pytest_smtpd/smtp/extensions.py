@@ -166,7 +166,7 @@ EXTENSIONS: Final[Mapping[str, Extension]] = {
         rfc="RFC 4954",
         argument=_auth_methods,
         mail={"AUTH": Parameter("submitter", _submitter)},
-        more_octets={"MAIL": 500, "AUTH": 12288},
+        more_octets={"MAIL": 500},
     ),
     "REQUIRETLS": Extension(
         rfc="RFC 8689",
@@ -186,7 +186,7 @@ EXTENSIONS: Final[Mapping[str, Extension]] = {
 
 def ehlo_keywords(options: Options, session: Session) -> list[str]:
     """The keyword lines of the EHLO reply (RFC 5321 section 4.1.1.1)."""
-    lines = []
+    lines: list[str] = []
     for keyword, extension in EXTENSIONS.items():
         argument = extension.argument(options, session) if options.shows(keyword) else None
         if argument is not None:

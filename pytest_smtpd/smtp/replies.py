@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from pytest_smtpd.errors import ENHANCED, Reject
@@ -15,15 +16,20 @@ _WIRE_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r?\n")
 class Reply:
     """What the server answers: ``code``, ``enhanced`` status code ("5.1.1" or None) and ``text`` (lines joined by LF).
 
-    Equal to its code (``reply == 550``) and to a reply that says the same. ``wire`` holds the bytes that are sent.
+    Equal to its code (``reply == 550``) and to a reply that says the same. ``wire`` holds the bytes that are sent, ``digit`` the
+    first digit of the code, which alone decides how the session goes on (RFC 5321 section 4.3.2); 4 and 5 refuse.
     """
 
     code: int
     enhanced: str | None = None
     text: str = ""
     wire: bytes = field(default=b"", repr=False)
+    digit: int = field(init=False, repr=False)
+    refuses: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "digit", self.code // 100)
+        object.__setattr__(self, "refuses", self.code >= 400)
         if not self.wire:
             object.__setattr__(self, "wire", _encode(self.code, self.enhanced, self.text))
 
@@ -40,16 +46,6 @@ class Reply:
 
     def __repr__(self) -> str:
         return f"<Reply {str(self)!r}>"
-
-    @property
-    def digit(self) -> int:
-        """The first digit of the code, which alone decides how the session goes on (RFC 5321 section 4.3.2)."""
-        return self.code // 100
-
-    @property
-    def refuses(self) -> bool:
-        """Whether this is a 4xx or 5xx."""
-        return self.code >= 400
 
 
 def _encode(code: int, enhanced: str | None, text: str) -> bytes:
@@ -238,12 +234,14 @@ def acceptance(text: str, default: Reply) -> Reply:
     return Reply(default.code, enhanced or default.enhanced, rest)
 
 
+@lru_cache(maxsize=64)
 def greeting(hostname: str, protocol: str, banner: str) -> Reply:
     """RFC 5321 section 3.1: the name first, then what is spoken here."""
     return Reply(220, None, " ".join(part for part in (hostname, protocol, banner) if part))
 
 
-def hello(lines: list[str]) -> Reply:
+@lru_cache(maxsize=64)
+def hello(lines: tuple[str, ...]) -> Reply:
     """RFC 5321 section 4.1.1.1: the name, then one keyword on each line."""
     return Reply(250, None, "\n".join(lines))
 

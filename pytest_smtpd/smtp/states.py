@@ -30,6 +30,8 @@ class State(Enum):
     SASL = "AUTH exchange"
     CLOSED = "closed"
 
+    __hash__ = object.__hash__  # members are singletons; the inherited one hashes the name, in Python
+
 
 Row = Mapping[str, Mapping[int, State]]
 
