@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,12 +64,15 @@ def recorded(server: SMTPServer) -> dict[str, list[str]]:
     def note(name: str, session: Session) -> None:
         seen.setdefault(session.id, []).append(name)
 
-    for name in STREAM_HOOKS:
-
-        @server.on(name)
-        def hook(*args: Any, name: str = name) -> str:
+    def noting(name: str) -> Callable[..., str]:
+        def hook(*args: Any) -> str:
             note(name, args[-1])
             return "user"
+
+        return hook
+
+    for name in STREAM_HOOKS:
+        server.on(name)(noting(name))
 
     @server.on("data")
     async def read(stream: Stream, session: Session) -> None:

@@ -89,20 +89,20 @@ def test_envelope_of_the_session_is_the_transaction_so_far(serve: Serve, client:
     server = serve()
     wire = client(server, ehlo=True)
     session = only_session(server)
-    assert session.envelope is None
+    assert not session.envelope
     wire.say("MAIL FROM:<a@x.example>")
     assert (session.envelope.mail_from, session.envelope.rcpt_to) == ("a@x.example", ())
     wire.say("RCPT TO:<b@x.example>")
     assert session.envelope.rcpt_to == ("b@x.example",)
     wire.say("RSET")
-    assert session.envelope is None
+    assert not session.envelope
 
 
 def test_error_is_the_last_refusal(serve: Serve, client: Connect) -> None:
     server = serve()
     wire = client(server, ehlo=True)
     session = only_session(server)
-    assert session.error is None
+    assert not session.error
     wire.say("WHAT")
     wire.say("NOOP")
     assert session.error == 500
