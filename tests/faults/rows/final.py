@@ -257,7 +257,7 @@ FINAL = Section(
         fault(
             "X23",
             "the reply comes byte by byte",
-            "793 1.5",
+            "9293 2.2",
             _OK,
             "reads on to the line end",
             way('on("data", reply="250 2.0.0 OK", drip=0.01)', "S: 250 2.0.0 OK", kept=1, takes=0.12),

@@ -135,7 +135,7 @@ TLS = Section(
         fault(
             "S10",
             "the certificate is of an unknown authority",
-            "8314 3.2",
+            "8314 5.3",
             _STOP,
             _UNVERIFIED,
             way(
@@ -184,7 +184,7 @@ TLS = Section(
         fault(
             "S13",
             "a bad certificate, and a client that does not look at it",
-            "8314 3.2",
+            "8314 5.3",
             _STOP,
             "looks at it; a test of a client that does not sees the message arrive: assert `not smtpd.envelopes`",
             way(
@@ -237,7 +237,7 @@ TLS = Section(
         fault(
             "S15",
             "the server's TLS is too old",
-            "8996 3",
+            "8996 5",
             _STOP,
             "does not go back to an old version",
             way(
