@@ -125,7 +125,8 @@ class Peer:
     command: Callable[[Job], Command]
     refused: str  # a pattern of its output when the recipient is refused
     distrusts: str  # ... when the certificate is not trusted
-    content: Callable[[Job, Report], bytes | None]  # the exact content, None where the client keeps it to itself
+    content: Callable[[Job, Report], bytes]  # exactly what has to arrive
+    composes: bool = False  # it writes the header itself, and `content` is the body
     text: str = TEXT
     verifies: Sequence[str] = ("starttls", "implicit")  # the ways of TLS in which it can verify
     methods: Sequence[str] = ("PLAIN",)
@@ -163,31 +164,31 @@ def run(command: Command, env: Mapping[str, str], folder: Path, *, timeout: floa
     return Report(code=done.returncode, output=done.stdout.decode(errors="replace"))
 
 
-def as_said(job: Job, report: Report) -> bytes | None:
+def as_said(job: Job, report: Report) -> bytes:
     return report.sent
 
 
-def as_said_in_lines(job: Job, report: Report) -> bytes | None:
+def as_said_in_lines(job: Job, report: Report) -> bytes:
     """Libraries that mend the line ends, and see to a last one, on the message's way out."""
     return b"".join(line + b"\r\n" for line in report.sent.splitlines())
 
 
-def as_said_and_a_line(job: Job, report: Report) -> bytes | None:
+def as_said_and_a_line(job: Job, report: Report) -> bytes:
     """Some libraries end the last line, although it has an end."""
     return report.sent + b"\r\n"
 
 
-def as_given(job: Job, report: Report) -> bytes | None:
+def as_given(job: Job, report: Report) -> bytes:
     return job.message.encode()
 
 
-def as_given_and_a_line(job: Job, report: Report) -> bytes | None:
+def as_given_and_a_line(job: Job, report: Report) -> bytes:
     """Swaks ends the data, although it has an end."""
     return job.message.encode() + b"\r\n"
 
 
-def unknown(job: Job, report: Report) -> bytes | None:
-    return None
+def body_as_given(job: Job, report: Report) -> bytes:
+    return job.text.encode()
 
 
 # ---------------------------------------------------------------- libraries, each driven by a script
@@ -475,7 +476,8 @@ PROGRAMS = (
         command=s_nail,
         refused=r"s-nail: SMTP server: 550 5\.1\.1 No such user",
         distrusts=r"certificate",
-        content=unknown,
+        content=body_as_given,
+        composes=True,
         methods=("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"),
         denied=r"SMTP server: (535|334)",  # to XOAUTH2 the refusal begins with a challenge, and that is all it shows
     ),
@@ -485,7 +487,8 @@ PROGRAMS = (
         command=mutt,
         refused=r"SMTP session failed: 550 5\.1\.1 No such user",
         distrusts=r"[Cc]ertificate",
-        content=unknown,
+        content=body_as_given,
+        composes=True,
         methods=("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256"),
         denied=r"SASL authentication failed",
     ),
@@ -495,7 +498,8 @@ PROGRAMS = (
         command=git_send_email,
         refused=r"5\.1\.1 No such user",
         distrusts=r"certificate verify failed",
-        content=unknown,
+        content=body_as_given,
+        composes=True,
         denied=r"5\.7\.8",
     ),
 )
