@@ -90,7 +90,7 @@ def failure(reports: Reports) -> Callable[..., pytest.TestReport]:
 
     def failure(source: str, *args: str, **modules: str) -> pytest.TestReport:
         failed = [report for report in reports(source, *args, **modules) if report.failed]
-        assert len(failed) == 1, [(report.nodeid, report.when, report.longreprtext) for report in failed]
+        assert len(failed) == 1, [(report.nodeid, report.when, report.longreprtext[-300:]) for report in failed]
         return failed[0]
 
     return failure

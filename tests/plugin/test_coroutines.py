@@ -100,6 +100,6 @@ def test_anyio_with_asyncio_and_trio(run: Run) -> None:
         async def test_marker(smtpd):
             assert await anyio.to_thread.run_sync(order, smtpd) == ["marker"]
         """,
-        *["-p", "anyio"],
+        *["-p", "anyio.pytest_plugin"],
     )
     result.assert_outcomes(passed=8)

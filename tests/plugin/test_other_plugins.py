@@ -138,7 +138,7 @@ def test_a_blocked_network_is_explained(
         def test_enabled(smtpd):
             send(smtpd)
     """)
-    result = pytester.runpytest_subprocess(*arguments, "-W", "default", "-p", "socket", "--disable-socket")
+    result = pytester.runpytest_subprocess(*arguments, "-W", "default", "-p", "pytest_socket", "--disable-socket")
     result.assert_outcomes(passed=1, errors=1)
     text = result.stdout.str()
     assert "--allow-hosts=127.0.0.1" in text
@@ -151,7 +151,7 @@ def test_a_blocked_network_is_explained(
             with upgraded(smtpd, ssl.create_default_context()) as client:
                 assert client.noop()[0] == 250
         """,
-        *["-p", "socket", "--allow-hosts=127.0.0.1"],
+        *["-p", "pytest_socket", "--allow-hosts=127.0.0.1"],
     )
     result.assert_outcomes(passed=1)
 
