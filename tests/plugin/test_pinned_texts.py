@@ -24,6 +24,8 @@ def said(query, *args, **options):
 ADA = "  <Envelope app@example.com -> ada@example.com 'Welcome'>"
 BOB = "  <Envelope app@example.com -> bob@example.com 'Invoice 7'>"
 
+HOOKS = ["connect", "secure", "auth", "mail_from", "rcpt_to", "data", "close", "command"]
+
 # What the test does, and the lines it then says.
 TEXTS = {
     "one, nothing came": (
@@ -68,8 +70,7 @@ TEXTS = {
     ),
     "wrong hook": (
         '@pytest.mark.smtpd_on("rctp", reply=550)\ndef test(smtpd): pass',
-        "@pytest.mark.smtpd_on: unknown hook 'rctp' - did you mean 'rcpt_to'? "
-        "(valid: connect, secure, auth, mail_from, rcpt_to, data, close, command)",
+        f"@pytest.mark.smtpd_on: unknown hook 'rctp' - did you mean 'rcpt_to'? (valid: {', '.join(HOOKS)})",
     ),
     "wrong reply": (
         '@pytest.mark.smtpd_on("rcpt_to", reply="Unknown")\ndef test(smtpd): pass',
@@ -120,5 +121,5 @@ def test_the_transcript(failure: Failure) -> None:
         "T C: DATA",
         "T S: 354 End data with <CR><LF>.<CR><LF>",
         "T C: <22 bytes of content>",
-        "T -: dropped   by on('data', drop=True, accept=True)",
+        "T -: dropped at data   by on('data', drop=True, accept=True)",
     ]
