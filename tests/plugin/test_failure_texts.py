@@ -208,7 +208,7 @@ def test_on_and_smtpd_on_raise_the_text_of_the_marker(
 ) -> None:
     wrong = (TypeError, ValueError)
     with pytest.raises(wrong, match=re.escape(text)) as value:
-        on(*args, **options)  # type: ignore[call-overload]
+        on(*args, **options)  # type: ignore[arg-type]
     with pytest.raises(wrong, match=re.escape(text)) as method:
         smtpd.on(*args, **options)  # type: ignore[call-overload]
     assert "\n" not in str(value.value)
@@ -217,7 +217,7 @@ def test_on_and_smtpd_on_raise_the_text_of_the_marker(
 
 def test_on_without_an_action_says_what_actions_there_are(smtpd: SMTPServer) -> None:
     with pytest.raises((TypeError, ValueError)) as caught:
-        on("rcpt_to")  # type: ignore[call-overload]
+        on("rcpt_to")
     assert missing(str(caught.value), "reply", "drop", "hang", "raw", "call") == []
 
 
