@@ -66,6 +66,21 @@ def test_the_error_of_a_hook_stays_with_its_own_test(run: Run) -> None:
     result.assert_outcomes(failed=1, passed=1)
 
 
+def test_a_port_that_is_taken_is_reported_at_once(run: Run) -> None:
+    result = run("""
+        taken = socket.create_server(("127.0.0.1", 0))
+
+        @pytest.mark.smtpd(port=taken.getsockname()[1])
+        def test_taken(smtpd):
+            pass
+
+        def test_after():
+            taken.close()
+    """)
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(["*ddress already in use*"])
+
+
 def test_an_early_mail_is_in_the_log_when_the_client_returns(run: Run) -> None:
     result = run("""
         @pytest.fixture

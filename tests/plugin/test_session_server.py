@@ -58,6 +58,30 @@ def test_smtpd_is_the_session_server_in_a_test_whose_fixtures_include_it(run: Ru
     result.assert_outcomes(passed=5)
 
 
+def test_an_application_started_for_every_test_is_emptied_and_verified_in_every_test(run: Run) -> None:
+    result = run("""
+        @pytest.fixture(scope="session", autouse=True)
+        def app(smtpd_session):
+            send(smtpd_session, "startup@example.com")
+            return smtpd_session
+
+        def test_without_asking():
+            pass
+
+        def test_asking(smtpd):
+            assert not smtpd.envelopes
+
+        @pytest.mark.smtpd_on("rcpt_to", reply="550 5.1.1 marker", times=1)
+        def test_marked(app):
+            assert order(app) == ["marker"]
+
+        @pytest.mark.smtpd_on("rcpt_to", reply=550)
+        def test_unused():
+            pass
+    """)
+    result.assert_outcomes(passed=3, failed=1)
+
+
 def test_markers_and_parameters_apply_to_one_test_only(run: Run) -> None:
     result = run(
         APP

@@ -171,6 +171,23 @@ KINDS = {
         """,
         [("call", ["Captured smtpd call"])],
     ),
+    "stopped by the test": (
+        """
+        def test(smtpd):
+            send(smtpd)
+            smtpd.stop()
+            assert False
+        """,
+        [("call", ["Captured smtpd call"])],
+    ),
+    "asked for late": (
+        """
+        def test(request):
+            send(request.getfixturevalue("smtpd"))
+            assert False
+        """,
+        [("call", ["Captured smtpd call"])],
+    ),
     "session server": (
         """
         def test(smtpd_session):

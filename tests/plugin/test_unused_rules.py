@@ -40,6 +40,19 @@ OWN = {
                 pass
             send(smtpd, "bounce@example.com")
     """,
+    "body, on a fixture asked for late": """
+        def test(request):
+            smtpd = request.getfixturevalue("smtpd")
+            smtpd.on("rcpt_to", to="bounce@*", reply=550)
+            send(smtpd)
+    """,
+    "body, in another thread": """
+        def test(smtpd):
+            thread = threading.Thread(target=smtpd.on, args=["rcpt_to"], kwargs={"to": "bounce@*", "reply": 550})
+            thread.start()
+            thread.join()
+            send(smtpd)
+    """,
     "decorated hook": """
         def test(smtpd):
             @smtpd.on("rcpt_to", to="bounce@*")
