@@ -53,6 +53,7 @@ WRONG = {
     "v1 with one address": b"PROXY TCP4 192.0.2.7\r\n",
     "v1 no address": b"PROXY TCP4 notanip 198.51.100.1 56324 25\r\n",
     "v1 wrong family": b"PROXY TCP4 2001:db8::7 2001:db8::25 56324 25\r\n",
+    "v1 address with a scope": b"PROXY TCP6 fe80::1%eth0 2001:db8::25 56324 25\r\n",
     "v1 port out of range": b"PROXY TCP4 192.0.2.7 198.51.100.1 65536 25\r\n",
     "v1 port no number": b"PROXY TCP4 192.0.2.7 198.51.100.1 x 25\r\n",
     "v1 unknown family": b"PROXY UDP4 192.0.2.7 198.51.100.1 56324 25\r\n",

@@ -176,6 +176,15 @@ MEASURED = (
         mails=(),
     ),
     Dialogue(
+        "chunk_over_the_limit_that_is_not_the_last",
+        "RFC 3030 section 2",
+        "the receiver SMTP MUST be prepared to accept and discard additional BDAT chunks",
+        f"C: BDAT 21\nC> 1234567890123456789\\r\\n\n{TOO_BIG}\nC: BDAT 6 LAST\nC> QUIT\\r\\n\nS: 503\nC: RSET\nS: 250",
+        after=RCPT,
+        settings=LIMIT,
+        mails=(),
+    ),
+    Dialogue(
         "chunks_of_exactly_the_limit",
         "5",
         COUNT,

@@ -199,7 +199,7 @@ WRONG = tuple(
         f"C: BDAT {argument}\nS: 501\nC: NOOP\nS: 250",
         after=RCPT,
     )
-    for argument in ("", "x", "-1", "+1", "1.5", "0x10", "LAST", "0 FIRST", "0 LAST LAST", "1,000")
+    for argument in ("", "x", "-1", "+1", "1.5", "0x10", "LAST", "0 FIRST", "0 LAST LAST", "1,000", "9" * 5000)
 )
 
 

@@ -38,6 +38,7 @@ INVALID_MAIL = {
     "ENVID=a+2b": "hexchar = ASCII + immediately followed by two upper case hexadecimal digits",
     "ENVID=a=b": 'xchar = any ASCII CHAR between "!" (33) and "~" (126) inclusive, except for "+" and "="',
     "ENVID=a+0D+0Ab": "the value of the ENVID parameter prior to encoding ... MUST consist entirely of printable",
+    f"ENVID={'e' * 101}": "The ENVID parameter MAY be up to 100 characters in length",
     "ENVID=x ENVID=y": TWICE,
 }
 VALID_RCPT = (

@@ -131,6 +131,30 @@ UNKNOWN = (
     ),
 )
 
+# Letters whose upper or lower case is an ASCII letter: long s, dotless i, the Kelvin sign.
+LOOKALIKES = tuple(
+    Dialogue(
+        f"{title}_outside_ascii",
+        "2.4",
+        "Commands and replies are composed of characters from the ASCII character set",
+        f"C: {line}\nS: {code}\nC: NOOP\nS: 250",
+        after=EHLO,
+        hooks="",
+    )
+    for title, line, code in (
+        ("RSET", "R\u017fET", "500"),
+        ("STARTTLS", "\u017fTARTTLS", "500"),
+        ("MAIL", "MA\u0131L FROM:<ann@client.example>", "500"),
+        ("FROM", "MAIL FRO\uff2d:<ann@client.example>", "501"),
+        ("SIZE", "MAIL FROM:<ann@client.example> \u017fIZE=1", "501/555"),
+        ("BODY_value", "MAIL FROM:<ann@client.example> BODY=7B\u0131T", "501"),
+        ("SIZE_value", "MAIL FROM:<ann@client.example> SIZE=\u0663", "501"),
+        ("RET_value", "MAIL FROM:<ann@client.example> RET=HDR\u017f", "501"),
+        ("mechanism", "AUTH PLA\u0131N AGEAYg==", "501/504"),
+        ("chunk_size", "BDAT \u0663", "501"),
+    )
+)
+
 RESETS = tuple(
     Dialogue(
         f"{verb.split()[0]}_after_{state}_forgets_everything",
@@ -183,7 +207,7 @@ EMPTY = (
 )
 
 
-@dialogues(REQUIRED, HARMLESS, ARGUMENTS, UNKNOWN, RESETS, POSTMASTER, EMPTY)
+@dialogues(REQUIRED, HARMLESS, ARGUMENTS, UNKNOWN, LOOKALIKES, RESETS, POSTMASTER, EMPTY)
 def test_command(dialogue: Dialogue, converse: Callable[[Dialogue], None]) -> None:
     converse(dialogue)
 

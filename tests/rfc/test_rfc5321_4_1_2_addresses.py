@@ -79,6 +79,8 @@ MALFORMED = (
     "<ann@[IPv6:1:2:3:4:5:6:7]>",
     "<ann@[IPv6:12345::1]>",
     "<ann@[2001:db8::1]>",
+    "<ann@[IPv6:fe80::1%eth0]>",
+    "<ann@[192.0.2.\u0661]>",
     "<@relay.example ann@client.example>",
     "<@relay.example,ann@client.example>",
     "<@relay_x.example:ann@client.example>",

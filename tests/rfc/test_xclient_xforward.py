@@ -65,6 +65,7 @@ DIALOGUES = (
             "ADDR=",
             "ADDR=notanip",
             "ADDR=192.0.2.256",
+            "ADDR=IPV6:fe80::1%eth0",
             "PORT=x",
             "PORT=70000",
             "NAME=a+zz",
