@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.rfc.conftest import Connect, Serve
-from tests.rfc.dialogue import DATA, DELIVERED, EHLO, RCPT, Dialogue, Mail, dialogues
+from tests.rfc.dialogue import DATA, DELIVERED, EHLO, MAIL, RCPT, Dialogue, Mail, dialogues
 
 # what the client sends between 354 and the final line -> what arrives
 TRANSPARENT = {
@@ -118,6 +118,22 @@ LINES = (
         settings={"strict": True},
     ),
     Dialogue(
+        "rcpt_line_grows_with_its_parameters",
+        "RFC 3461 section 4.2",
+        "The entire ORCPT parameter MAY be up to 500 characters in length",
+        f"C: RCPT TO:<{'l' * 64}@server.example> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;{'o' * 487}\nS: 250",
+        after=MAIL,
+        settings={"strict": True},
+    ),
+    Dialogue(
+        "mail_line_far_too_long",
+        "4.5.3.1.9",
+        "500 Line too long",
+        f"C: {padded('MAIL FROM:<ann@client.example> X=', 4000)}\nS: 500 5.5.2\nC: NOOP\nS: 250",
+        after=EHLO,
+        settings={"strict": True},
+    ),
+    Dialogue(
         "commands_ending_in_lf_are_tolerated",
         "2.3.8",
         "MUST NOT recognize or generate any other character or character sequence as a line terminator",
@@ -164,7 +180,7 @@ def test_line(dialogue: Dialogue, converse: Callable[[Dialogue], None]) -> None:
     converse(dialogue)
 
 
-TIMEOUT = {"timeout": 0.1}
+TIMEOUT = {"timeout": 0.25}
 SILENCE = "An SMTP server SHOULD have a timeout of at least 5 minutes while it is awaiting the next command"
 TIMED_OUT = "S: 421 4.4.2\nCLOSED"
 
@@ -175,6 +191,9 @@ SILENT = tuple(
         ("after_EHLO", EHLO),
         ("inside_a_transaction", RCPT),
         ("inside_a_command", f"{EHLO}C> MAIL FR\n"),
+        ("inside_a_login", f"{EHLO}C: AUTH LOGIN\nS: 334\n"),
+        ("inside_a_chunk", f"{RCPT}C: BDAT 10\nC> half\n"),
+        ("between_chunks", f"{RCPT}C: BDAT 4\nC> half\nS: 250\n"),
     )
 )
 
@@ -187,7 +206,7 @@ def test_silent_client_is_told_421_and_cut_off(dialogue: Dialogue, converse: Cal
 @pytest.mark.parametrize("content", [b"", b"half a li", b"a line\r\n"])
 def test_client_that_falls_silent_in_its_content_is_cut_off(serve: Serve, client: Connect, content: bytes) -> None:
     """Section 4.5.3.2: a server need not wait for ever, also not for content."""
-    server = serve(timeout=0.1)
+    server = serve(timeout=0.25)
     wire = client(server, ehlo=True)
     wire.steps("MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "DATA")
     wire.send(content)
@@ -199,11 +218,23 @@ def test_client_that_falls_silent_in_its_content_is_cut_off(serve: Serve, client
     assert server.log.calls("data")[0].outcome == "dropped"
 
 
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_silence_in_the_handshake_just_closes(serve: Serve, client: Connect, tls: str) -> None:
+    """A 421 in clear would be no TLS record."""
+    server = serve(timeout=0.25, tls=tls)
+    wire = client(server, greet=tls == "starttls")
+    if tls == "starttls":
+        wire.say("STARTTLS")
+    assert wire.rest() == b""
+    server.wait_closed()
+    assert [call.hook for call in server.log][-1] == "close"
+
+
 def test_time_a_hook_takes_is_not_the_clients_silence(serve: Serve, client: Connect) -> None:
     """The client waits for the server then: section 4.5.3.2.2 gives it five minutes to do so."""
     from pytest_smtpd import on
 
-    server = serve(timeout=0.1, on=[on("mail_from", delay=0.3)])
+    server = serve(timeout=0.25, on=[on("mail_from", delay=0.5)])
     wire = client(server, ehlo=True)
     assert wire.say("MAIL FROM:<a@x.example>").code == 250
     assert wire.say("RSET").code == 250
