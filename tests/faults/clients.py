@@ -120,7 +120,7 @@ async def _by_aiosmtplib(server: SMTPServer, errand: Errand) -> Outcome:
 async def _forget(transports: list[asyncio.BaseTransport | None]) -> None:
     """Closes what would wait for a server that does not read; a transport is closed a turn of the loop later."""
     for transport in transports:
-        if isinstance(transport, asyncio.WriteTransport):
+        if isinstance(transport, asyncio.WriteTransport) and transport.get_write_buffer_size():
             transport.abort()
     for _ in range(3):
         await asyncio.sleep(0)
