@@ -104,7 +104,7 @@ class Core(Line):
         if isinstance(event, Content) and self.connection.options.lmtp:
             replies *= len(self.connection.session.recipients)
         self.note(event, refused=bool(replies and replies[0].refuses), content=isinstance(event, Content))
-        said = self.connection.send(*replies)
+        said = self.connection.send(*replies, later=event.default is None)
         self.buffer += said
         self.said += said
         envelope, self.connection.envelope = self.connection.envelope, None
