@@ -122,9 +122,9 @@ class Wire(Line):
         return self.socket.recv(65536)
 
     def secure(self, context: ssl.SSLContext, name: str) -> None:
-        """The client's side of the TLS handshake."""
+        """The client's side of the TLS handshake; from here on an end without close_notify is an ``SSLEOFError``."""
         assert not self.buffer, f"octets in clear before the handshake: {self.buffer!r}"
-        self.socket = context.wrap_socket(self.socket, server_hostname=name)
+        self.socket = context.wrap_socket(self.socket, server_hostname=name, suppress_ragged_eofs=False)
 
     def finish(self) -> None:
         """FIN: nothing more will be sent, replies are still read."""
