@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_smtpd.calls import Call as Call
     from pytest_smtpd.errors import Reject as Reject, WaitTimeout as WaitTimeout
-    from pytest_smtpd.markers import SMTPServerFactory as SMTPServerFactory
+    from pytest_smtpd.bench import SMTPServerFactory as SMTPServerFactory
     from pytest_smtpd.policy.streams import Stream as Stream
     from pytest_smtpd.record.query import Log as Log
     from pytest_smtpd.rules import Rule as Rule, on as on
@@ -36,7 +36,7 @@ _HOMES = {
     "Reply": "smtp.replies",
     "Rule": "rules",
     "SMTPServer": "server",
-    "SMTPServerFactory": "markers",
+    "SMTPServerFactory": "bench",
     "Session": "smtp.session",
     "Stream": "policy.streams",
     "TLSInfo": "smtp.session",

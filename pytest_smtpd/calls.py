@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pytest_smtpd.rules import Rule
+from pytest_smtpd.rules import HookName, Rule
 from pytest_smtpd.smtp.envelope import Envelope, Transaction
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session
@@ -31,21 +31,23 @@ class Call:
         "replies",
         "rule",
         "session",
+        "silent",
         "traceback",
     )
     __module__ = "pytest_smtpd"
 
-    def __init__(self, hook: str, argument: Any, session: Session, number: int, at: float) -> None:
-        self.hook = hook
-        self.argument = argument
-        self.session = session
-        self.number = number
-        self.at = at
+    def __init__(self, hook: HookName, argument: Any, session: Session, number: int, at: float) -> None:
+        self.hook: HookName = hook
+        self.argument: Any = argument
+        self.session: Session = session
+        self.number: int = number
+        self.at: float = at
         self.duration: float | None = None
         self.outcome: Outcome = "pending"
         self.replies: tuple[Reply, ...] = ()
         self.rule: Rule | None = None
         self.error: BaseException | None = None
+        self.silent = False  # whether another call tells the reply in a transcript
         self.traceback: str | None = None  # of error, as it was when it was caught
         self.mail: Transaction | None = session.mail
         self.envelope: Envelope | None = None

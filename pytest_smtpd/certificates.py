@@ -49,8 +49,8 @@ class Authority:
         return self._write("ca.pem", self.pem)
 
     def bundle(self, beside: str | None) -> str:
-        """A PEM file with the CA's certificate beside those in the file ``beside``, or the system's."""
-        source = beside or ssl.get_default_verify_paths().cafile or ssl.get_default_verify_paths().openssl_cafile
+        """A PEM file with the CA's certificate beside those in the file ``beside``; None stands for the system's."""
+        source = ssl.get_default_verify_paths().openssl_cafile if beside is None else beside
         try:
             others = Path(source).read_bytes()
         except OSError:

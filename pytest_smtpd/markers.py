@@ -1,34 +1,26 @@
 """Markers and fixture parameters: from what stands in a test to settings and rules, merged by precedence."""
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, Unpack
+from typing import Any, Final
 
 import pytest
 
 from pytest_smtpd.match import shown
-from pytest_smtpd.record.query import Log
 from pytest_smtpd.rules import Rule, on
-from pytest_smtpd.server import SMTPServer
-from pytest_smtpd.settings import SettingsDict, check_settings
+from pytest_smtpd.settings import check_settings
 
 FIXTURES: Final = ("smtpd", "smtpd_factory", "smtpd_session")
+
+
+# A marker's rule is one rule, however often the marker is read.
+_MADE: pytest.StashKey[dict[int, Rule]] = pytest.StashKey()
 
 
 class UsageError(pytest.fail.Exception, pytest.UsageError):
     """Something about the use of this plugin is wrong; shown in one line, without a traceback."""
 
     __module__ = "pytest_smtpd"
-
-
-class SMTPServerFactory(Protocol):
-    """The type of ``smtpd_factory``: makes and starts a server, which is stopped and verified like ``smtpd``."""
-
-    __module__ = "pytest_smtpd"
-
-    def __call__(self, name: str | None = None, /, *, on: Iterable[Rule] = (), **settings: Unpack[SettingsDict]) -> SMTPServer:
-        """A running server called ``name`` (by default ``smtpd``, ``smtpd2``, ...)."""
 
 
 @dataclass(slots=True)
@@ -51,6 +43,8 @@ class Wishes:
 
 def read_dict(given: Mapping[str, Any], where: str, *, optional: bool) -> Wishes:
     """A dict of settings, with ``"on"`` for rules. Raises ``TypeError`` or ``ValueError``."""
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{where} must be a dict of settings, not {given!r}")
     settings = {name: value for name, value in given.items() if name != "on"}
     try:
         return Wishes(check_settings(settings), read_rules(given.get("on", ()), optional=optional))
@@ -111,7 +105,9 @@ def read_marks(item: pytest.Item) -> Wishes:
     wishes = Wishes()
     for mark, own in closest_marks(item):
         if mark.name == "smtpd_on":
-            wishes.rules.append(_rule(mark).copy(optional=not own))
+            made = item.stash.setdefault(_MADE, {})
+            made[id(mark)] = made.get(id(mark)) or _rule(mark)
+            wishes.rules.append(made[id(mark)].copy(optional=not own))
             continue
         if mark.args:
             raise TypeError(f"@pytest.mark.smtpd takes keywords only, like tls='implicit', not {shown(mark.args)}")
@@ -136,13 +132,25 @@ def marks_problem(item: pytest.Item) -> str | None:
         read_marks(item)
     except (TypeError, ValueError) as error:
         return str(error)
-    names = getattr(item, "fixturenames", FIXTURES)
-    if "request" in names or set(names) & set(FIXTURES):  # with request, it may still ask for one
+    if set(getattr(item, "fixturenames", FIXTURES)) & set(FIXTURES) or _may_ask_later(item):
         return None
     for mark, own in closest_marks(item):
         if own:
             return f"@pytest.mark.{mark.name} has no effect: this test uses none of the fixtures {', '.join(FIXTURES)}"
     return None
+
+
+def _may_ask_later(item: pytest.Item) -> bool:
+    """Whether the test, or a fixture that is not pytest's own, has ``request``, by which it may still ask for ours."""
+    info = getattr(item, "_fixtureinfo", None)
+    if "request" in getattr(info, "argnames", ()):
+        return True
+    chains = getattr(info, "name2fixturedefs", {}).values()
+    definitions = [definition for chain in chains for definition in chain]
+    return any(
+        "request" in definition.argnames and not definition.func.__module__.startswith("_pytest.")
+        for definition in definitions
+    )
 
 
 def parameter_id(parameter: object) -> str | None:
@@ -168,139 +176,6 @@ def _setting_word(name: Any, value: Any) -> str:
     return f"{name}={value}" if plain else f"{name}={type(value).__name__}"
 
 
-class Trust:
-    """For a while, TLS clients in this process and its children trust the test CA beside the system's."""
-
-    _NAMES: Final = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
-
-    def __init__(self) -> None:
-        self._before: dict[str, str | None] | None = None
-
-    def begin(self, server: SMTPServer) -> None:
-        """Set the environment, if it is not set already."""
-        if self._before is not None:
-            return
-        env = server.env
-        self._before = {name: os.environ.get(name) for name in self._NAMES}
-        for name in self._NAMES:
-            os.environ[name] = env[name]
-
-    def end(self) -> None:
-        """Put the environment back as it was."""
-        before, self._before = self._before, None
-        for name, value in (before or {}).items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-class Bench:
-    """The servers of one test: made, trusted, reported and verified together."""
-
-    def __init__(self, wait_timeout: float) -> None:
-        self.servers: list[SMTPServer] = []
-        self.in_body = False
-        self._wait_timeout = wait_timeout
-        self._trust = Trust()
-        self._named: list[Rule] = []
-        self._past: dict[SMTPServer, Log] = {}
-
-    def hand_to_all(self, rules: Sequence[Rule]) -> None:
-        """Rules with ``name=``: every further server of this test gets them."""
-        self._named = list(rules)
-
-    def open(self, wishes: Wishes) -> SMTPServer:
-        """Start a server. Raises ``TypeError``, ``ValueError`` or ``OSError``."""
-        own = {id(rule.origin) for rule in wishes.rules}
-        named = [rule for rule in self._named if id(rule.origin) not in own]
-        server = SMTPServer(on=[*wishes.rules, *named], **wishes.settings)
-        server.start()
-        return self.adopt(server)
-
-    def adopt(self, server: SMTPServer) -> SMTPServer:
-        """Take part in this test."""
-        if server not in self.servers:
-            self.servers.append(server)
-        server.wait_timeout = self._wait_timeout
-        server.strict_rules = self.in_body
-        if server.settings.trust and server.settings.tls is not None:
-            self._trust.begin(server)
-        return server
-
-    def enter_body(self, *, inside: bool) -> None:
-        """From here on, rules are declared by the test itself (or not any more)."""
-        self.in_body = inside
-        for server in self.servers:
-            server.strict_rules = inside
-
-    def give_back(self, server: SMTPServer) -> None:
-        """Empty a server that goes on to serve other tests; what it did here is kept for the report."""
-        server.strict_rules = False
-        server.configure({}, ())
-        self._past[server] = server.clear()
-
-    def end(self) -> None:
-        """The test is over."""
-        self._trust.end()
-
-    def verify(self) -> str | None:
-        """Raise what a hook raised by mistake; else the text about rules of the test that were never used."""
-        __tracebackhide__ = True
-        for server in self.servers:
-            server.verify()
-        return "\n".join(self._unused()) or None
-
-    def _unused(self) -> list[str]:
-        """Rules that have to be used; one that was handed to several servers, by any of them."""
-        held: dict[int, list[tuple[SMTPServer, Rule]]] = {}
-        for server in self.servers:
-            for rule in reversed(server.rules):
-                if rule.optional is False and rule.hook != "close":
-                    held.setdefault(id(rule.origin), []).append((server, rule))
-        return [
-            copies[0][0].explain_unused(copies[0][1])
-            for copies in held.values()
-            if not any(rule.used for _, rule in copies)
-        ]
-
-    def sections(self) -> Iterator[tuple[str, str]]:
-        """Each server's name and transcript."""
-        for server in self.servers:
-            text = self._past.get(server, server.log).transcript()
-            if text:
-                yield server.name, text
-
-    @property
-    def errors(self) -> list[BaseException]:
-        """What hooks raised by mistake."""
-        return [error for server in self.servers for error in server.errors]
-
-
-class Factory:
-    """What ``smtpd_factory`` gives: a maker of servers for one test."""
-
-    def __init__(self, bench: Bench, config: Wishes) -> None:
-        self.opened: list[SMTPServer] = []
-        self._bench = bench
-        self._config = config
-
-    def __call__(self, name: str | None = None, /, *, on: Iterable[Rule] = (), **settings: Any) -> SMTPServer:
-        """A running server. Raises ``TypeError``, ``ValueError`` or ``OSError``, in one line."""
-        __tracebackhide__ = True
-        wishes = read_dict({"name": name or self._free_name(), **settings}, "smtpd_factory", optional=True)
-        wishes.rules = read_rules(on, optional=not self._bench.in_body)
-        wishes.behind(self._config)
-        server = self._bench.open(wishes)
-        self.opened.append(server)
-        return server
-
-    def _free_name(self) -> str:
-        taken = {server.name for server in self._bench.servers}
-        names = ("smtpd", *(f"smtpd{number}" for number in range(2, len(taken) + 3)))
-        return next(name for name in names if name not in taken)
-
-
 def all_wishes(item: pytest.Item, config: Mapping[str, Any], parameter: object) -> Wishes | str:
     """Everything that a test says about its server, nearest first; or what is wrong with it, in one line."""
     try:
@@ -310,13 +185,3 @@ def all_wishes(item: pytest.Item, config: Mapping[str, Any], parameter: object) 
     except (TypeError, ValueError) as error:
         return str(error)
     return wishes
-
-
-def session_server(request: pytest.FixtureRequest) -> SMTPServer:
-    """A server for the whole session, with the settings of ``smtpd_config`` if that has been overridden for the session."""
-    try:
-        config = request.getfixturevalue("smtpd_config")
-    except pytest.fail.Exception:  # a narrower scope: each test's own business
-        config = {}
-    wishes = read_dict(config, "smtpd_config", optional=True)
-    return SMTPServer(on=wishes.rules, **wishes.settings).start()

@@ -11,7 +11,8 @@ import pytest
 if TYPE_CHECKING:
     import trustme
 
-    from pytest_smtpd.markers import Bench, SMTPServerFactory, Wishes
+    from pytest_smtpd.bench import Bench, SMTPServerFactory
+    from pytest_smtpd.markers import Wishes
     from pytest_smtpd.server import SMTPServer
 
 _MARKERS = (
@@ -28,9 +29,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell pytest of the markers."""
+    """Tell pytest of the markers, and check the option."""
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
+    try:
+        seconds = config.getini("smtpd_timeout")
+    except (TypeError, ValueError) as error:
+        raise pytest.UsageError(f"smtpd_timeout must be a number of seconds: {error}") from None
+    if not seconds > 0:
+        raise pytest.UsageError(f"smtpd_timeout must be a number of seconds above 0, not {seconds:g}")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -54,7 +61,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start clean (a rerun keeps the stash), and refuse wrong markers before anything else happens."""
     if _BENCH in item.stash:
         del item.stash[_BENCH]
-    problem = _foreign_plugin(item)
+    problem = _foreign(item)
     if problem is None and _marked(item):
         from pytest_smtpd.markers import marks_problem
 
@@ -73,22 +80,22 @@ def _usage_error(problem: str) -> None:
     raise UsageError(problem, pytrace=False)
 
 
-def _winner(item: pytest.Item) -> Any:
-    """The definition of ``smtpd`` that this test gets."""
-    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get("smtpd")
-    return definitions[-1] if definitions else None
-
-
-def _foreign_plugin(item: pytest.Item) -> str | None:
-    """Another plugin's fixture in the place of ours; one of a conftest or a test module is an override, and welcome."""
+def _foreign(item: pytest.Item) -> str | None:
+    """Another plugin's fixture in the place of ours. One of a conftest or a test module is an override, and welcome,
+    but it cannot follow our markers unless it builds on ours.
+    """
     if "smtpd" not in getattr(item, "fixturenames", ()):
         return None
-    winner = _winner(item)
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get("smtpd")
+    winner = definitions[-1] if definitions else None
     module = getattr(getattr(winner, "func", None), "__module__", __name__)
-    return _not_ours(module) if module != __name__ and not getattr(winner, "baseid", "") else None
-
-
-def _not_ours(module: str) -> str:
+    if winner is None or module == __name__:
+        return None
+    builds_on_ours = {"smtpd", "request"} & set(winner.argnames)
+    # Newer pytest knows the node that a fixture belongs to (a plugin has none), older ones whether there is one.
+    local = winner.node is not None if hasattr(winner, "node") else winner.has_location
+    if local and (builds_on_ours or not _marked(item)):
+        return None
     return (
         f"the fixture 'smtpd' of this test is not pytest-smtpd's: {module} defines one too, and wins; "
         "switch that plugin off with -p no:NAME, or rename its fixture"
@@ -100,40 +107,42 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Verify the servers in the call phase, without ever hiding the test's own failure."""
     __tracebackhide__ = True
     bench = item.stash.get(_BENCH, None)
-    if bench is None:
-        _check_whose(item)
-        result = yield
-        bench = item.stash.get(_BENCH, None)  # request.getfixturevalue in the body
-        return result if bench is None else _verified(bench, result)
-    bench.enter_body(inside=True)
+    if bench is not None:
+        bench.enter_body(inside=True)
     try:
         result = yield
     except Exception as error:
-        _point_to_hooks(bench, error)
+        _point_to_hooks(item, error)
         raise
-    finally:
-        bench.enter_body(inside=False)
-    return _verified(bench, result)
+    bench = item.stash.get(_BENCH, None)  # the body may have asked for it
+    return result if bench is None else _verified(bench, result)
 
 
 def _verified(bench: "Bench", result: object) -> object:
-    __tracebackhide__ = True
+    bench.enter_body(inside=False)
     problem = bench.verify()
     if problem:
         pytest.fail(problem, pytrace=False)
+    bench.passed = True
     return result
 
 
-def _point_to_hooks(bench: "Bench", error: Exception) -> None:
-    for raised in bench.errors:
+def _point_to_hooks(item: pytest.Item, error: Exception) -> None:
+    bench = item.stash.get(_BENCH, None)
+    for raised in [] if bench is None else bench.errors:
         if raised is not error:
             error.add_note(f"smtpd: a hook raised {raised!r}; its traceback is in 'Captured smtpd call' below")
 
 
-def _check_whose(item: pytest.Item) -> None:
-    """Our markers on a test that somebody else's ``smtpd`` fixture has served."""
-    if "smtpd" in getattr(item, "funcargs", {}) and _marked(item):
-        _usage_error(_not_ours(getattr(getattr(_winner(item), "func", None), "__module__", "another module")))
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """When every fixture is gone (``monkeypatch`` too), put the environment back."""
+    try:
+        return (yield)
+    finally:
+        bench = item.stash.get(_BENCH, None)
+        if bench is not None:
+            bench.end()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -167,13 +176,12 @@ def smtpd_config() -> dict[str, Any]:
 
 
 @pytest.fixture
-def _smtpd_bench(request: pytest.FixtureRequest) -> Iterator["Bench"]:
+def _smtpd_bench(request: pytest.FixtureRequest) -> "Bench":
     """The servers of one test."""
-    from pytest_smtpd.markers import Bench
+    from pytest_smtpd.bench import Bench
 
     bench = request.node.stash[_BENCH] = Bench(request.config.getini("smtpd_timeout"))
-    yield bench
-    bench.end()
+    return bench
 
 
 def _wishes(request: pytest.FixtureRequest, config: dict[str, Any], parameter: object = None) -> "Wishes":
@@ -209,7 +217,7 @@ def smtpd_factory(
     request: pytest.FixtureRequest, _smtpd_bench: "Bench", smtpd_config: dict[str, Any]
 ) -> Iterator["SMTPServerFactory"]:
     """More servers: smtpd_factory("backup", tls="implicit"); stopped and verified like smtpd."""
-    from pytest_smtpd.markers import Factory
+    from pytest_smtpd.bench import Factory
 
     wishes = _wishes(request, smtpd_config)
     _smtpd_bench.hand_to_all(wishes.named_rules)
@@ -228,7 +236,7 @@ def _wishes_of_config(config: dict[str, Any]) -> "Wishes":
 @pytest.fixture(scope="session")
 def smtpd_session(request: pytest.FixtureRequest) -> Iterator["SMTPServer"]:
     """One SMTP server for the whole run (of each worker), emptied, marked and verified for each test that uses it."""
-    from pytest_smtpd.markers import session_server
+    from pytest_smtpd.bench import session_server
 
     server = session_server(request)
     yield server
@@ -242,6 +250,7 @@ def _smtpd_guest(
     """A test's time on ``smtpd_session``."""
     wishes = _wishes(request, smtpd_config)
     _smtpd_bench.hand_to_all(wishes.named_rules)
+    smtpd_session.start()  # the test before may have stopped it
     smtpd_session.clear()
     _lend(smtpd_session, wishes)
     _smtpd_bench.adopt(smtpd_session)

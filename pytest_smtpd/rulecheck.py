@@ -25,18 +25,18 @@ _TYPES: Final[Mapping[str, tuple[Check, str]]] = {
     "call": (callable, "a function"),
     "times": (lambda value: _is_count(value, 1), "a number from 1"),
     "skip": (_is_count, "a number from 0"),
-    "delay": (_is_number, "a number of seconds"),
-    "drip": (_is_number, "a number of seconds between two bytes"),
-    "linger": (_is_number, "a number of seconds"),
-    "after": (_is_count, "a number of bytes"),
+    "delay": (_is_number, "a number of seconds from 0"),
+    "drip": (_is_number, "a number of seconds from 0, between two bytes"),
+    "linger": (_is_number, "a number of seconds from 0"),
+    "after": (_is_count, "a number of bytes from 0"),
     "accept": (lambda value: isinstance(value, bool), "True or False"),
     "optional": (lambda value: isinstance(value, bool), "True or False"),
     "when": (callable, "a function of the call"),
 }
 
 
-def check_rule(hook: object, options: dict[str, Any], *, needs_action: bool = True) -> None:
-    """Raise ``TypeError`` or ``ValueError`` for a rule that could never work; ``options`` without what means nothing."""
+def check_rule(hook: object, options: Mapping[str, Any], *, needs_action: bool = True) -> None:
+    """Raise ``TypeError`` or ``ValueError`` for a rule that could never work."""
     if not isinstance(hook, str) or hook not in HOOKS:
         raise ValueError(f"unknown hook {hook!r}{did_you_mean(hook, HOOKS)}")
     _check_names(hook, options)
@@ -50,12 +50,19 @@ def _check_names(hook: str, options: Mapping[str, Any]) -> None:
             raise TypeError(f"on({hook!r}): unknown action, modifier or match key {name!r}{_nearest(hook, name)}")
         if name not in POSSIBLE[hook]:
             kind = "match key" if name in KEYS else "modifier" if name in MODIFIERS else "action"
-            raise TypeError(f"on({hook!r}): the {kind} {name!r} can never apply to this hook{_nearest(hook, name)}")
+            raise TypeError(f"on({hook!r}): the {kind} {name!r} can never apply to this hook{_possible(hook)}")
+
+
+def _possible_names(hook: str) -> list[str]:
+    return [word for word in (*ACTIONS, *MODIFIERS, *KEYS) if word in POSSIBLE[hook]]
 
 
 def _nearest(hook: str, name: str) -> str:
-    possible = [word for word in (*ACTIONS, *MODIFIERS, *KEYS) if word in POSSIBLE[hook]]
-    return did_you_mean(name, possible)
+    return did_you_mean(name, _possible_names(hook))
+
+
+def _possible(hook: str) -> str:
+    return f" (valid: {', '.join(_possible_names(hook))})"
 
 
 def _check_values(options: Mapping[str, Any]) -> None:

@@ -41,6 +41,8 @@ ACTIONS: Final = ("reply", "drop", "hang", "raw", "call")
 MODIFIERS: Final = ("times", "skip", "delay", "drip", "linger", "after", "accept", "optional")
 KEYS: Final = ("to", "mail_from", "subject", "user", "verb", "name", "when")
 
+_ORDER: Final = (*ACTIONS, *MODIFIERS, *KEYS)
+
 _EVERYWHERE: Final = frozenset({"times", "skip", "optional", "name", "when", "call"})
 _ANSWERS: Final = _EVERYWHERE | {"reply", "drop", "hang", "raw", "delay", "drip", "linger"}
 # What a rule at each hook can have; anything else could never come true there.
@@ -65,19 +67,19 @@ class Rule:
     __module__ = "pytest_smtpd"
 
     def __init__(self, hook: HookName, options: Mapping[str, Any], *, optional: bool | None = None) -> None:
-        self.hook = hook
-        self.options = options
-        self.match = {key: options[key] for key in KEYS if key in options}
+        self.hook: HookName = hook
+        self.options: Mapping[str, Any] = {name: options[name] for name in _ORDER if name in options}
+        self.match: Mapping[str, Any] = {key: options[key] for key in KEYS if key in options}
         self.optional: bool | None = options.get("optional", optional)
         self.answer: Reply | None = _answer(hook, options)
         self.origin: Rule = self
-        self.seen = 0
-        self.used = 0
-        self.ended = False
+        self.seen: int = 0
+        self.used: int = 0
+        self.ended: bool = False
 
     def copy(self, *, optional: bool | None = None) -> "Rule":
         """A fresh rule for another server; ``optional`` counts where the rule does not say it itself."""
-        fresh = Rule(self.hook, self.options, optional=optional)
+        fresh = Rule(self.hook, self.options, optional=optional if self.optional is None else self.optional)
         fresh.origin = self.origin
         return fresh
 
@@ -154,6 +156,5 @@ def on(hook: HookName, /, **options: Unpack[RuleArguments]) -> Rule:
     __tracebackhide__ = True
     from pytest_smtpd.rulecheck import check_rule
 
-    given = dict(options)
-    check_rule(hook, given)
-    return Rule(hook, given)
+    check_rule(hook, options)
+    return Rule(hook, options)

@@ -88,8 +88,9 @@ class SMTPServer:
         listener, workers = self._listener, self._workers
         if listener is None or workers is None or self._pid != os.getpid():
             return
-        self._listener = self._workers = None
+        self._listener = None
         blocked = listener.stop(workers.dismiss)
+        self._workers = None
         if blocked:
             names = ", ".join(dict.fromkeys(workers.running.values())) or ", ".join(thread.name for thread in blocked)
             warnings.warn(
@@ -192,7 +193,7 @@ class SMTPServer:
             "SMTP_PORT": str(self.port),
             "SMTP_URL": self.url,
             "SSL_CERT_FILE": self._authority.bundle(os.environ.get("SSL_CERT_FILE")),
-            "NODE_EXTRA_CA_CERTS": self.ca_file,
+            "NODE_EXTRA_CA_CERTS": self._authority.bundle(os.environ.get("NODE_EXTRA_CA_CERTS", "")),
         }
 
     # --- rules -------------------------------------------------------------------------------------------------------------------
@@ -268,7 +269,7 @@ class SMTPServer:
         waiter = Waiter(self._journal, "Envelope", count, match)
         seconds = self._seconds(timeout)
         if not self._journal.wait(waiter.ready, seconds):
-            raise waiter.late(seconds)
+            raise waiter.late(seconds, blocking=True)
         return waiter.found
 
     async def wait_for_async(
@@ -279,7 +280,7 @@ class SMTPServer:
         waiter = Waiter(self._journal, "Envelope", count, match)
         seconds = self._seconds(timeout)
         if not await wait_async(self._journal, waiter.ready, seconds):
-            raise waiter.late(seconds)
+            raise waiter.late(seconds, blocking=False)
         return waiter.found
 
     def wait_closed(self, timeout: float | None = None) -> None:
@@ -307,10 +308,10 @@ class SMTPServer:
 
     # --- one client --------------------------------------------------------------------------------------------------------------
 
-    def _connect(self, client: socket.socket, address: Any) -> Wire:
+    def _connect(self, listener: Listener, client: socket.socket, address: Any) -> Wire:
         """On the loop: put a connection's parts together."""
-        settings, journal, listener, workers = self.settings, self._journal, self._listener, self._workers
-        assert listener is not None and workers is not None
+        settings, journal, workers = self.settings, self._journal, self._workers
+        assert workers is not None
         local = client.getsockname()
         session = Session(
             id=secrets.token_hex(8),

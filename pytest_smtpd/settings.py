@@ -134,7 +134,7 @@ def _one_of(choices: Sequence[object]) -> _Check:
 
 
 _A_FLAG: Final = (_is_flag, "True or False")
-_A_COUNT: Final = (_is_count, "a number, or None")
+_A_COUNT: Final = (_is_count, "a number from 0, or None")
 _CHECKS: Final[Mapping[str, tuple[_Check, str]]] = {
     "host": (lambda value: _is_text(value) and value != "", "an address like '127.0.0.1'"),
     "port": (_is_port, "a port number from 0 to 65535 (0: a free one)"),

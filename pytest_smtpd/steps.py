@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from pytest_smtpd.calls import Outcome
 from pytest_smtpd.rules import Rule
@@ -53,7 +54,8 @@ class Answer:
     """A verdict: the replies (none if none is due or none will come), and what ``Connection.send`` has to know beside them.
 
     ``dress`` turns the bytes of the replies into steps; None is the usual: send them. ``keep`` and ``again`` belong to words said while
-    content is still coming in: whether the rest is kept, and whether it is answered again.
+    content is still coming in: whether the rest is kept, and whether it is answered again. ``later`` means that the reply to this
+    command is the answer to a later event.
     """
 
     replies: tuple[Reply, ...] = ()
@@ -66,11 +68,22 @@ class Answer:
     dress: Callable[[bytes], Iterable[Step]] | None = None
     keep: bool = False
     again: bool = False
+    later: bool = False
 
     @property
     def goes_on(self) -> bool:
         """Whether what was asked for may happen."""
         return self.outcome == "accepted"
+
+
+NOTHING: Final = Answer()
+LATER: Final = Answer(later=True)
+
+
+@lru_cache(maxsize=256)
+def default_answer(reply: Reply) -> Answer:
+    """The answer that says just this; one for all that say the same."""
+    return said(reply)
 
 
 def said(*replies: Reply, **facts: Any) -> Answer:

@@ -28,7 +28,8 @@ def bind(host: str, port: int) -> socket.socket:
     """A listening socket, made in the caller's thread, so that a taken port is an ``OSError`` at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # With the protocol named, asyncio switches Nagle's algorithm off on each client's socket.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except RuntimeError as blocked:
         raise RuntimeError(
             f"smtpd cannot open a socket ({type(blocked).__name__}): with pytest-socket, allow it with "
@@ -52,7 +53,7 @@ class Listener:
         self,
         listener: socket.socket,
         name: str,
-        connect: Callable[[socket.socket, Any], Wire],
+        connect: Callable[["Listener", socket.socket, Any], Wire],
         crashed: Callable[[BaseException], object],
     ) -> None:
         self.loop = Loop()
@@ -61,6 +62,7 @@ class Listener:
         self._listener = listener
         self._connect = connect
         self._wires: set[Wire] = set()
+        self._empty: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._thread = threading.Thread(target=self._serve, name=f"{name} server", daemon=True)
 
@@ -85,7 +87,7 @@ class Listener:
                 self._out_of_files(error)
                 return
             client.setblocking(False)
-            wire = self._connect(client, address)
+            wire = self._connect(self, client, address)
             self._wires.add(wire)
             task = self.loop.create_task(self._open(wire, client))
             self._tasks.add(task)
@@ -106,6 +108,8 @@ class Listener:
     def gone(self, wire: Wire) -> None:
         """This wire has ended."""
         self._wires.discard(wire)
+        if not self._wires and self._empty is not None and not self._empty.done():
+            self._empty.set_result(None)
 
     def settle(self) -> None:
         """Wait until every client that has connected by now is known. From any other thread."""
@@ -138,15 +142,12 @@ class Listener:
         opening = [task for task in self._tasks if task is not asyncio.current_task()]
         if opening:
             await asyncio.wait(opening)
-        talks = [wire.task for wire in self._wires if wire.task is not None]
-        for wire in self._wires:
-            wire.leave()
-        pending: set[asyncio.Task[Any]] = set(talks)
         for patience in (_PATIENCE, _PATIENCE / 10):
-            if pending:
-                _, pending = await asyncio.wait(pending, timeout=patience)
-            for task in pending:
-                task.cancel()
+            if self._wires:
+                self._empty = self.loop.create_future()
+                for wire in list(self._wires):
+                    wire.leave()
+                await asyncio.wait([self._empty], timeout=patience)
         for wire in list(self._wires):
             wire.transport.abort()
         await self.loop.shutdown_asyncgens()

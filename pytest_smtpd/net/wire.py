@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pytest_smtpd.net.driver import Driver, until_input
 from pytest_smtpd.net.tls import TLS
 from pytest_smtpd.smtp import events
 from pytest_smtpd.smtp.connection import Connection
@@ -18,6 +19,7 @@ from pytest_smtpd.smtp.states import State
 from pytest_smtpd.steps import Answer, Close, Fin, Reset, Send, Stall, Wait
 
 _FULL: Final = 1 << 20  # unread bytes after which the client has to wait
+_TURNS: Final = 32  # events in a row that one connection may have
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
@@ -46,15 +48,15 @@ class Wire(asyncio.Protocol):
         self._timeout = timeout
         self._overloaded = overloaded
         self._tls: TLS | None = None
-        self._input: asyncio.Future[None] | None = None
+        self._driver = Driver(self._run(), lambda: hands.gone(self))
         self._drained: asyncio.Future[None] | None = None
-        self._eof = False
-        self._deaf = False
-        self._busy = False
-        self._unsent = False
-        self._paused = False
-        self._over = False
-        self.task: asyncio.Task[None] | None = None
+        self._eof = False  # the client has finished talking, or is gone
+        self._deaf = False  # what it says is thrown away
+        self._unsent = False  # some bytes are still in our buffers
+        self._paused = False  # it is not being read
+        self._over = False  # we have said our last word
+        self._leaving = False  # the server stops
+        self._ending = False  # only the close hook is left
 
     # --- called by the transport -------------------------------------------------------------------------------------------
 
@@ -63,7 +65,7 @@ class Wire(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         transport.set_write_buffer_limits(high=0)
-        self.task = asyncio.get_running_loop().create_task(self._run())
+        self._driver.step()
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
@@ -75,8 +77,8 @@ class Wire(asyncio.Protocol):
             self._tls.feed(data)
             if self._tls.ready:
                 self._decrypt(self._tls)
-        self._wake()
-        if self._busy and not self._paused and self._smtp.buffered > _FULL:
+        self._driver.wake()
+        if self._driver.waiting and not self._paused and self._smtp.buffered > _FULL:
             self._paused = True
             self.transport.pause_reading()
 
@@ -90,9 +92,9 @@ class Wire(asyncio.Protocol):
         if exc is not None and not self._over:
             self._hands.note(f"the client reset the connection ({type(exc).__name__})")
         self._deaf = True
-        self._client_left()
         self.resume_writing()
-        if self.task is None or self.task.done():
+        self._client_left()
+        if self._driver.over:
             self._hands.gone(self)
 
     def pause_writing(self) -> None:
@@ -107,13 +109,9 @@ class Wire(asyncio.Protocol):
 
     def _client_left(self) -> None:
         self._eof = True
-        self._wake()
-        if self._busy and self.task is not None:
-            self.task.cancel()
-
-    def _wake(self) -> None:
-        if self._input is not None and not self._input.done():
-            self._input.set_result(None)
+        if not self._ending:
+            self._driver.cancel()
+            self._driver.wake()
 
     def _decrypt(self, tls: TLS) -> None:
         try:
@@ -136,29 +134,21 @@ class Wire(asyncio.Protocol):
         try:
             await self._converse()
         except asyncio.CancelledError:
-            self._recover()
+            pass  # the client has left, or the server leaves
         except Exception as error:  # noqa: BLE001 - a bug of this package: the test must hear of it, the thread must live
             self._hands.crashed(error)
-        self._deaf, self._busy = True, False
+        self._deaf = self._ending = True
         self._resume()
         if self._eof or not self._over:
             self._over = True
             self.transport.close()
-        with contextlib.suppress(asyncio.CancelledError):  # a stop does not wait for a hook
+        with contextlib.suppress(asyncio.CancelledError):  # a stop does not wait for a hook for ever
             await self._hands.close()
-        if self.transport.is_closing():
-            self._hands.gone(self)
-
-    def _recover(self) -> None:
-        """It was the client's leaving that cancelled the task; from here on it runs as before."""
-        task = asyncio.current_task()
-        while task is not None and task.cancelling():
-            task.uncancel()
 
     async def _converse(self) -> None:
         smtp, hands = self._smtp, self._hands
-        while (event := await self._next_event()) is not None:
-            self._busy = True
+        turns = 0
+        while not self._leaving and (event := await self._next_event()) is not None:
             if isinstance(event, events.Response):
                 hands.note("***", "C")
             answer = await hands.respond(event)
@@ -171,7 +161,9 @@ class Wire(asyncio.Protocol):
                     smtp.envelope = None
                 if not await self._perform(answer, data):
                     return
-            self._busy = False
+            turns += 1
+            if turns % _TURNS == 0:  # others want to be served too
+                await asyncio.sleep(0)
 
     def _send(self, event: Event, answer: Answer) -> bytes:
         at = self._hands.now()
@@ -180,7 +172,12 @@ class Wire(asyncio.Protocol):
                 *answer.replies, keep=answer.keep, again=answer.again, closes=answer.closes, at=at
             )
         return self._smtp.send(
-            *answer.replies, detail=answer.detail, accepted=answer.accepted, closes=answer.closes, at=at
+            *answer.replies,
+            detail=answer.detail,
+            accepted=answer.accepted,
+            closes=answer.closes,
+            later=answer.later,
+            at=at,
         )
 
     async def _next_event(self) -> Event | None:
@@ -205,14 +202,14 @@ class Wire(asyncio.Protocol):
         if self._eof:
             return False
         self._resume()
+        if self._timeout is None:
+            await until_input()
+            return True
         loop = asyncio.get_running_loop()
-        self._input = loop.create_future()
-        timer = None if self._timeout is None else loop.call_later(self._timeout, self._wake)
-        deadline = None if timer is None else timer.when()
-        await self._input
-        if timer is not None:
-            timer.cancel()
-        return deadline is None or loop.time() < deadline
+        timer = loop.call_later(self._timeout, self._driver.wake)
+        await until_input()
+        timer.cancel()
+        return loop.time() < timer.when()
 
     def _resume(self) -> None:
         if self._paused and not self.transport.is_closing():
@@ -248,13 +245,11 @@ class Wire(asyncio.Protocol):
 
     async def _watch(self, tls: TLS, struck: set[int]) -> bool:
         """Let rules strike in the middle of a handshake; whether it may go on."""
-        self._busy = True
         implicit = self._smtp.options.tls == "implicit"
         event = events.Handshaking(implicit=implicit, received=tls.received, tls=tls.info, struck=struck)
         while (answer := await self._hands.respond(event)) is not None:
             if answer.dress is not None and not await self._perform(answer, b""):
                 return False
-        self._busy = False
         return True
 
     # --- steps -----------------------------------------------------------------------------------------------------------------------
@@ -300,13 +295,15 @@ class Wire(asyncio.Protocol):
 
     async def _wait(self, step: Wait) -> bool:
         await asyncio.sleep(step.seconds)
-        return True
+        return not self._leaving
 
     async def _stall(self, step: Stall) -> bool:
         self._deaf = True
         if not step.reading:
             self._paused = True
             self.transport.pause_reading()
+        if self._eof:
+            return False
         await asyncio.get_running_loop().create_future()
         return False
 
@@ -329,8 +326,10 @@ class Wire(asyncio.Protocol):
         return False
 
     def leave(self) -> None:
-        """The server stops: whatever is going on here ends now."""
-        self._deaf = True
+        """The server stops: whatever is going on here ends now, at a second call the ``close`` hook too."""
+        if self._ending and self._leaving:
+            self._driver.cancel()
+        self._deaf = self._leaving = True
         self._client_left()
 
     def abort(self) -> None:

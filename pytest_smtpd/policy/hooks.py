@@ -1,7 +1,8 @@
 """Calling a hook function, ``def`` or ``async def``, and reading its verdict."""
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -23,14 +24,39 @@ def is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
 
 
-async def run_hook(function: Callable[..., Any], args: tuple[Any, ...], submit: Submit) -> Any:
-    """What the hook returns; raises what it raises. ``submit`` runs a ``def`` hook in a thread."""
+async def run_hook(function: Callable[..., Any], args: tuple[Any, ...], submit: Submit) -> Result:
+    """What the hook returns, and what it raises. ``submit`` runs a ``def`` hook in a thread.
+
+    Only a cancellation that comes from outside is raised; ``pytest.fail``, ``SystemExit`` and all others are the test's.
+    """
     if is_async(function):
-        return await function(*args)
+        return await _in_task(_guarded(function, args))
     result, error = await submit(function, args)
-    if error is not None:
-        raise error
-    return await result if inspect.isawaitable(result) else result
+    if error is not None or not inspect.isawaitable(result):
+        return result, error
+    return await _in_task(_guarded(lambda: result, ()))
+
+
+async def _in_task(guarded: Coroutine[Any, Any, Result]) -> Result:
+    """User code runs in a task: much of asyncio asks for the current one."""
+    task = asyncio.ensure_future(guarded)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait([task])
+        raise
+    return task.result()
+
+
+async def _guarded(function: Callable[..., Any], args: tuple[Any, ...]) -> Result:
+    try:
+        return await function(*args), None
+    except BaseException as error:  # noqa: BLE001 - SystemExit too: it would end the server's loop
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        return None, error
 
 
 def users_traceback(error: BaseException) -> TracebackType | None:

@@ -13,19 +13,19 @@ from pytest_smtpd.policy.book import RuleBook
 from pytest_smtpd.policy.message import Message
 from pytest_smtpd.policy.streams import Stream
 from pytest_smtpd.policy.workers import Workers
-from pytest_smtpd.rules import Rule
+from pytest_smtpd.rules import HookName, Rule
 from pytest_smtpd.smtp import events, states
 from pytest_smtpd.smtp.events import Event
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session
-from pytest_smtpd.steps import Answer, said
+from pytest_smtpd.steps import LATER, NOTHING, Answer, default_answer
 
 
 class Journal(Protocol):
     """What the record keeps of a responder's work."""
 
-    def begin(self, hook: str, argument: Any, session: Session) -> Call:
+    def begin(self, hook: HookName, argument: Any, session: Session) -> Call:
         """A hook point is passed."""
 
     def settle(self, call: Call, answer: Answer) -> None:
@@ -50,10 +50,10 @@ class Responder:
         self._message: Message | None = None
         self.data_call: Call | None = None
 
-    async def respond(self, event: Event) -> Answer | None:
+    def respond(self, event: Event) -> Coroutine[Any, Any, Answer | None]:
         """The verdict on an event; None where nothing is to be said or done."""
         special = _SPECIAL.get(type(event))
-        return await (self._pass(event) if special is None else special(self, event))
+        return self._pass(event) if special is None else special(self, event)
 
     # --- the usual way ---------------------------------------------------------------------------------------------------
 
@@ -65,7 +65,7 @@ class Responder:
         detail: Any = None
         for hook, argument in event.points:
             calls.append(self.begin(hook, argument))
-            answer = await self._ask(calls[-1], event.default, slow)
+            answer = await self._ask(calls[-1], event.default, slow) if self.book.at(hook) else None
             if answer is None:
                 continue
             if isinstance(event, events.Connected) and hook != "connect" and answer.goes_on:
@@ -75,11 +75,12 @@ class Responder:
             if hook == "command" or not answer.goes_on:
                 break
         if final is None:
-            final = Answer() if event.default is None else said(event.default)
             if isinstance(event, _ANSWERED_LATER):
                 self._tail = calls
-                return final
-        final = actions.slowed(final if detail is None else replace(final, detail=detail), slow)
+                return LATER
+            final = NOTHING if event.default is None else default_answer(event.default)
+        if slow or detail is not None:
+            final = actions.slowed(replace(final, detail=detail or final.detail), slow)
         self._settle_points(event, calls, final)
         if self._message is not None and _ends_message(event, final):
             await self._give_up("the client gave up the message")
@@ -87,102 +88,30 @@ class Responder:
 
     def _settle_points(self, event: Event, calls: list[Call], final: Answer) -> None:
         if isinstance(event, events.Connected):  # one reply, to connect; or to the one that refused
-            spoken = 0 if final.goes_on else -1
-            speaker = calls.pop(spoken) if calls else None
-            self.settle(calls, Answer())
+            speaker = calls.pop(0 if final.goes_on else -1) if calls else None
+            for passed in calls:
+                self.settle([passed], NOTHING)
             calls = [] if speaker is None else [speaker]
         challenge = bool(final.replies) and final.replies[0].digit == 3
         if isinstance(event, events.Authenticate) and challenge:  # the exchange goes on: its command waits for the end
             self._tail += [call for call in calls if call.hook == "command"]
             calls = [call for call in calls if call.hook != "command"]
-        elif not event.command:
+        elif event.command is None and not isinstance(event, events.TimedOut):
             calls, self._tail = [*self._tail, *calls], []
         self.settle(calls, final)
 
-    def begin(self, hook: str, argument: Any, session: Session) -> Call:
-        """A hook point is passed."""
-
-    def settle(self, call: Call, answer: Answer) -> None:
-        """A call is decided."""
-
-    def note(self, session: Session, text: str, who: str = "-") -> None:
-        """Something for the transcript."""
-
-
-class Responder:
-    """Answers the events of one connection, in protocol order."""
-
-    def __init__(self, options: Options, session: Session, book: RuleBook, journal: Journal, workers: Workers) -> None:
-        self.options = options
-        self.session = session
-        self.book = book
-        self.journal = journal
-        self._workers = workers
-        self._jobs: set[asyncio.Future[Any]] = set()
-        self._pending: list[Call] = []
-        self._tail: list[Call] = []  # command calls that wait for a later reply: BDAT, XCLIENT, AUTH
-        self._message: Message | None = None
-        self.data_call: Call | None = None
-
-    async def respond(self, event: Event) -> Answer | None:
-        """The verdict on an event; None where nothing is to be said or done."""
-        special = _SPECIAL.get(type(event))
-        return await (self._pass(event) if special is None else special(self, event))
-
-    # --- the usual way ---------------------------------------------------------------------------------------------------
-
-    async def _pass(self, event: Event) -> Answer:
-        """Pass the event's hook points in order; the first that refuses, or a ``command`` that answers, is the last."""
-        calls: list[Call] = []
-        slow: list[Rule] = []
-        final: Answer | None = None
-        detail: Any = None
-        for hook, argument in event.points:
-            calls.append(self.begin(hook, argument))
-            answer = await self._ask(calls[-1], event.default, slow)
-            if answer is None:
-                continue
-            if isinstance(event, events.Connected) and hook != "connect" and answer.goes_on:
-                detail = answer.detail  # of a LOGIN by XCLIENT; what is said is the greeting
-                continue
-            final = answer
-            if hook == "command" or not answer.goes_on:
-                break
-        if final is None:
-            final = Answer() if event.default is None else said(event.default)
-            if isinstance(event, _ANSWERED_LATER):
-                self._tail = calls
-                return final
-        final = actions.slowed(final if detail is None else replace(final, detail=detail), slow)
-        self._settle_points(event, calls, final)
-        if self._message is not None and _ends_message(event, final):
-            await self._give_up("the client gave up the message")
-        return final
-
-    def _settle_points(self, event: Event, calls: list[Call], final: Answer) -> None:
-        if isinstance(event, events.Connected) and not final.goes_on:
-            for passed in calls[:-1]:  # they accepted, but the client never hears it
-                self.settle([passed], Answer())
-            calls = calls[-1:]
-        challenge = bool(final.replies) and final.replies[0].digit == 3
-        if isinstance(event, events.Authenticate) and challenge:  # the exchange goes on: its command waits for the end
-            self._tail += [call for call in calls if call.hook == "command"]
-            calls = [call for call in calls if call.hook != "command"]
-        elif not event.command:
-            calls, self._tail = [*self._tail, *calls], []
-        self.settle(calls, final)
-
-    def begin(self, hook: str, argument: Any) -> Call:
+    def begin(self, hook: HookName, argument: Any) -> Call:
         """A hook point is passed: into the log with it."""
         call = self.journal.begin(hook, argument, self.session)
         self._pending.append(call)
         return call
 
     def settle(self, calls: Sequence[Call], answer: Answer) -> None:
-        """Write the verdict down; a hook's mistake belongs to the last call, the others only share its reply."""
-        for place, call in enumerate(calls, 1):
+        """Write the verdict down. Calls that share it have one teller, the last, to whom a hook's mistake belongs."""
+        for call in calls:
             self._pending.remove(call)
-            shared = answer.error is not None and place < len(calls)
+            call.silent = call is not calls[-1]
+            shared = call.silent and answer.error is not None
             self.journal.settle(call, replace(answer, error=None) if shared else answer)
 
     async def _ask(self, call: Call, default: Reply | None, slow: list[Rule]) -> Answer | None:
@@ -200,11 +129,11 @@ class Responder:
         except Exception as error:  # noqa: BLE001 - a predicate is the user's code: a bug of the test, like one in a hook
             call.rule = rule
             return hooks.mistake(call, error)
+        call.rule = rule
         if pause := actions.delay([*slow, rule] if rule else slow):
             await asyncio.sleep(pause)
         if rule is None:
             return None
-        call.rule = rule
         if rule.get("call") is None:
             return actions.rule_answer(rule, call.hook, slow)
         return await self.call_hook(call, rule, default)
@@ -213,18 +142,18 @@ class Responder:
         """Let a hook function decide. None if it is a ``command`` hook that returned."""
         recipients = self.recipients
         count = 1 if recipients is None or call.hook != "data" else len(recipients)
-        try:
-            value = await hooks.run_hook(rule.get("call"), call.args, self._submit)
-            if call.hook == "command":
-                call.rule = None
-                return None
-            return hooks.verdict(call, value, default, recipients)
-        except Reject as reject:
-            return hooks.refused(call, reject, count)
-        except BaseException as error:  # noqa: BLE001 - pytest.fail and SystemExit too: every one is the test's
-            if _is_ours(error):
-                raise
+        value, error = await hooks.run_hook(rule.get("call"), call.args, self._submit)
+        if isinstance(error, Reject):
+            return hooks.refused(call, error, count)
+        if error is not None:
             return hooks.mistake(call, error, count)
+        if call.hook == "command":
+            call.rule = None
+            return None
+        try:
+            return hooks.verdict(call, value, default, recipients)
+        except (TypeError, ValueError) as wrong:
+            return hooks.mistake(call, wrong, count)
 
     def _submit(self, function: Callable[..., Any], args: tuple[Any, ...]) -> "asyncio.Future[Any]":
         job = self._workers.submit(function, args)
@@ -321,7 +250,7 @@ class Responder:
                 return rule if actions.is_early_drop(rule) else None
         return None
 
-    def _strike_handshake(self, hook: str, argument: Any, rule: Rule) -> Answer:
+    def _strike_handshake(self, hook: HookName, argument: Any, rule: Rule) -> Answer:
         call = self.begin(hook, argument)
         call.rule = rule
         answer = actions.rule_answer(rule, hook)
@@ -333,7 +262,8 @@ class Responder:
         await self._give_up("the client closed the connection")
         if self._jobs:
             await asyncio.wait(self._jobs)
-        self.settle(list(self._pending), Answer(outcome="dropped"))
+        for pending in list(self._pending):
+            self.settle([pending], Answer(outcome="dropped", rule=pending.rule))
         self.session.closed = True
         call = self.begin("close", None)
         answer = await self._ask(call, None, [])
@@ -355,9 +285,3 @@ def _ends_message(event: Event, answer: Answer) -> bool:
     digit = answer.replies[0].digit if answer.replies else 0
     between = states.State.BETWEEN_CHUNKS
     return states.following(between, event.name, digit) is not between
-
-
-def _is_ours(error: BaseException) -> bool:
-    """Whether it is the server that cancels the hook, rather than a CancelledError of the hook's own making."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pytest_smtpd.calls import Call
 from pytest_smtpd.clock import Clock
+from pytest_smtpd.rules import HookName
 from pytest_smtpd.smtp.envelope import Envelope
 from pytest_smtpd.smtp.session import Session
 from pytest_smtpd.steps import Answer
@@ -32,7 +33,8 @@ class Journal:
         self.open: set[Session] = set()
         self.entries: dict[Session, list[Call | Note]] = {}
         self._clock = clock
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # taken for itself where nobody is told: a Condition is slower
+        self._changed = threading.Condition(self._lock)
         self._waiting = 0
         self._listeners: set[Callable[[], object]] = set()
 
@@ -40,24 +42,25 @@ class Journal:
 
     def connected(self, session: Session) -> None:
         """A client is there."""
-        with self._changed:
-            self.sessions.append(session)
+        with self._lock:
             self.open.add(session)
-            self.entries[session] = []
+            self._entries(session)
         self._tell()
 
-    def begin(self, hook: str, argument: Any, session: Session) -> Call:
+    def begin(self, hook: HookName, argument: Any, session: Session) -> Call:
         """A hook point is passed."""
-        with self._changed:
+        with self._lock:
             call = Call(hook, argument, session, len(self.calls) + 1, self._clock.now())
-            self.calls.append(call)
+            if hook == "close" and session not in self.entries:  # all else that it did was in a log that has been cleared
+                return call
             self._entries(session).append(call)
+            self.calls.append(call)
         self._tell()
         return call
 
     def settle(self, call: Call, answer: Answer) -> None:
         """A call is decided."""
-        with self._changed:
+        with self._lock:
             call.replies, call.outcome = answer.replies, answer.outcome
             call.rule, call.error = answer.rule, answer.error
             call.duration = self._clock.now() - call.at
@@ -67,7 +70,7 @@ class Journal:
 
     def message(self, envelope: Envelope) -> None:
         """A transaction has ended, one way or the other."""
-        with self._changed:
+        with self._lock:
             self.envelopes.append(envelope)
             if envelope.accepted:
                 self.accepted.append(envelope)
@@ -75,28 +78,33 @@ class Journal:
 
     def note(self, session: Session, text: str, who: str = "-") -> None:
         """Something for the transcript."""
-        self._entries(session).append(Note(self._clock.now(), who, text))
+        with self._lock:
+            self._entries(session).append(Note(self._clock.now(), who, text))
 
     def closed(self, session: Session) -> None:
         """A connection has ended, and its ``close`` hook has run."""
-        with self._changed:
+        with self._lock:
             self.open.discard(session)
         self._tell()
 
     def clear(self) -> "Journal":
         """Forget everything but the connections that are open; what was there before, for whoever wants to tell it."""
         past = Journal(self._clock)
-        with self._changed:
+        with self._lock:
             past.calls, self.calls = self.calls, []
             past.envelopes, self.envelopes = self.envelopes, []
             past.accepted, self.accepted = self.accepted, []
             past.entries, past.sessions, past.open = self.entries, self.sessions, set(self.open)
-            self.sessions = [session for session in past.sessions if session in self.open]
-            self.entries = {session: [] for session in self.sessions}
+            self.entries, self.sessions = {}, []
         return past
 
     def _entries(self, session: Session) -> list[Call | Note]:
-        return self.entries.setdefault(session, [])
+        """A connection that is older than the log enters it with its next word."""
+        entries = self.entries.get(session)
+        if entries is None:
+            entries = self.entries[session] = []
+            self.sessions.append(session)
+        return entries
 
     # --- waiting, from anywhere ---------------------------------------------------------------------------------------------
 

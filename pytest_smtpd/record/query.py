@@ -85,9 +85,9 @@ class Waiter:
                     self.found.append(accepted[place])
         return len(self.found) >= self.count
 
-    def late(self, timeout: float) -> WaitTimeout:
+    def late(self, timeout: float, *, blocking: bool) -> WaitTimeout:
         """The error for what did not come."""
-        in_loop = asyncio._get_running_loop() is not None  # noqa: SLF001 - the only way to ask without an exception
+        in_loop = blocking and asyncio._get_running_loop() is not None  # noqa: SLF001 - no public way without an exception
         return WaitTimeout(explain.waited(self, timeout, in_loop=in_loop))
 
 
@@ -139,7 +139,7 @@ class Log:
         waiter = Waiter(self._journal, "Call", count, match, hook)
         seconds = self._timeout() if timeout is None else timeout
         if not self._journal.wait(waiter.ready, seconds):
-            raise waiter.late(seconds)
+            raise waiter.late(seconds, blocking=True)
         return waiter.found
 
     async def wait_for_async(
@@ -150,7 +150,7 @@ class Log:
         waiter = Waiter(self._journal, "Call", count, match, hook)
         seconds = self._timeout() if timeout is None else timeout
         if not await wait_async(self._journal, waiter.ready, seconds):
-            raise waiter.late(seconds)
+            raise waiter.late(seconds, blocking=False)
         return waiter.found
 
 

@@ -8,6 +8,7 @@ from pytest_smtpd.record.journal import Journal, Note
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session
 
+MOST: Final = 10  # sessions at either end of a report
 LONGEST: Final = 200  # lines of one session in a report
 WIDEST: Final = 200  # characters of one line
 
@@ -15,8 +16,11 @@ _ENDINGS: Final = {"dropped": "dropped", "hung": "hanging", "pending": "waiting"
 
 
 def transcript(journal: Journal, sessions: Sequence[Session]) -> str:
-    """Each session's lines under its heading."""
-    return "\n".join(line for session in sessions for line in _session_lines(journal, session))
+    """Each session's lines under its heading; of very many sessions, the first and the last."""
+    blocks = ["\n".join(_session_lines(journal, session)) for session in (*sessions[:MOST], *sessions[MOST:][-MOST:])]
+    if len(sessions) > 2 * MOST:
+        blocks.insert(MOST, f"... {len(sessions) - 2 * MOST} more sessions ...")
+    return "\n".join(blocks)
 
 
 def _session_lines(journal: Journal, session: Session) -> Iterator[str]:
@@ -24,7 +28,7 @@ def _session_lines(journal: Journal, session: Session) -> Iterator[str]:
     number = journal.sessions.index(session) + 1 if session in journal.sessions else 0
     state = "still open" if session in journal.open else "closed"
     yield f"session {number} from {session.remote_address}:{session.remote_port} {state}"
-    lines = [f"{at - entries[0].at:8.3f} {who}: {_cut(text)}" for at, who, text in _told(entries)]
+    lines = [f"{at - entries[0].at:8.3f} {who}: {_cut(text)}" for at, _, who, text in _told(entries)]
     if len(lines) > LONGEST:
         half = LONGEST // 2
         lines[half:-half] = [f"         ... {len(lines) - 2 * half} more lines ..."]
@@ -38,45 +42,56 @@ def _cut(text: str) -> str:
     return text if len(text) <= WIDEST else f"{text[:WIDEST]} ... ({len(text)} characters)"
 
 
-Line = tuple[float, str, str]
+Line = tuple[float, float, str, str]  # when, place, who, what
 
 
 def _told(entries: Sequence[Call | Note]) -> list[Line]:
-    """The entries as lines, in the order of time. Calls that were decided by one answer share it; the last of them tells it."""
-    calls = [entry for entry in entries if isinstance(entry, Call)]
-    tellers = {id(call.replies): call for call in calls if call.replies}
+    """The entries as lines, in the order of time. Of calls that share an answer, one tells it."""
     lines: list[Line] = []
-    for entry in entries:
+    for place, entry in enumerate(entries):
         if isinstance(entry, Note):
-            lines.append(entry)
+            lines.append((entry.at, place, entry.who, entry.text))
             continue
         if entry.hook == "command":
-            lines.append((entry.at, "C", str(entry.argument)))
+            lines.append((entry.at, place, "C", str(entry.argument)))
         elif entry.hook == "data" and (entry.replies or entry.argument.size):
-            lines.append((entry.at + (entry.duration or 0.0), "C", f"<{entry.argument.size} bytes of content>"))
-        if not entry.replies or tellers[id(entry.replies)] is entry:
-            lines += _answer(entry)
-    return sorted(lines, key=lambda line: line[0])
+            lines.append((_end(entry), place, "C", f"<{entry.argument.size} bytes of content>"))
+        if not entry.silent:
+            at, behind = _said_at(entries, place)
+            lines += ((at, behind, who, text) for who, text in _answer(entry))
+    return sorted(lines, key=lambda line: line[:2])
 
 
-def _answer(call: Call) -> Iterator[Line]:
+def _end(call: Call) -> float:
+    return call.at + (call.duration or 0.0)
+
+
+def _said_at(entries: Sequence[Call | Note], place: int) -> tuple[float, float]:
+    """When the answer was said: an explanation in a 334, and the client's line, may come between decision and reply."""
+    call = entries[place]
+    assert isinstance(call, Call)
+    at, behind = _end(call), float(place)
+    while call.hook == "auth" and behind + 1 < len(entries) and isinstance(note := entries[int(behind) + 1], Note):
+        at, behind = note.at, behind + 1
+    return at, behind
+
+
+def _answer(call: Call) -> Iterator[tuple[str, str]]:
     """The reply, or what happened instead of one."""
-    at = call.at + (call.duration or 0.0)
     by = f"   by {call.rule!r}" if call.rule is not None else ""
     raw = call.rule.get("raw") if call.rule is not None else None
     if raw is not None:
-        yield at, "S", f"{raw!r}{by}"
-    elif call.replies:
-        for reply in call.replies:
-            yield at, "S", f"{_one_line(reply)}{by}"
+        yield "S", f"{raw!r}{by}"
+    else:
+        yield from (("S", f"{_one_line(reply)}{by}") for reply in call.replies)
     if call.outcome in _ENDINGS and (call.outcome != "pending" or by or call.hook != "command"):
-        yield at, "-", f"{_ENDINGS[call.outcome]} at {call.hook}{by}"
+        yield "-", f"{_ENDINGS[call.outcome]} at {call.hook}{by}"
     elif call.hook == "secure" and call.outcome == "accepted":
-        yield at, "-", f"TLS handshake complete: {call.argument.version} {call.argument.cipher}"
+        yield "-", f"TLS handshake complete: {call.argument.version} {call.argument.cipher}"
     elif call.outcome in ("refused", "error") and not call.replies and raw is None:
-        yield at, "-", f"{call.hook} refused{by}"
+        yield "-", f"{call.hook} refused{by}"
     if call.error is not None:
-        yield at, "-", f"a hook raised {type(call.error).__name__}{by}"
+        yield "-", f"a hook raised {type(call.error).__name__}{by}"
 
 
 def _one_line(reply: Reply) -> str:

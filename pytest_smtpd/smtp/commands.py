@@ -40,6 +40,7 @@ from pytest_smtpd.smtp.grammar import (
     parse_mailbox,
     parse_parameters,
     split_path,
+    upper,
 )
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.replies import Reply
@@ -160,19 +161,20 @@ def _bdat(command: Command, argument: str, options: Options, session: Session) -
     return Bdat(command=command, octets=int(found[1]), last=found[2] is not None)
 
 
-_CHUNK = re.compile(r"([0-9]{1,20})(?: +(LAST))?", re.IGNORECASE)
+_CHUNK = re.compile(r"([0-9]{1,20})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
 
 
 def _auth(command: Command, argument: str, options: Options, session: Session) -> Event:
     """RFC 4954 section 4."""
     method, *initial = argument.split() or [""]
+    method = upper(method)
     if options.auth_requires_tls and not session.secure:
         raise Refused(replies.AUTH_NEEDS_TLS)
     if session.user:
         raise Refused(replies.ALREADY_AUTHENTICATED)
-    if method.upper() not in options.methods:
+    if method not in options.methods:
         raise Refused(replies.UNKNOWN_MECHANISM if method else replies.ARGUMENT_NEEDED)
-    exchange = Conversation(method.upper(), options.hostname)
+    exchange = Conversation(method, options.hostname)
     if len(initial) > 1 or (initial and exchange.method in SERVER_FIRST):
         raise Refused(replies.BAD_PARAMETER)
     if initial:
@@ -205,7 +207,10 @@ def _attributes(argument: str, names: tuple[str, ...]) -> dict[str, str | None]:
 def _attribute(name: str, value: str) -> str:
     try:
         if name in ("ADDR", "DESTADDR"):
-            return str(ip_address(re.sub("^ipv6:", "", value, flags=re.IGNORECASE)))
+            address = ip_address(re.sub("^ipv6:", "", value, flags=re.IGNORECASE))
+            if "%" in value:
+                raise ValueError
+            return str(address)
         if name in ("PORT", "DESTPORT") and not 0 <= int(value) < 65536:
             raise ValueError
     except ValueError:

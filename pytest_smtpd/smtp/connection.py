@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from pytest_smtpd.smtp import events, replies, states
-from pytest_smtpd.smtp.commands import auth_default, gate, parse_command
+from pytest_smtpd.smtp.commands import VERBS, auth_default, gate, parse_command
 from pytest_smtpd.smtp.envelope import Envelope, Transaction
 from pytest_smtpd.smtp.events import Command, Event
 from pytest_smtpd.smtp.framing import MAX_LINE, Buffer, DotReader
@@ -45,6 +45,7 @@ class Connection:
         self._exchange: Conversation | None = None
         self._held: tuple[Reply, Any] | None = None
         self._login: Auth | None = None
+        self._auth_refused = False
 
     # --- bytes to events -----------------------------------------------------------------------------------------------
 
@@ -121,6 +122,9 @@ class Connection:
         if line is None:
             return None
         command = Command(line.text)
+        if command.verb in VERBS:
+            self._auth_refused = False
+        command.secret = self._auth_refused
         self.session.verbs.append(command.verb)
         if line.too_long:
             return events.Refused(command=command, default=replies.LINE_TOO_LONG)
@@ -131,6 +135,7 @@ class Connection:
     def _in_sequence(self, event: Event) -> Event:
         assert event.command is not None
         if isinstance(event, events.Refused):
+            self._auth_refused = self._auth_refused or event.command.verb.strip() in ("", "AUTH")
             return event
         if states.allowed(self.state, event.name):
             refusal = gate(event.command, self.options, self.session)
@@ -227,11 +232,13 @@ class Connection:
         detail: Any = None,
         accepted: bool | None = None,
         closes: bool = True,
+        later: bool = False,
         at: float = 0.0,
     ) -> bytes:
         """Answer the event; the bytes for the client. In LMTP the answer to ``Content`` is one reply for each recipient.
 
-        No reply at all means that none is due, or that none will ever come. ``detail`` is the user of a login, or the JSON object
+        No reply at all means that none is due, or that none will ever come; ``later``, that the answer to a later event is the reply
+        to this command. ``detail`` is the user of a login, or the JSON object
         of a refused token. ``accepted`` keeps (or does not keep) a message whatever the reply says. Without ``closes`` the
         connection survives a reply that would end it. ``at`` is the time that an envelope is stamped with.
         """
@@ -245,8 +252,9 @@ class Connection:
             return held
         effect = _EFFECTS.get(type(event))
         if effect is not None:
-            effect(self, event, answers, _Verdict(digit, detail, accepted, at))
-        self._move(event, answers, digit, closes=closes)
+            effect(self, event, answers, _Verdict(digit, detail, accepted, at, later))
+        if digit or later or type(event) not in _ANSWERED_LATER:
+            self._move(event, answers, digit, closes=closes)
         return answers[0].wire if len(answers) == 1 else b"".join([reply.wire for reply in answers])
 
     def interject(self, *answers: Reply, keep: bool, again: bool, closes: bool = True, at: float = 0.0) -> bytes:
@@ -280,10 +288,10 @@ class Connection:
 
     def _move(self, event: Event, answers: Sequence[Reply], digit: int, *, closes: bool) -> None:
         state = states.following(self.state, event.name, digit)
-        if digit == 4 and any(reply.code == 421 for reply in answers):
+        if closes and digit == 4 and any(reply.code == 421 for reply in answers):
             state = State.CLOSED
         if state is State.CLOSED and not closes:
-            state = State.START if self.state in (State.CONNECTED, State.SECURED) else self.state
+            state = _SURVIVES.get(self.state, self.state)
         self._enter(state)
 
     def _enter(self, state: State) -> None:
@@ -338,8 +346,9 @@ class Connection:
             self._mail.refused[event.address] = answers[0]
 
     def _chunk_announced(self, event: events.Bdat, answers: Sequence[Reply], verdict: "_Verdict") -> None:
-        self._octets = self._chunk_octets = event.octets
-        self._last = event.last
+        self._octets = event.octets
+        if verdict.later:
+            self._chunk_octets, self._last = event.octets, event.last
 
     def _chunk_refused(self, event: events.RefusedBdat, answers: Sequence[Reply], verdict: "_Verdict") -> None:
         self._octets = event.octets
@@ -365,6 +374,7 @@ class Connection:
         self.session.transaction += 1
 
     def _authenticate(self, event: events.Authenticate, answers: Sequence[Reply], verdict: "_Verdict") -> None:
+        self._auth_refused = verdict.digit >= 4
         self._exchange = event.exchange
         user = verdict.detail
         if self._held is not None and event.auth is None:
@@ -373,7 +383,7 @@ class Connection:
             self.session.user = user or (event.auth.username if event.auth else True)
 
     def _xclient(self, event: events.Xclient, answers: Sequence[Reply], verdict: "_Verdict") -> None:
-        if verdict.digit:
+        if not verdict.later:
             return
         session, given = self.session, event.attributes
         session.xclient = {**session.xclient, **given}
@@ -403,6 +413,7 @@ class _Verdict(NamedTuple):
     detail: Any
     accepted: bool | None
     at: float
+    later: bool = False
 
 
 _READERS: Final[Mapping[State, Callable[[Connection], Event | None]]] = {
@@ -414,6 +425,9 @@ _READERS: Final[Mapping[State, Callable[[Connection], Event | None]]] = {
     State.SASL: Connection._read_response,
     **dict.fromkeys(EXPECTS_COMMAND, Connection._read_command),
 }
+_ANSWERED_LATER: Final = (events.Bdat, events.Xclient)
+# Where a connection is after a reply that would have closed it (RFC 5321 section 3.1: only QUIT is left after a 554 greeting).
+_SURVIVES: Final = {State.CONNECTED: State.REFUSED, State.SECURED: State.START}
 _EFFECTS: Final[Mapping[type[Event], Callable[..., None]]] = {
     events.Connected: Connection._greeted,
     events.Hello: Connection._hello,

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 class Command:
     """A command line: ``verb`` in upper case, ``argument`` (what follows the first space) and ``raw``, the line without its end."""
 
-    __slots__ = ("raw", "verb")
+    __slots__ = ("raw", "secret", "verb")
     __module__ = "pytest_smtpd"
 
     def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self.verb = raw.partition(b" ")[0].decode("utf-8", "replace").upper()
+        self.raw: bytes = raw
+        self.secret: bool = False  # what follows an AUTH that was refused may be a password, not a command
+        self.verb: str = raw.partition(b" ")[0].upper().decode("utf-8", "replace")
 
     @property
     def argument(self) -> str:
@@ -28,19 +29,21 @@ class Command:
         return self.raw.partition(b" ")[2].decode("utf-8", "replace")
 
     def __str__(self) -> str:
-        return masked(self.raw)
+        return "***" if self.secret else masked(self.raw)
 
     def __repr__(self) -> str:
-        return f"<Command {masked(self.raw)!r}>"
+        return f"<Command {str(self)!r}>"
 
 
 def masked(raw: bytes) -> str:
-    """A command line for people: whatever may be a secret of AUTH, or of an AUTH that was mistyped, is left out."""
+    """A command line for people: secrets of AUTH are left out, and what a terminal would obey is escaped."""
     text = raw.decode("utf-8", "backslashreplace")
-    words = text.split(" ")
-    if words[0].upper() == "AUTH" and len(words) > 2:
-        return f"{words[0]} {words[1]} ***"
-    return text
+    words = text.split()
+    if words and words[0].upper() == "AUTH" and len(words) > 2:
+        text = f"{words[0]} {words[1]} ***"
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.address import EnvelopeDSN, RecipientDSN
-from pytest_smtpd.smtp.grammar import Refused, decode_xtext
+from pytest_smtpd.smtp.grammar import Refused, decode_xtext, upper
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.session import Session
 
@@ -54,7 +54,7 @@ def _flag(value: Value, options: Options, session: Session) -> bool:
 
 def _one_of(*words: str) -> Reader:
     def read(value: Value, options: Options, session: Session) -> str:
-        word = _text(value).upper()
+        word = upper(_text(value))
         if word not in words:
             raise Refused(replies.BAD_PARAMETER)
         return word
@@ -90,7 +90,7 @@ def _require_tls(value: Value, options: Options, session: Session) -> bool:
 
 def _notify(value: Value, options: Options, session: Session) -> tuple[str, ...]:
     """RFC 3461 section 4.1: NEVER alone, or a list of the others."""
-    words = tuple(word.upper() for word in _text(value).split(","))
+    words = tuple(upper(word) for word in _text(value).split(","))
     if words != ("NEVER",) and not set(words) <= {"SUCCESS", "FAILURE", "DELAY"}:
         raise Refused(replies.BAD_PARAMETER)
     return words

@@ -51,9 +51,14 @@ def decode_line(line: bytes, bad: Reply) -> str:
     return text
 
 
+def upper(text: str) -> str:
+    """Keywords are ASCII, and compare without case there; a letter of elsewhere never becomes one (``"ſ".upper() == "S"``)."""
+    return text.upper() if text.isascii() else text
+
+
 def split_path(argument: str, keyword: str, bad: Reply, *, strict: bool) -> tuple[str, str]:
     """``FROM:<path> parameters`` -> path without its brackets, parameters. Tolerant of a space after the colon and of no brackets."""
-    if argument[: len(keyword)].upper() != keyword:
+    if upper(argument[: len(keyword)]) != keyword:
         raise Refused(bad)
     rest = argument[len(keyword) :]
     if not strict:

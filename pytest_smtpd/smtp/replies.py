@@ -9,7 +9,7 @@ from pytest_smtpd.errors import ENHANCED, Reject
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _LINE = re.compile(r"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
-_WIRE_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r?\n")
+_WIRE_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r\n")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +85,7 @@ def parse_reply(text: str) -> Reply:
 
 
 def leading_reply(raw: bytes) -> Reply | None:
-    """The well-formed reply that ``raw`` begins with, or None (RFC 5321 section 4.2 grammar; a bare LF is let pass)."""
+    """The well-formed reply that ``raw`` begins with, or None (RFC 5321 section 4.2)."""
     position, codes, texts = 0, set(), []
     while found := _WIRE_LINE.match(raw, position):
         codes.add(found[1])

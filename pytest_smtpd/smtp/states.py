@@ -18,6 +18,7 @@ class State(Enum):
 
     PROXY = "PROXY header"
     CONNECTED = "connected"
+    REFUSED = "greeting refused"
     HANDSHAKE = "TLS handshake"
     SECURED = "TLS on"
     START = "no greeting yet"
@@ -52,6 +53,7 @@ _DONE: Final = dict.fromkeys(range(6), State.READY)
 SEQUENCE: Final[Mapping[State, Row]] = {
     State.PROXY: {},
     State.CONNECTED: {"connect": {0: State.START, 2: State.START, 4: State.CLOSED, 5: State.CLOSED}},
+    State.REFUSED: {"QUIT": {2: State.CLOSED}},
     State.HANDSHAKE: {},
     State.SECURED: {"secure": {0: State.START, 2: State.START, 4: State.CLOSED, 5: State.CLOSED}},
     State.START: {
@@ -86,7 +88,7 @@ SEQUENCE: Final[Mapping[State, Row]] = {
 }
 
 IN_TRANSACTION: Final = frozenset({State.MAIL, State.RCPT, State.CONTENT, State.CHUNK, State.BETWEEN_CHUNKS})
-EXPECTS_COMMAND: Final = frozenset({State.START, State.READY, State.MAIL, State.RCPT, State.BETWEEN_CHUNKS})
+EXPECTS_COMMAND: Final = frozenset({State.REFUSED, State.START, State.READY, State.MAIL, State.RCPT, State.BETWEEN_CHUNKS})
 
 _EXPLAINED: Final[Mapping[tuple[State, str], Reply]] = {
     **{(State.START, verb): replies.NEED_HELLO for verb in ("MAIL", "RCPT", "DATA", "BDAT", "AUTH")},
