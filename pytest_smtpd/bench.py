@@ -1,0 +1,183 @@
+"""The servers of one test: made, trusted, lent, reported and verified together."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, Protocol, Unpack
+
+import pytest
+
+from pytest_smtpd.match import agrees
+from pytest_smtpd.markers import Wishes, read_dict, read_rules
+from pytest_smtpd.record.query import Log
+from pytest_smtpd.rules import Rule
+from pytest_smtpd.server import SMTPServer
+from pytest_smtpd.settings import SettingsDict
+
+
+class SMTPServerFactory(Protocol):
+    """The type of ``smtpd_factory``: makes and starts a server, which is stopped and verified like ``smtpd``."""
+
+    __module__ = "pytest_smtpd"
+
+    def __call__(self, name: str | None = None, /, *, on: Iterable[Rule] = (), **settings: Unpack[SettingsDict]) -> SMTPServer:
+        """A running server called ``name`` (by default ``smtpd``, ``smtpd2``, ...)."""
+
+
+class Trust:
+    """For a while, TLS clients in this process and its children trust the test CA beside the system's."""
+
+    _NAMES: Final = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+
+    def __init__(self) -> None:
+        self._before: dict[str, str | None] | None = None
+
+    def begin(self, server: SMTPServer) -> None:
+        """Set the environment, if it is not set already."""
+        if self._before is not None:
+            return
+        env = server.env
+        self._before = {name: os.environ.get(name) for name in self._NAMES}
+        for name in self._NAMES:
+            os.environ[name] = env[name]
+
+    def end(self) -> None:
+        """Put the environment back as it was."""
+        before, self._before = self._before, None
+        for name, value in (before or {}).items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class Bench:
+    """The servers of one test: made, trusted, reported and verified together."""
+
+    def __init__(self, wait_timeout: float) -> None:
+        self.servers: list[SMTPServer] = []
+        self.in_body = False
+        self.passed = False
+        self._wait_timeout = wait_timeout
+        self._trust = Trust()
+        self._named: list[Rule] = []
+        self._past: dict[SMTPServer, Log] = {}
+        self._verified: list[BaseException] = []
+
+    def hand_to_all(self, rules: Sequence[Rule]) -> None:
+        """Rules with ``name=``: every further server of this test gets them."""
+        known = {id(rule.origin) for rule in self._named}
+        self._named += [rule for rule in rules if id(rule.origin) not in known]
+
+    def open(self, wishes: Wishes) -> SMTPServer:
+        """Start a server. Raises ``TypeError``, ``ValueError`` or ``OSError``."""
+        own = {id(rule.origin) for rule in wishes.rules}
+        named = [rule for rule in self._named if id(rule.origin) not in own]
+        server = SMTPServer(on=[*wishes.rules, *named], **wishes.settings)
+        server.start()
+        return self.adopt(server)
+
+    def adopt(self, server: SMTPServer) -> SMTPServer:
+        """Take part in this test."""
+        if server not in self.servers:
+            self.servers.append(server)
+        server.wait_timeout = self._wait_timeout
+        server.strict_rules = self.in_body
+        if server.settings.trust and server.settings.tls is not None:
+            self._trust.begin(server)
+        return server
+
+    def enter_body(self, *, inside: bool) -> None:
+        """From here on, rules are declared by the test itself (or not any more)."""
+        self.in_body = inside
+        for server in self.servers:
+            server.strict_rules = inside
+
+    def give_back(self, server: SMTPServer) -> None:
+        """Empty a server that goes on to serve other tests; what it did here is kept for the report."""
+        server.strict_rules = False
+        server.configure({}, ())
+        self._past[server] = server.clear()
+
+    def end(self) -> None:
+        """The test is over, its fixtures too. Raises what a ``close`` hook raised by mistake when its server was stopped."""
+        self._trust.end()
+        late = [error for error in self.errors if error not in self._verified]
+        if late and self.passed:
+            raise late[0]
+
+    def verify(self) -> str | None:
+        """Raise what a hook raised by mistake; else the text about rules of the test that were never used."""
+        __tracebackhide__ = True
+        for server in self.servers:
+            server.verify()
+        self._verified = self.errors
+        return "\n".join(self._unused()) or None
+
+    def _unused(self) -> list[str]:
+        """Rules that have to be used; one that was handed to several servers, by any of them."""
+        held: dict[int, list[tuple[SMTPServer | None, Rule]]] = {
+            id(rule.origin): [(None, rule)] for rule in self._named if rule.optional is False and rule.hook != "close"
+        }
+        for server in self.servers:
+            for rule in reversed(server.rules):
+                if rule.optional is False and rule.hook != "close":
+                    held.setdefault(id(rule.origin), []).append((server, rule))
+        return [
+            _explain_unused([server for server, _ in copies if server is not None], copies[0][1])
+            for copies in held.values()
+            if not any(rule.used for _, rule in copies)
+        ]
+
+    def sections(self) -> Iterator[tuple[str, str]]:
+        """Each server's name and transcript."""
+        for server in self.servers:
+            text = self._past.get(server, server.log).transcript()
+            if text:
+                yield server.name, text
+
+    @property
+    def errors(self) -> list[BaseException]:
+        """What hooks raised by mistake."""
+        return [error for server in self.servers for error in server.errors]
+
+
+def _explain_unused(servers: list[SMTPServer], rule: Rule) -> str:
+    named = [server for server in servers if agrees(rule.match.get("name", server.name), server.name)]
+    if "name" in rule.match and not named:
+        names = ", ".join(repr(server.name) for server in servers) or "none"
+        return f"{rule!r} was never used: no server is called so (servers: {names})"
+    return named[0].explain_unused(rule)
+
+
+class Factory:
+    """What ``smtpd_factory`` gives: a maker of servers for one test."""
+
+    def __init__(self, bench: Bench, config: Wishes) -> None:
+        self.opened: list[SMTPServer] = []
+        self._bench = bench
+        self._config = config
+
+    def __call__(self, name: str | None = None, /, *, on: Iterable[Rule] = (), **settings: Any) -> SMTPServer:
+        """A running server. Raises ``TypeError``, ``ValueError`` or ``OSError``, in one line."""
+        __tracebackhide__ = True
+        wishes = read_dict({"name": name or self._free_name(), **settings}, "smtpd_factory", optional=True)
+        wishes.rules = read_rules(on, optional=not self._bench.in_body)
+        wishes.behind(self._config)
+        server = self._bench.open(wishes)
+        self.opened.append(server)
+        return server
+
+    def _free_name(self) -> str:
+        taken = {server.name for server in self._bench.servers}
+        names = ("smtpd", *(f"smtpd{number}" for number in range(2, len(taken) + 3)))
+        return next(name for name in names if name not in taken)
+
+
+def session_server(request: pytest.FixtureRequest) -> SMTPServer:
+    """A server for the whole session, with the settings of ``smtpd_config`` if that has been overridden for the session."""
+    try:
+        config = request.getfixturevalue("smtpd_config")
+    except pytest.fail.Exception:  # a narrower scope: each test's own business
+        config = {}
+    wishes = read_dict(config, "smtpd_config", optional=True)
+    return SMTPServer(on=wishes.rules, **wishes.settings).start()

@@ -1,0 +1,63 @@
+"""Drives a conversation's coroutine without a task: input continues it at once instead of a turn of the loop later."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from types import coroutine
+from typing import Any
+
+
+@coroutine
+def until_input() -> Generator[object, None, None]:
+    """Wait for ``Driver.wake``."""
+    yield _INPUT
+
+
+_INPUT = object()
+
+
+class Driver:
+    """Runs one coroutine on the loop's own thread. It may await ``until_input`` and any future, and is cancelled like a task."""
+
+    def __init__(self, talk: Coroutine[Any, Any, None], ended: Callable[[], object]) -> None:
+        self._talk = talk
+        self._ended = ended
+        self._future: asyncio.Future[Any] | None = None
+        self._wants_input = False
+        self._running = False
+        self.over = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for something else than input: user code, time, a slow client."""
+        return self._future is not None
+
+    def wake(self) -> None:
+        """There is input, or there will be none."""
+        if self._wants_input and not self._running:
+            self._wants_input = False
+            self.step()
+
+    def cancel(self) -> None:
+        """Cancel what it waits for, if that is not input."""
+        if self._future is not None:
+            self._future.cancel()
+
+    def step(self, _: object = None) -> None:
+        """Go on to the next wait."""
+        self._future, self._running = None, True
+        try:
+            awaited = self._talk.send(None)
+        except StopIteration:
+            self.over = True
+            self._ended()
+            return
+        finally:
+            self._running = False
+        if awaited is _INPUT:
+            self._wants_input = True
+        elif awaited is None:  # asyncio.sleep(0)
+            asyncio.get_running_loop().call_soon(self.step)
+        else:
+            self._future = awaited
+            awaited._asyncio_future_blocking = False  # noqa: SLF001 - whoever awaits a future has to say that it noticed
+            awaited.add_done_callback(self.step)
