@@ -1,6 +1,7 @@
 """smtplib and aiosmtplib in the test's own process, where the fixture makes verifying code work unchanged."""
 
 import asyncio
+import re
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -160,3 +161,17 @@ def test_aiosmtplib_logs_in_with_names_and_secrets_in_utf_8(method: str, smtpd: 
     asyncio.run(login())
 
     assert smtpd.one().user == "jörg"
+
+
+@pytest.mark.smtpd(auth={USER: "another token"}, tls="implicit")
+def test_transcript_of_a_refused_token_is_in_the_order_of_the_wire(smtpd: SMTPServer) -> None:
+    async def login() -> None:
+        async with aiosmtplib.SMTP(hostname=smtpd.host, port=smtpd.port, use_tls=True) as client:
+            await client.ehlo()
+            with pytest.raises(aiosmtplib.SMTPAuthenticationError, match="5.7.8"):
+                await client.auth_xoauth2(USER, "expired token")
+
+    asyncio.run(login())
+
+    codes = re.findall(r"S: (\d{3})", smtpd.log.transcript())
+    assert codes == ["220", "250", "334", "535", "221"]
