@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_smtpd.calls import Call as Call
-    from pytest_smtpd.errors import Reject as Reject, WaitTimeout as WaitTimeout
     from pytest_smtpd.bench import SMTPServerFactory as SMTPServerFactory
+    from pytest_smtpd.calls import Call as Call
+    from pytest_smtpd.errors import Reject as Reject
+    from pytest_smtpd.errors import WaitTimeout as WaitTimeout
     from pytest_smtpd.policy.streams import Stream as Stream
     from pytest_smtpd.record.query import Log as Log
-    from pytest_smtpd.rules import Rule as Rule, on as on
+    from pytest_smtpd.rules import Rule as Rule
+    from pytest_smtpd.rules import on as on
     from pytest_smtpd.server import SMTPServer as SMTPServer
     from pytest_smtpd.smtp.address import Address as Address
     from pytest_smtpd.smtp.content import Attachment as Attachment
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from pytest_smtpd.smtp.events import Command as Command
     from pytest_smtpd.smtp.replies import Reply as Reply
     from pytest_smtpd.smtp.sasl import Auth as Auth
-    from pytest_smtpd.smtp.session import Session as Session, TLSInfo as TLSInfo
+    from pytest_smtpd.smtp.session import Session as Session
+    from pytest_smtpd.smtp.session import TLSInfo as TLSInfo
 
 __version__ = "0.1.0"
 

@@ -6,8 +6,8 @@ from typing import Any, Final, Protocol, Unpack
 
 import pytest
 
-from pytest_smtpd.match import agrees
 from pytest_smtpd.markers import Wishes, read_dict, read_rules
+from pytest_smtpd.match import agrees
 from pytest_smtpd.record.query import Log
 from pytest_smtpd.rules import Rule
 from pytest_smtpd.server import SMTPServer
@@ -19,7 +19,9 @@ class SMTPServerFactory(Protocol):
 
     __module__ = "pytest_smtpd"
 
-    def __call__(self, name: str | None = None, /, *, on: Iterable[Rule] = (), **settings: Unpack[SettingsDict]) -> SMTPServer:
+    def __call__(
+        self, name: str | None = None, /, *, on: Iterable[Rule] = (), **settings: Unpack[SettingsDict]
+    ) -> SMTPServer:
         """A running server called ``name`` (by default ``smtpd``, ``smtpd2``, ...)."""
 
 

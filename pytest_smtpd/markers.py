@@ -72,7 +72,9 @@ def read_parameter(parameter: Any) -> Wishes:
         return read_dict(parameter, "smtpd parameter", optional=False)
     if isinstance(parameter, Rule | list | tuple):
         return Wishes({}, read_rules(parameter, optional=False))
-    raise TypeError(f"smtpd parameter: a rule made by on(...), a list of rules or a dict of settings, not {parameter!r}")
+    raise TypeError(
+        f"smtpd parameter: a rule made by on(...), a list of rules or a dict of settings, not {parameter!r}"
+    )
 
 
 def closest_marks(item: pytest.Item) -> Iterator[tuple[pytest.Mark, bool]]:

@@ -21,6 +21,7 @@ _MARKERS = (
     'e.g. smtpd_on("rcpt_to", to="bob@example.com", reply="550 5.1.1 No such user").',
 )
 _BENCH: "pytest.StashKey[Bench]" = pytest.StashKey()
+_IN_BODY: "pytest.StashKey[bool]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,12 +33,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tell pytest of the markers, and check the option."""
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
+    problem = None
     try:
         seconds = config.getini("smtpd_timeout")
     except (TypeError, ValueError) as error:
-        raise pytest.UsageError(f"smtpd_timeout must be a number of seconds: {error}") from None
-    if not seconds > 0:
-        raise pytest.UsageError(f"smtpd_timeout must be a number of seconds above 0, not {seconds:g}")
+        problem = str(error)
+    else:
+        if not seconds > 0:
+            problem = f"not {seconds:g}"
+    if problem:
+        raise pytest.UsageError(f"smtpd_timeout must be a number of seconds above 0: {problem}")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -59,8 +64,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start clean (a rerun keeps the stash), and refuse wrong markers before anything else happens."""
-    if _BENCH in item.stash:
-        del item.stash[_BENCH]
+    for key in (_BENCH, _IN_BODY):
+        if key in item.stash:
+            del item.stash[key]
     problem = _foreign(item)
     if problem is None and _marked(item):
         from pytest_smtpd.markers import marks_problem
@@ -81,20 +87,20 @@ def _usage_error(problem: str) -> None:
 
 
 def _foreign(item: pytest.Item) -> str | None:
-    """Another plugin's fixture in the place of ours. One of a conftest or a test module is an override, and welcome,
-    but it cannot follow our markers unless it builds on ours.
+    """Another fixture in the place of ours. One that builds on ours is welcome, and so is any of a conftest or a test module,
+    but that cannot follow our markers and parameters.
     """
     if "smtpd" not in getattr(item, "fixturenames", ()):
         return None
     definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get("smtpd")
     winner = definitions[-1] if definitions else None
     module = getattr(getattr(winner, "func", None), "__module__", __name__)
-    if winner is None or module == __name__:
+    if winner is None or module == __name__ or "smtpd" in winner.argnames:
         return None
-    builds_on_ours = {"smtpd", "request"} & set(winner.argnames)
-    # Newer pytest knows the node that a fixture belongs to (a plugin has none), older ones whether there is one.
-    local = winner.node is not None if hasattr(winner, "node") else winner.has_location
-    if local and (builds_on_ours or not _marked(item)):
+    parameter = getattr(getattr(item, "callspec", None), "params", {}).get("smtpd")
+    wished = _marked(item) or type(parameter).__module__ == "pytest_smtpd"
+    installed = {plugin.__name__.partition(".")[0] for plugin, _ in item.config.pluginmanager.list_plugin_distinfo()}
+    if not wished and module.partition(".")[0] not in installed:
         return None
     return (
         f"the fixture 'smtpd' of this test is not pytest-smtpd's: {module} defines one too, and wins; "
@@ -106,6 +112,7 @@ def _foreign(item: pytest.Item) -> str | None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Verify the servers in the call phase, without ever hiding the test's own failure."""
     __tracebackhide__ = True
+    item.stash[_IN_BODY] = True
     bench = item.stash.get(_BENCH, None)
     if bench is not None:
         bench.enter_body(inside=True)
@@ -181,6 +188,7 @@ def _smtpd_bench(request: pytest.FixtureRequest) -> "Bench":
     from pytest_smtpd.bench import Bench
 
     bench = request.node.stash[_BENCH] = Bench(request.config.getini("smtpd_timeout"))
+    bench.in_body = request.node.stash.get(_IN_BODY, False)
     return bench
 
 

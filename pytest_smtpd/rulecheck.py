@@ -19,7 +19,10 @@ def _is_count(value: object, least: int = 0) -> bool:
 
 
 _TYPES: Final[Mapping[str, tuple[Check, str]]] = {
-    "drop": (lambda value: isinstance(value, bool | str) and value in (True, False, "fin", "rst"), "True, 'fin' or 'rst'"),
+    "drop": (
+        lambda value: isinstance(value, bool | str) and value in (True, False, "fin", "rst"),
+        "True, 'fin' or 'rst'",
+    ),
     "hang": (lambda value: isinstance(value, bool), "True or False"),
     "raw": (lambda value: isinstance(value, bytes), "bytes, like b'250 ok\\r\\n'"),
     "call": (callable, "a function"),

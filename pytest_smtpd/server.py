@@ -92,9 +92,11 @@ class SMTPServer:
         blocked = listener.stop(workers.dismiss)
         self._workers = None
         if blocked:
-            names = ", ".join(dict.fromkeys(workers.running.values())) or ", ".join(thread.name for thread in blocked)
+            names = ", ".join(blocked)
             warnings.warn(
-                f"{self.name}: a hook is still blocked after the server has stopped: {names}", RuntimeWarning, stacklevel=2
+                f"{self.name}: a hook is still blocked after the server has stopped: {names}",
+                RuntimeWarning,
+                stacklevel=2,
             )
 
     def __enter__(self) -> Self:

@@ -59,5 +59,5 @@ class Driver:
             asyncio.get_running_loop().call_soon(self.step)
         else:
             self._future = awaited
-            awaited._asyncio_future_blocking = False  # noqa: SLF001 - whoever awaits a future has to say that it noticed
+            awaited._asyncio_future_blocking = False
             awaited.add_done_callback(self.step)

@@ -5,7 +5,7 @@ import contextlib
 import errno
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from pytest_smtpd.clock import Clock
@@ -120,22 +120,23 @@ class Listener:
             self.loop.call_soon_threadsafe(lambda: self.loop.call_soon(lambda: self.loop.call_soon(known.set)))
             known.wait(1.0)
 
-    def stop(self, last: Callable[[], Iterable[threading.Thread]]) -> list[threading.Thread]:
-        """End everything; ``last`` sends the hook threads home. Those that are still blocked are returned."""
-        blocked: list[threading.Thread] = []
+    def stop(self, last: Callable[[], tuple[list[threading.Thread], list[str]]]) -> list[str]:
+        """End everything; ``last`` sends the hook threads home. The names of hooks that are still blocked are returned."""
+        left: list[tuple[list[threading.Thread], list[str]]] = []
 
         def begin() -> None:
-            task = self.loop.create_task(self._shut_down(last, blocked))
-            self._tasks.add(task)
+            self._tasks.add(self.loop.create_task(self._shut_down(last, left)))
 
         self.loop.call_soon_threadsafe(begin)
         self._thread.join()
-        for thread in blocked:
-            thread.join(0.01)
-        return [thread for thread in blocked if thread.is_alive()]
+        for thread in left[0][0]:
+            thread.join()
+        return left[0][1]
 
     async def _shut_down(
-        self, last: Callable[[], Iterable[threading.Thread]], threads: list[threading.Thread]
+        self,
+        last: Callable[[], tuple[list[threading.Thread], list[str]]],
+        left: list[tuple[list[threading.Thread], list[str]]],
     ) -> None:
         self.loop.remove_reader(self._listener)
         self._listener.close()
@@ -152,7 +153,7 @@ class Listener:
             wire.transport.abort()
         await self.loop.shutdown_asyncgens()
         await asyncio.sleep(0)
-        threads.extend(last())
+        left.append(last())
         self.loop.stop()
 
 

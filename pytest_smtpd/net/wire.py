@@ -135,11 +135,13 @@ class Wire(asyncio.Protocol):
             await self._converse()
         except asyncio.CancelledError:
             pass  # the client has left, or the server leaves
-        except Exception as error:  # noqa: BLE001 - a bug of this package: the test must hear of it, the thread must live
+        except Exception as error:
             self._hands.crashed(error)
         self._deaf = self._ending = True
         self._resume()
         if self._eof or not self._over:
+            if not self._over and self._tls is not None and self._tls.ready:
+                self._put(self._tls.close_notify())
             self._over = True
             self.transport.close()
         with contextlib.suppress(asyncio.CancelledError):  # a stop does not wait for a hook for ever

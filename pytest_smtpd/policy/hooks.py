@@ -52,7 +52,7 @@ async def _in_task(guarded: Coroutine[Any, Any, Result]) -> Result:
 async def _guarded(function: Callable[..., Any], args: tuple[Any, ...]) -> Result:
     try:
         return await function(*args), None
-    except BaseException as error:  # noqa: BLE001 - SystemExit too: it would end the server's loop
+    except BaseException as error:
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise
@@ -124,4 +124,6 @@ def _content_reply(answer: Any, default: Reply) -> Reply:
         return replies.refusal(answer, "data")
     if isinstance(answer, str):
         return replies.acceptance(answer, default)
-    raise TypeError(f"a data hook returns None or a text (LMTP: or a list or dict of texts and Rejects), not {answer!r}")
+    raise TypeError(
+        f"a data hook returns None or a text (LMTP: or a list or dict of texts and Rejects), not {answer!r}"
+    )

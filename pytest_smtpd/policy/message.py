@@ -79,7 +79,7 @@ class Message:
                     self._chosen = self.call.rule = rule
                 else:
                     self._slow.append(rule)
-        except Exception as error:  # noqa: BLE001 - a predicate is the user's code
+        except Exception as error:
             self._failed = hooks.mistake(self.call, error, self._answers_due)
 
     def _start_hook(self, rule: Rule) -> None:

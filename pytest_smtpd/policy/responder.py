@@ -126,7 +126,7 @@ class Responder:
                 slow.append(rule)
             else:
                 rule = None
-        except Exception as error:  # noqa: BLE001 - a predicate is the user's code: a bug of the test, like one in a hook
+        except Exception as error:
             call.rule = rule
             return hooks.mistake(call, error)
         call.rule = rule
@@ -188,7 +188,9 @@ class Responder:
         answer = actions.early_answer(rule)
         message.call.rule = rule
         if answer.again:
-            self.journal.note(self.session, f"{answer.replies[0] if answer.replies else rule.get('raw')!s} by {rule}", "S")
+            self.journal.note(
+                self.session, f"{answer.replies[0] if answer.replies else rule.get('raw')!s} by {rule}", "S"
+            )
             return answer
         self.settle([*self._tail, message.call], answer)
         self._tail = []

@@ -118,7 +118,7 @@ class Stream:
         """The chunks, as they arrive. Blocks; only for ``def`` hooks."""
         if self._pipe is None:
             return
-        if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the only way to ask without an exception
+        if asyncio._get_running_loop() is not None:
             raise RuntimeError("an async def hook reads with 'async for chunk in stream' or 'await stream.aread()'")
         while (chunk := self._pipe.get()) is not None:
             yield chunk

@@ -55,16 +55,16 @@ class Workers:
         if not done.done():
             done.set_result(result)
 
-    def dismiss(self) -> list[threading.Thread]:
-        """Send everybody home; the threads, to be joined by the caller if they are not blocked."""
-        threads = list(self._threads)
+    def dismiss(self) -> "tuple[list[threading.Thread], list[str]]":
+        """Send everybody home: the threads that have nothing more to do, and the names of the hooks that are still blocked."""
         for inbox in self._threads.values():
             inbox.put(None)
-        return threads
+        idle = [thread for thread, inbox in self._threads.items() if inbox in self._idle]
+        return idle, list(dict.fromkeys(self.running.values()))
 
 
 def _run(job: _Job) -> Result:
     try:
         return job.function(*job.args), None
-    except BaseException as error:  # noqa: BLE001 - pytest.fail and SystemExit too: they are the test's, not this thread's
+    except BaseException as error:
         return None, error

@@ -67,7 +67,9 @@ def _differences(subject: Any, match: Mapping[str, Any], keys: Mapping[str, Key]
 def _refused(journal: Journal) -> Iterator[str]:
     """Refusals and faults that may be the reason."""
     telling = [call for call in journal.calls if call.outcome not in ("accepted", "pending") and call.hook != "command"]
-    commands = [call for call in journal.calls if call.hook == "command" and call.outcome in ("refused", "dropped", "hung")]
+    commands = [
+        call for call in journal.calls if call.hook == "command" and call.outcome in ("refused", "dropped", "hung")
+    ]
     calls = telling or commands
     if calls:
         yield "what was not accepted:"
@@ -96,8 +98,13 @@ def waited(waiter: "Waiter", timeout: float, *, in_loop: bool) -> str:
         lines += _nearest(journal.accepted, waiter.match, waiter.keys)
         lines += _refused(journal)
     lines += _still_open(journal)
+    lines += (
+        f"still open after {session.commands[-1]}: {session!r}" for session in journal.open if session.mail is not None
+    )
     if in_loop:
-        lines.append("this wait blocks the running event loop: if the sender runs in it, use 'await ..." "wait_for_async(...)'")
+        lines.append(
+            "this wait blocks the running event loop: if the sender runs in it, use 'await ...wait_for_async(...)'"
+        )
     return "\n".join(lines)
 
 
@@ -127,7 +134,9 @@ def _still_open(journal: Journal) -> Iterator[str]:
 def still_connected(journal: Journal, timeout: float) -> str:
     """Why ``wait_closed`` gave up."""
     lines = [f"waited {timeout:g} s for every connection to end: {plural(len(journal.open), 'connection')} still open"]
-    lines += [f"  {session!r} after {session.commands[-1] if session.commands else 'connecting'}" for session in journal.open]
+    lines += [
+        f"  {session!r} after {session.commands[-1] if session.commands else 'connecting'}" for session in journal.open
+    ]
     lines += _still_open(journal)
     return "\n".join([*lines, "the client has to quit, or close its socket, before this can return"])
 

@@ -51,7 +51,9 @@ class Journal:
         """A hook point is passed."""
         with self._lock:
             call = Call(hook, argument, session, len(self.calls) + 1, self._clock.now())
-            if hook == "close" and session not in self.entries:  # all else that it did was in a log that has been cleared
+            if (
+                hook == "close" and session not in self.entries
+            ):  # all else that it did was in a log that has been cleared
                 return call
             self._entries(session).append(call)
             self.calls.append(call)

@@ -62,7 +62,9 @@ class Envelopes(Sequence[Envelope]):
 class Waiter:
     """A wait for ``count`` matching subjects, that looks at each subject once where subjects do not change."""
 
-    def __init__(self, journal: Journal, kind: Kind, count: int, match: Mapping[str, Any], hook: str | None = None) -> None:
+    def __init__(
+        self, journal: Journal, kind: Kind, count: int, match: Mapping[str, Any], hook: str | None = None
+    ) -> None:
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise TypeError(f"count must be a number from 0, not {count!r}")
         self.keys = query_keys(kind, match)
@@ -74,7 +76,8 @@ class Waiter:
         """Whether they are there."""
         if self.kind == "Call":
             self.found = [
-                call for call in list(self.journal.calls)
+                call
+                for call in list(self.journal.calls)
                 if self.hook in (None, call.hook) and matches(call, self.match, self.keys)
             ]
         else:
@@ -87,7 +90,7 @@ class Waiter:
 
     def late(self, timeout: float, *, blocking: bool) -> WaitTimeout:
         """The error for what did not come."""
-        in_loop = blocking and asyncio._get_running_loop() is not None  # noqa: SLF001 - no public way without an exception
+        in_loop = blocking and asyncio._get_running_loop() is not None
         return WaitTimeout(explain.waited(self, timeout, in_loop=in_loop))
 
 

@@ -26,7 +26,8 @@ def transcript(journal: Journal, sessions: Sequence[Session]) -> str:
 def _session_lines(journal: Journal, session: Session) -> Iterator[str]:
     entries = list(journal.entries.get(session, ()))
     number = journal.sessions.index(session) + 1 if session in journal.sessions else 0
-    state = "still open" if session in journal.open else "closed"
+    said_goodbye = any(isinstance(entry, Call) and _is_goodbye(entry) for entry in entries[-1:])
+    state = "still open" if session in journal.open and not said_goodbye else "closed"
     yield f"session {number} from {session.remote_address}:{session.remote_port} {state}"
     lines = [f"{at - entries[0].at:8.3f} {who}: {_cut(text)}" for at, _, who, text in _told(entries)]
     if len(lines) > LONGEST:
@@ -36,6 +37,10 @@ def _session_lines(journal: Journal, session: Session) -> Iterator[str]:
     for entry in entries:
         if isinstance(entry, Call) and entry.error is not None:
             yield from _traceback(entry)
+
+
+def _is_goodbye(call: Call) -> bool:
+    return call.hook == "command" and call.argument.verb == "QUIT" and call.outcome == "accepted"
 
 
 def _cut(text: str) -> str:

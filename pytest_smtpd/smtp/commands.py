@@ -17,10 +17,12 @@ from pytest_smtpd.smtp.events import (
     Mail,
     Plain,
     Rcpt,
-    Refused as RefusedCommand,
     RefusedBdat,
     Xclient,
     Xforward,
+)
+from pytest_smtpd.smtp.events import (
+    Refused as RefusedCommand,
 )
 from pytest_smtpd.smtp.extensions import (
     XCLIENT_NAMES,

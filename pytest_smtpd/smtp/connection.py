@@ -367,9 +367,7 @@ class Connection:
             recipients = tuple(address for address, reply in pairs if reply.digit == 2)
             mail.refused.update((address, reply) for address, reply in pairs if reply.refuses)
         reply = next((reply for reply in answers if reply.digit == 2), answers[0] if answers else mail.answered)
-        self.envelope = mail.snapshot(
-            self.session, accepted=accepted, reply=reply, rcpt_to=recipients, at=verdict.at
-        )
+        self.envelope = mail.snapshot(self.session, accepted=accepted, reply=reply, rcpt_to=recipients, at=verdict.at)
         mail.chunks.clear()
         self.session.transaction += 1
 

@@ -43,7 +43,7 @@ def parse(content: bytes) -> "EmailMessage":
 
     try:
         return message_from_bytes(content, policy=_policy())
-    except Exception:  # noqa: BLE001 - the parser is a stranger's, and whatever a client sends must not break a query
+    except Exception:
         broken = EmailMessage(_policy())
         broken.set_payload(content.decode("latin-1"))
         return broken
@@ -54,7 +54,7 @@ def header(message: "EmailMessage", name: str) -> str | None:
     try:
         value = message[name]
         return None if value is None else str.__str__(value)
-    except Exception:  # noqa: BLE001 - the header parser raises on some malformed values
+    except Exception:
         raw = dict(message.raw_items()).get(name) or next(
             (str(value) for key, value in message.raw_items() if key.lower() == name), None
         )
@@ -65,7 +65,7 @@ def body(message: "EmailMessage", subtype: Literal["plain", "html"]) -> str | No
     """The best text/``subtype`` part as a ``str``, None where there is none."""
     try:
         part = message.get_body((subtype,))
-    except Exception:  # noqa: BLE001 - a broken multipart
+    except Exception:
         return None
     if part is None or part.get_content_type() != f"text/{subtype}":
         return None
@@ -75,7 +75,7 @@ def body(message: "EmailMessage", subtype: Literal["plain", "html"]) -> str | No
 def _text(part: Any) -> str:
     try:
         return str(part.get_content())
-    except Exception:  # noqa: BLE001 - unknown charset, broken base64
+    except Exception:
         payload = part.get_payload(decode=True)
         return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else str(part.get_payload())
 
@@ -84,7 +84,7 @@ def attachments(message: "EmailMessage") -> tuple[Attachment, ...]:
     """Every part that is an attachment or an inline file."""
     try:
         return tuple(_attachment(part) for part in _leaves(message) if _is_file(part))
-    except Exception:  # noqa: BLE001 - a broken multipart
+    except Exception:
         return ()
 
 

@@ -143,9 +143,7 @@ EXTENSIONS: Final[Mapping[str, Extension]] = {
         more_octets={"MAIL": 26},
     ),
     "8BITMIME": Extension(rfc="RFC 6152", mail={"BODY": Parameter("body_type", _body)}, more_octets={"MAIL": 17}),
-    "SMTPUTF8": Extension(
-        rfc="RFC 6531", mail={"SMTPUTF8": _SMTPUTF8}, more_octets={"MAIL": 10, "VRFY": 9, "EXPN": 9}
-    ),
+    "SMTPUTF8": Extension(rfc="RFC 6531", mail={"SMTPUTF8": _SMTPUTF8}, more_octets={"MAIL": 10, "VRFY": 9, "EXPN": 9}),
     "ENHANCEDSTATUSCODES": Extension(rfc="RFC 2034"),
     "DSN": Extension(
         rfc="RFC 3461",

@@ -9,6 +9,7 @@ from pytest_smtpd.smtp import proxy
 MAX_LINE: Final = 12288
 MAX_COMMAND: Final = MAX_LINE + 512
 _END_OF_DATA: Final = b"\r\n.\r\n"
+_DOT: Final = b"\r\n."
 _HELD_BACK: Final = tuple(_END_OF_DATA[:length] for length in range(4, 0, -1))
 
 
@@ -44,7 +45,8 @@ class Buffer:
 
     def take(self, count: int) -> bytes:
         """At most ``count`` bytes from the front."""
-        taken = bytes(self._data[:count])
+        with memoryview(self._data) as view:  # a slice of the bytearray would be one more copy
+            taken = bytes(view[:count])
         del self._data[:count]
         self._scanned, self._overlong = 0, False
         return taken
@@ -89,16 +91,23 @@ class DotReader:
     def read(self, data: bytes) -> tuple[bytes, bytes | None]:
         """Content that is certain now, and what follows the end of the data, or None if the end has not come."""
         window = self._held + data if self._held else data
+        # rfind first: it is several times as fast as find, and most of what arrives has no dot behind a CRLF at all.
+        if window.rfind(_DOT) < 0:
+            self._hold(window)
+            return self._real(window[: len(window) - len(self._held)]), None
         end = window.find(_END_OF_DATA)
         if end >= 0:
             body, rest = window[: end + 2], window[end + 5 :]
         else:
-            self._held = next((head for head in _HELD_BACK if window.endswith(head)), b"")
+            self._hold(window)
             body, rest = window[: len(window) - len(self._held)], None
-        return self._unstuff(body), rest
+        return self._real(body.replace(_DOT, b"\r\n")), rest
 
-    def _unstuff(self, body: bytes) -> bytes:
-        content = body.replace(b"\r\n.", b"\r\n")
+    def _hold(self, window: bytes) -> None:
+        self._held = next((head for head in _HELD_BACK if window.endswith(head)), b"")
+
+    def _real(self, content: bytes) -> bytes:
+        """Without the CRLF that never was."""
         if self._virtual and content:
             content, self._virtual = content[self._virtual :], 0
         return content

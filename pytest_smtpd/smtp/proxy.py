@@ -49,14 +49,20 @@ def _parse_v1(data: bytes) -> tuple[int, Header | Bad | None]:
         keyword, family, source, target, source_port, target_port = words
         kind = {"TCP4": IPv4Address, "TCP6": IPv6Address}[family]
         header = Header(
-            remote_address=str(kind(source)),
+            remote_address=_address(kind, source),
             remote_port=_port(source_port),
-            local_address=str(kind(target)),
+            local_address=_address(kind, target),
             local_port=_port(target_port),
         )
     except (ValueError, KeyError):
         return end + 2, Bad("malformed PROXY version 1 header")
     return end + 2, header if keyword == "PROXY" else Bad("no PROXY header")
+
+
+def _address(kind: type[IPv4Address | IPv6Address], text: str) -> str:
+    if "%" in text:  # a scope is this machine's own business
+        raise ValueError(text)
+    return str(kind(text))
 
 
 def _port(text: str) -> int:

@@ -244,7 +244,9 @@ def knows(users: Any, auth: Auth) -> bool:
     if not isinstance(users, Mapping):
         return users == "any" and not auth.unproven
     password = users.get(auth.username)
-    if password is None and not auth.username and auth.access_token is not None:  # OAUTHBEARER may leave the name to the token
+    if (
+        password is None and not auth.username and auth.access_token is not None
+    ):  # OAUTHBEARER may leave the name to the token
         return any(auth.validate_password(token) for token in users.values())
     return password is not None and auth.validate_password(password)
 

@@ -88,7 +88,9 @@ SEQUENCE: Final[Mapping[State, Row]] = {
 }
 
 IN_TRANSACTION: Final = frozenset({State.MAIL, State.RCPT, State.CONTENT, State.CHUNK, State.BETWEEN_CHUNKS})
-EXPECTS_COMMAND: Final = frozenset({State.REFUSED, State.START, State.READY, State.MAIL, State.RCPT, State.BETWEEN_CHUNKS})
+EXPECTS_COMMAND: Final = frozenset(
+    {State.REFUSED, State.START, State.READY, State.MAIL, State.RCPT, State.BETWEEN_CHUNKS}
+)
 
 _EXPLAINED: Final[Mapping[tuple[State, str], Reply]] = {
     **{(State.START, verb): replies.NEED_HELLO for verb in ("MAIL", "RCPT", "DATA", "BDAT", "AUTH")},
