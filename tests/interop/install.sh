@@ -17,7 +17,7 @@ debian=(
     git git-email libmailtools-perl                       # git send-email
     msmtp s-nail mutt
     ruby                                                  # net/smtp
-    php-cli libphp-phpmailer
+    php-cli libphp-phpmailer php-symfony-mailer
     postfix                                               # for smtp-source, which never needs Postfix to run
 )
 command -v node >/dev/null || debian+=(nodejs)

@@ -315,6 +315,16 @@ LIBRARIES = (
         methods=("PLAIN", "LOGIN", "CRAM-MD5"),
         denied=r"SMTP Error: Could not authenticate",
     ),
+    Peer(
+        name="symfony-mailer",
+        needs=["php", "/usr/share/php/Symfony/Component/Mailer/autoload.php"],
+        command=script("php", path="symfony_mailer.php"),
+        refused=r'TransportException","code":550,.*with message .*550 5\.1\.1 No such user',
+        distrusts="certificate verify failed",
+        content=as_said_and_a_line,
+        methods=("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"),
+        denied=r'got code \\"(535|334)',
+    ),
 )
 
 
