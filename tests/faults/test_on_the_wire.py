@@ -88,7 +88,10 @@ def _the_log_is_whole(server: SMTPServer) -> None:
     assert [call for call in calls if call.outcome in {"pending", "error"}] == []
     closed = [call.session.id for call in server.log.calls("close")]
     assert sorted(closed) == sorted(session.id for session in server.log.sessions())
-    assert all(session.closed for session in server.log.sessions())
+    for session in server.log.sessions():
+        refused = [call.reply for call in calls if call.session is session and call.outcome == "refused"]
+        assert session.closed
+        assert not refused or session.error == refused[-1]
 
 
 def _the_rules_are_logged(way: Way, server: SMTPServer) -> None:
@@ -102,6 +105,7 @@ def _the_rules_are_logged(way: Way, server: SMTPServer) -> None:
         assert own
         for call in own:
             _the_call_tells_the_truth(call, declared, way)
+        assert f"by on({declared.hook!r}" in server.log.transcript()
 
 
 def _the_call_tells_the_truth(call: Call, declared: Declared, way: Way) -> None:
@@ -111,6 +115,9 @@ def _the_call_tells_the_truth(call: Call, declared: Declared, way: Way) -> None:
     if way.log is None and declared.code is not None:
         assert call.code == declared.code
         assert call.reply == declared.code
+    text = str(declared.words.get("reply", ""))
+    if way.log is None and len(text) > 3 and "\n" not in text:
+        assert str(call.reply) == text
 
 
 def _what_was_accepted_is_kept(way: Way, content: bytes, server: SMTPServer) -> None:
