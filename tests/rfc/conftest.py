@@ -11,13 +11,10 @@ import pytest
 
 from tests.rfc import core, run
 from tests.rfc.dialogue import Dialogue
-from tests.rfc.wire import Wire, connect
+from tests.rfc.wire import Connect, Serve, Wire, connect
 
 if TYPE_CHECKING:
     from pytest_smtpd import SMTPServer
-
-Serve = Callable[..., "SMTPServer"]
-Connect = Callable[..., Wire]
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import Dialogue, Expect, Send
 from tests.rfc.sasl import b64
-from tests.rfc.wire import Wire, connect
+from tests.rfc.wire import Connect, Serve, Wire, connect
 
 if TYPE_CHECKING:
     from pytest_smtpd import Call, Session, SMTPServer, Stream

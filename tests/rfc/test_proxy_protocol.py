@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
+from tests.rfc.wire import Connect, Serve
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 LOCAL, PROXY = 0x20, 0x21

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import DATA, DELIVERED, EHLO, MAIL, MESSAGE, RCPT, Dialogue, Mail, dialogues
+from tests.rfc.wire import Connect, Serve
 
 LIMIT = {"size": 20}
 TOO_BIG = "S: 552 5.3.4"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import DATA, EHLO, MAIL, MESSAGE, RCPT, Dialogue, dialogues
+from tests.rfc.wire import Connect, Serve
 
 if TYPE_CHECKING:
     from tests.rfc.wire import Wire, WireReply

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import CONTENT, DELIVERED, EHLO, RCPT, Dialogue, Mail, dialogues
+from tests.rfc.wire import Connect, Serve
 
 BUFFER = "MUST NOT flush or otherwise lose the contents of the TCP input buffer under any circumstances whatsoever"
 ORDER = "Command statuses MUST be coordinated with responses by counting each separate response"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import EHLO, MAIL, Dialogue, dialogues
+from tests.rfc.wire import Connect, Serve
 
 SAME_REPLY = (
     "MUST return the same reply-code as it would to the same MAIL command without the ENVID and/or RET parameters"

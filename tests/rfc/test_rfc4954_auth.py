@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import EHLO, MAIL, MESSAGE, RCPT, Dialogue, dialogues
 from tests.rfc.sasl import b64, plain
+from tests.rfc.wire import Connect, Serve
 
 GOOD, BAD = plain("ada", "s3cret"), plain("ada", "guess")
 KNOWN = {"auth": {"ada": "s3cret"}}

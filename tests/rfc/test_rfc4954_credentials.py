@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.sasl import b64, challenge, cram_md5, plain
+from tests.rfc.wire import Connect, Serve
 
 if TYPE_CHECKING:
     from pytest_smtpd import Auth, Session

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import DATA, DELIVERED, EHLO, MAIL, MESSAGE, RCPT, Dialogue, Mail, dialogues
+from tests.rfc.wire import Connect, Serve
 
 GREETING = (
     Dialogue(

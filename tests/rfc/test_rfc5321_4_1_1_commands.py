@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import DATA, DELIVERED, EHLO, MAIL, MESSAGE, RCPT, Dialogue, Mail, dialogues
+from tests.rfc.wire import Connect, Serve
 
 MINIMUM = "The following commands MUST be supported to conform to this specification"
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
-from tests.rfc.wire import Wire
+from tests.rfc.wire import Connect, Serve, Wire
 
 LABEL = "a" * 63
 DOMAIN_255 = ".".join([LABEL, LABEL, LABEL, "b" * 63])

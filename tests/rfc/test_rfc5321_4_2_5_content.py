@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
-from tests.rfc.wire import connect
+from tests.rfc.wire import Connect, Serve, connect
 
 if TYPE_CHECKING:
     from pytest_smtpd import Session, SMTPServer, Stream

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import DATA, DELIVERED, EHLO, MAIL, RCPT, Dialogue, Mail, dialogues
+from tests.rfc.wire import Connect, Serve
 
 # what the client sends between 354 and the final line -> what arrives
 TRANSPARENT = {

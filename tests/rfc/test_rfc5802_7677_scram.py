@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.sasl import Scram, b64, challenge, scram
+from tests.rfc.wire import Connect, Serve
 
 if TYPE_CHECKING:
     from pytest_smtpd import Auth, Session

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import EHLO, MAIL, Dialogue, dialogues
+from tests.rfc.wire import Connect, Serve
 
 VALUES = 'body-value = "7BIT" / "8BITMIME"'
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import EHLO, MESSAGE, Dialogue, Mail, dialogues
+from tests.rfc.wire import Connect, Serve
 
 UTF8_MAIL = "C: MAIL FROM:<änn@bücher.example> SMTPUTF8\nS: 250 2.1.0\n"
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.sasl import b64, error_of, oauthbearer, xoauth2
+from tests.rfc.wire import Connect, Serve
 
 if TYPE_CHECKING:
     from pytest_smtpd import Auth, Session

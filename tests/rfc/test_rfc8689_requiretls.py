@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import EHLO, Dialogue, dialogues
+from tests.rfc.wire import Connect, Serve
 
 TLS = {"tls": "implicit"}
 ONLY_TLS = "The session itself MUST employ TLS transmission"

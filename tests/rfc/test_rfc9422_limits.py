@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import DATA, DELIVERED, EHLO, MESSAGE, RCPT, Dialogue, dialogues
+from tests.rfc.wire import Connect, Serve
 
 SYNTAX = "limits-param = limit-name-value 0*[SP limit-name-value]"
 

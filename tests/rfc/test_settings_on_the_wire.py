@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import EHLO, MAIL, MESSAGE, RCPT, Dialogue, Mail, dialogues
 from tests.rfc.sasl import plain
+from tests.rfc.wire import Connect, Serve
 
 NOT_IMPLEMENTED = "502 SHOULD be used when the command is actually recognized by the SMTP server, but not implemented"
 NO_502 = "Extended SMTP systems MUST NOT list capabilities in response to EHLO for which they will return 502 (or 500)"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
+from tests.rfc.wire import Connect, Serve
 
 if TYPE_CHECKING:
     from pytest_smtpd import Session, Stream

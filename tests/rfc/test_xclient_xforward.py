@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.rfc.conftest import Connect, Serve
 from tests.rfc.dialogue import EHLO, MAIL, Dialogue, dialogues
+from tests.rfc.wire import Connect, Serve
 
 if TYPE_CHECKING:
     from pytest_smtpd import Auth, Session

@@ -6,9 +6,13 @@ import re
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from pytest_smtpd import SMTPServer
 
 TIMEOUT = 5.0
 _LINE = re.compile(rb"([2-5][0-9]{2})([ -]?)([\t\x20-\x7e\x80-\xff]*)\r\n\Z")
@@ -139,7 +143,7 @@ class Wire(Line):
         self.socket.close()
 
 
-def connect(server: Any, *, greet: bool = True, ehlo: bool = False) -> Wire:
+def connect(server: SMTPServer, *, greet: bool = True, ehlo: bool = False) -> Wire:
     """A connection to the server, with the greeting (and EHLO) already said where asked."""
     wire = Wire(server.host, server.port)
     if greet or ehlo:
@@ -147,3 +151,8 @@ def connect(server: Any, *, greet: bool = True, ehlo: bool = False) -> Wire:
     if ehlo:
         assert wire.say("EHLO client.example").code == 250
     return wire
+
+
+# The types of the fixtures ``serve`` and ``client``.
+Serve = Callable[..., "SMTPServer"]
+Connect = Callable[..., Wire]
