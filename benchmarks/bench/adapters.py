@@ -66,7 +66,7 @@ class Keep:
     def __init__(self) -> None:
         self.kept: list[Any] = []
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: ARG002, N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         self.kept.append(envelope)
         return "250 OK"
 
@@ -165,7 +165,7 @@ class BareAsyncio(Forgetful):
 class ClientOnly(Forgetful):
     """No server here: the sending side for servers that live in a process of their own."""
 
-    def start(self, tls: str) -> int:  # noqa: ARG002
+    def start(self, tls: str) -> int:
         return 0
 
     def stop(self) -> None:

@@ -71,7 +71,7 @@ def said(action: Callable[[], object]) -> None:
     """Print what a call returns, or why it failed."""
     try:
         result = {"value": action()}
-    except Exception as failure:  # whatever it is, the process that asked has to hear of it
+    except Exception as failure:  # noqa: BLE001 - whatever it is, the process that asked has to hear of it
         result = {"error": str(failure) or type(failure).__name__}
     print(json.dumps(result), flush=True)
 

@@ -31,5 +31,5 @@ class Background:
         function, args, keywords = self._call
         try:
             self.result = function(*args, **keywords)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the test gets it
             self._error = error

@@ -141,6 +141,31 @@ def replies(client: Client, count: int) -> list[str]:
     return sorted({client.reply()[:3] for _ in range(count)})
 
 
+def test_a_flood_of_commands_waits_with_the_client() -> None:
+    flood = b"NOOP\r\n" * 10_000
+    with SMTPServer() as server, Client(server) as client:
+        client.greeted()
+        with others_are_served(server), traced() as peak:
+            client.socket.settimeout(0.5)
+            taken = sum(1 for _ in range(500) if accepted(client, flood))
+        # The server keeps at most a megabyte that it has not understood yet; some more is in the kernel's buffers.
+        assert taken * len(flood) < 24 * MB
+        assert peak.size < 8 * MB + len(server.log) * 4_000
+        client.reset()
+
+
+def accepted(client: Client, piece: bytes) -> bool:
+    """Whether all of it could be sent before the time-out; after one that could not, nothing more is tried."""
+    if client.socket.gettimeout() == 0:
+        return False
+    try:
+        client.socket.sendall(piece)
+    except TimeoutError:
+        client.socket.setblocking(False)
+        return False
+    return True
+
+
 def test_a_client_that_does_not_read_is_not_answered_into_memory() -> None:
     # 2,000 answers of 64 KB: 128 MB for a server that does not care whether anybody takes them.
     count = 2_000

@@ -9,7 +9,7 @@ from time import perf_counter
 from bench.contenders import UNDER_LOAD, UnsupportedError, launch
 from bench.pairing import Measure, Metric, Sample, Scale, Workload
 
-PATIENCE = 30.0
+PATIENCE = 10.0
 
 
 @contextmanager

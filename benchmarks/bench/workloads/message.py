@@ -11,7 +11,7 @@ from bench.pairing import Measure, Metric, Sample, Scale, Workload
 
 @contextmanager
 def message(name: str, scale: Scale, *, tls: str) -> Iterator[Measure]:
-    count = scale.of(100)
+    count = scale.of(10 if name == NODE else 100)  # it waits 100 ms before each greeting
     with launch(name, tls) as server, launch("client", tls) as client:
         # Where the server is no Python library, the sending process holds a client only: nothing shares its time.
         sender = client if name in (NODE, SINK) else server
