@@ -148,7 +148,8 @@ def _explain_unused(servers: list[SMTPServer], rule: Rule) -> str:
     if "name" in rule.match and not named:
         names = ", ".join(repr(server.name) for server in servers) or "none"
         return f"{rule!r} was never used: no server is called so (servers: {names})"
-    return named[0].explain_unused(rule)
+    text = named[0].explain_unused(rule)
+    return text if len(servers) == 1 and named[0].name == "smtpd" else f"{named[0].name}: {text}"
 
 
 class Factory:

@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     problem = None
     try:
         seconds = config.getini("smtpd_timeout")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, pytest.UsageError) as error:
         problem = str(error)
     else:
         if not seconds > 0:

@@ -48,7 +48,7 @@ class Wire(asyncio.Protocol):
         self._timeout = timeout
         self._overloaded = overloaded
         self._tls: TLS | None = None
-        self._driver = Driver(self._run(), lambda: hands.gone(self))
+        self._driver = Driver(self._run(), self._part_over)
         self._drained: asyncio.Future[None] | None = None
         self._eof = False  # the client has finished talking, or is gone
         self._deaf = False  # what it says is thrown away
@@ -57,6 +57,7 @@ class Wire(asyncio.Protocol):
         self._over = False  # we have said our last word
         self._leaving = False  # the server stops
         self._ending = False  # only the close hook is left
+        self._lost = False  # the connection is gone
 
     # --- called by the transport -------------------------------------------------------------------------------------------
 
@@ -94,7 +95,12 @@ class Wire(asyncio.Protocol):
         self._deaf = True
         self.resume_writing()
         self._client_left()
-        if self._driver.over:
+        self._lost = True
+        self._part_over()
+
+    def _part_over(self) -> None:
+        """The conversation and the connection end in any order; after both, nothing is left."""
+        if self._lost and self._driver.over:
             self._hands.gone(self)
 
     def pause_writing(self) -> None:
@@ -333,6 +339,8 @@ class Wire(asyncio.Protocol):
             self._driver.cancel()
         self._deaf = self._leaving = True
         self._client_left()
+        if self._driver.over:
+            self.transport.abort()
 
     def abort(self) -> None:
         """RST, now."""
