@@ -64,7 +64,7 @@ TEXTS = {
     ),
     "unused rule, other calls": (
         "@pytest.mark.smtpd_on('rcpt_to', to='bounce@*', reply=550)\ndef test(smtpd): send(smtpd, 'ada@example.com')",
-        "on('rcpt_to', to='bounce@*', reply=550) was never used: of 1 rcpt_to call, none came to it",
+        "on('rcpt_to', reply=550, to='bounce@*') was never used: of 1 rcpt_to call, none came to it",
         "  <Call 6 rcpt_to ada@example.com accepted 250>: to is 'ada@example.com', not 'bounce@*'",
         "remove the rule, or give it optional=True if it need not apply",
     ),
@@ -117,7 +117,7 @@ def test_the_transcript(failure: Failure) -> None:
         "T C: RCPT TO:<ada@example.com>",
         "T S: 250 2.1.5 OK",
         "T C: RCPT TO:<carol@example.com>",
-        "T S: 550 5.1.1 No such user   by on('rcpt_to', to='carol@*', reply='550 5.1.1 No such user')",
+        "T S: 550 5.1.1 No such user   by on('rcpt_to', reply='550 5.1.1 No such user', to='carol@*')",
         "T C: DATA",
         "T S: 354 End data with <CR><LF>.<CR><LF>",
         "T C: <22 bytes of content>",

@@ -35,7 +35,7 @@ def test_a_failing_test_shows_the_dialogue(failure: Failure) -> None:
         r"S: 250.*PIPELINING.*8BITMIME",  # the reply to EHLO folded into one line
         r"C: MAIL FROM:<app@example\.com>",
         r"C: RCPT TO:<carol@example\.com>",
-        r"S: 550.*by on\('rcpt_to', (?=.*reply=550)(?=.*to='carol@\*').*\)",
+        r"S: 550.*by on\('rcpt_to', reply=550, to='carol@\*'\)",
         r"C: DATA",
         r"S: 354",
         r"<\d+ bytes of content>",

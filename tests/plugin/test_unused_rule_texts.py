@@ -16,9 +16,7 @@ def test_the_failure_says_what_calls_there_were(reports: Reports) -> None:
         def test_typo(smtpd):
             send(smtpd, "bounces@example.com")
     """)
-    assert "on('rcpt_to', reply=550, to='bounce@example.com')" in report.longreprtext.replace(
-        "to='bounce@example.com', reply=550", "reply=550, to='bounce@example.com'"
-    )
+    assert "on('rcpt_to', reply=550, to='bounce@example.com')" in report.longreprtext
     assert "bounces@example.com" in report.longreprtext
 
 
