@@ -41,6 +41,8 @@ ACTIONS: Final = ("reply", "drop", "hang", "raw", "call")
 MODIFIERS: Final = ("times", "skip", "delay", "drip", "linger", "after", "accept", "optional")
 KEYS: Final = ("to", "mail_from", "subject", "user", "verb", "name", "when")
 
+_WIDEST: Final = 100  # characters of one value in a repr
+
 _ORDER: Final = (*ACTIONS, *MODIFIERS, *KEYS)
 
 _EVERYWHERE: Final = frozenset({"times", "skip", "optional", "name", "when", "call"})
@@ -119,7 +121,7 @@ class Rule:
         self.end()
 
     def __repr__(self) -> str:
-        words = [repr(self.hook), *(f"{name}={shown(value)}" for name, value in self.options.items())]
+        words = [repr(self.hook), *(f"{name}={_short(shown(value))}" for name, value in self.options.items())]
         return f"on({', '.join(words)})"
 
     @property
@@ -127,6 +129,10 @@ class Rule:
         """What pytest shows as the id of a parameter."""
         words = [word for name, value in self.options.items() if (word := _id_word(name, value))]
         return "-".join([self.hook, *words])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 20]}...{text[-10:]}"
 
 
 def _id_word(name: str, value: object) -> str:

@@ -256,6 +256,7 @@ class Wire(asyncio.Protocol):
         implicit = self._smtp.options.tls == "implicit"
         event = events.Handshaking(implicit=implicit, received=tls.received, tls=tls.info, struck=struck)
         while (answer := await self._hands.respond(event)) is not None:
+            self._smtp.told(*answer.replies)
             if answer.dress is not None and not await self._perform(answer, b""):
                 return False
         return True

@@ -29,7 +29,7 @@ def _session_lines(journal: Journal, session: Session) -> Iterator[str]:
     said_goodbye = any(isinstance(entry, Call) and _is_goodbye(entry) for entry in entries[-1:])
     state = "still open" if session in journal.open and not said_goodbye else "closed"
     yield f"session {number} from {session.remote_address}:{session.remote_port} {state}"
-    lines = [f"{at - entries[0].at:8.3f} {who}: {_cut(text)}" for at, _, who, text in _told(entries)]
+    lines = [f"{at - entries[0].at:8.3f} {who}: {text}" for at, _, who, text in _told(entries)]
     if len(lines) > LONGEST:
         half = LONGEST // 2
         lines[half:-half] = [f"         ... {len(lines) - 2 * half} more lines ..."]
@@ -55,10 +55,10 @@ def _told(entries: Sequence[Call | Note]) -> list[Line]:
     lines: list[Line] = []
     for place, entry in enumerate(entries):
         if isinstance(entry, Note):
-            lines.append((entry.at, place, entry.who, entry.text))
+            lines.append((entry.at, place, entry.who, _cut(entry.text)))
             continue
         if entry.hook == "command":
-            lines.append((entry.at, place, "C", str(entry.argument)))
+            lines.append((entry.at, place, "C", _cut(str(entry.argument))))
         elif entry.hook == "data" and (entry.replies or entry.argument.size):
             lines.append((_end(entry), place, "C", f"<{entry.argument.size} bytes of content>"))
         if not entry.silent:
@@ -82,21 +82,26 @@ def _said_at(entries: Sequence[Call | Note], place: int) -> tuple[float, float]:
 
 
 def _answer(call: Call) -> Iterator[tuple[str, str]]:
-    """The reply, or what happened instead of one."""
+    """The reply, or what happened instead of one, and by which rule."""
     by = f"   by {call.rule!r}" if call.rule is not None else ""
+    for who, text in _said(call):
+        yield who, f"{_cut(text)}{by}"
+
+
+def _said(call: Call) -> Iterator[tuple[str, str]]:
     raw = call.rule.get("raw") if call.rule is not None else None
     if raw is not None:
-        yield "S", f"{raw!r}{by}"
+        yield "S", repr(raw)
     else:
-        yield from (("S", f"{_one_line(reply)}{by}") for reply in call.replies)
-    if call.outcome in _ENDINGS and (call.outcome != "pending" or by or call.hook != "command"):
-        yield "-", f"{_ENDINGS[call.outcome]} at {call.hook}{by}"
+        yield from (("S", _one_line(reply)) for reply in call.replies)
+    if call.outcome in _ENDINGS and (call.outcome != "pending" or call.rule is not None or call.hook != "command"):
+        yield "-", f"{_ENDINGS[call.outcome]} at {call.hook}"
     elif call.hook == "secure" and call.outcome == "accepted":
         yield "-", f"TLS handshake complete: {call.argument.version} {call.argument.cipher}"
     elif call.outcome in ("refused", "error") and not call.replies and raw is None:
-        yield "-", f"{call.hook} refused{by}"
+        yield "-", f"{call.hook} refused"
     if call.error is not None:
-        yield "-", f"a hook raised {type(call.error).__name__}{by}"
+        yield "-", f"a hook raised {type(call.error).__name__}"
 
 
 def _one_line(reply: Reply) -> str:

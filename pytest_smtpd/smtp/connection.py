@@ -247,7 +247,7 @@ class Connection:
             raise RuntimeError("there is nothing to answer")
         digit = answers[0].digit if answers else 0
         if digit != 2:
-            self._note_refusals(answers)
+            self.told(*answers)
         if isinstance(event, events.Authenticate) and (held := self._hold(event, answers, detail)):
             return held
         effect = _EFFECTS.get(type(event))
@@ -262,7 +262,7 @@ class Connection:
 
         Without ``keep`` the rest is thrown away unanswered; else it is taken, and answered as usual only if ``again``.
         """
-        self._note_refusals(answers)
+        self.told(*answers)
         if keep and not again:
             self._mail.answered = answers[0]
         elif not keep:
@@ -281,7 +281,8 @@ class Connection:
         session.user = session.hostname_appears_as = session.opening_command = None
         self.state = State.CONNECTED if self.options.tls == "implicit" else State.SECURED
 
-    def _note_refusals(self, answers: Sequence[Reply]) -> None:
+    def told(self, *answers: Reply) -> None:
+        """The client has been told this, whatever it means to the session: a refusal is remembered."""
         for reply in answers:
             if reply.refuses:
                 self.session.error = reply
