@@ -174,6 +174,7 @@ CONNECT = Section(
             "treats it as a fatal error",
             way('on("connect", raw=b"666 Welcome\\r\\n")', b"666 Welcome\r\n"),
             way('on("connect", raw=b"100 Continue\\r\\n")', b"100 Continue\r\n"),
+            way('on("connect", reply="354 Go")', "S: 354 Go", "SILENCE", end=End.LEFT, what="or out of its place"),
         ),
         fault(
             "C18",
