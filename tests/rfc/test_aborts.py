@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 import sys
@@ -224,16 +225,48 @@ def test_blocked_hook_of_a_client_that_left_runs_to_its_end(serve: Serve, client
 
     @server.on("close")
     def close(session: Session) -> None:
-        order.append("close")
+        if session.remote_port == port:
+            order.append("close")
 
     wire = client(server, ehlo=True)
+    _, port = wire.socket.getsockname()
     wire.send(b"MAIL FROM:<a@x.example>\r\nRCPT TO:<b@x.example>\r\nRCPT TO:<c@x.example>\r\nDATA\r\n")
     assert entered.wait(5)
     wire.reset()
+    with connect(server) as other:  # when it has been served, the server has seen the reset before it
+        other.steps("NOOP", "QUIT")
     release.set()
     server.wait_closed()
     assert order == ["rcpt_to", "close"]
     assert [call.outcome for call in server.log.calls("rcpt_to")] == ["dropped"]
+
+
+def test_waiting_async_hook_is_cancelled_when_the_client_leaves(serve: Serve, client: Connect) -> None:
+    """ "A client that goes away cancels a pending hook"; no hook but ``close`` is passed after that."""
+    server = serve()
+    order: list[str] = []
+    entered = threading.Event()
+
+    @server.on("mail_from")
+    async def wait(address: str, session: Session) -> None:
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            order.append("cancelled")
+
+    @server.on("close")
+    def close(session: Session) -> None:
+        order.append("close")
+
+    wire = client(server, ehlo=True)
+    wire.send(b"MAIL FROM:<a@x.example>\r\nRCPT TO:<b@x.example>\r\n")
+    assert entered.wait(5)
+    wire.reset()
+    server.wait_closed()
+    assert order == ["cancelled", "close"]
+    assert [call.outcome for call in server.log.calls("mail_from")] == ["dropped"]
+    assert not server.log.calls("rcpt_to")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the entries of /proc/self/fd")
