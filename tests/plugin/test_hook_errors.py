@@ -252,31 +252,6 @@ def test_a_hook_error_is_not_hidden_by_an_unused_rule(failure: Failure) -> None:
     assert "ValueError: the cause" in report.longreprtext
 
 
-def test_unittest_classes_are_verified(run: Run) -> None:
-    result = run("""
-        class TestIt(unittest.TestCase):
-            @pytest.fixture(autouse=True)
-            def _smtpd(self, smtpd):
-                self.smtpd = smtpd
-
-            def test_hook(self):
-                @self.smtpd.on("mail_from")
-                def broken(address, session):
-                    raise ValueError("in unittest")
-                attempt(self.smtpd)
-
-            @pytest.mark.smtpd_on("mail_from", reply=550)
-            def test_unused(self):
-                pass
-
-            @pytest.mark.smtpd_on("mail_from", reply=550)
-            def test_used(self):
-                self.assertEqual(attempt(self.smtpd).smtp_code, 550)
-    """)
-    result.assert_outcomes(failed=2, passed=1)
-    result.stdout.fnmatch_lines(["E *ValueError: in unittest"])
-
-
 def test_verification_works_under_xdist(reports: Reports) -> None:
     got = reports(
         """

@@ -168,6 +168,8 @@ def test_a_hook_still_blocked_at_the_end_is_named_in_a_warning(run: Run) -> None
 def test_development_mode_has_nothing_to_say(
     pytester: pytest.Pytester, write: Callable[..., None], arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    files = pytester.mkdir("files")
+    monkeypatch.setenv("TMPDIR", str(files))
     monkeypatch.setenv("PYTHONDEVMODE", "1")
     write("""
         import gc, subprocess
@@ -197,3 +199,4 @@ def test_development_mode_has_nothing_to_say(
     result.assert_outcomes(passed=7)
     assert result.stderr.str().strip() == ""
     result.stdout.no_fnmatch_line("*warning*")
+    assert list(files.iterdir()) == []

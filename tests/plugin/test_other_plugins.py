@@ -127,6 +127,34 @@ def test_a_frozen_clock_stops_nothing(run: Run) -> None:
     result.assert_outcomes(passed=5)
 
 
+def test_what_a_test_does_to_the_clock_and_to_sockets_does_not_reach_the_server(run: Run) -> None:
+    result = run("""
+        import time
+
+        def test_patched_clock(smtpd, monkeypatch):
+            monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("slept"))
+            for name in ("monotonic", "time", "perf_counter"):
+                monkeypatch.setattr(time, name, lambda: 5.0)
+            smtpd.on("rcpt_to", delay=0.01)
+            send(smtpd)
+            smtpd.wait_closed()
+            with pytest.raises(WaitTimeout):
+                smtpd.wait_for(2, timeout=0.01)
+
+        @pytest.fixture
+        def impatient_sockets():
+            socket.setdefaulttimeout(0.01)
+            yield
+            socket.setdefaulttimeout(None)
+
+        def test_impatient_sockets(impatient_sockets, smtpd):
+            smtpd.on("rcpt_to", delay=0.1)
+            with upgraded(smtpd, smtpd.client_context) as client:
+                client.sendmail("app@example.com", "bob@example.com", b"Hi")
+    """)
+    result.assert_outcomes(passed=2)
+
+
 def test_a_blocked_network_is_explained(
     pytester: pytest.Pytester, run: Run, write: Callable[..., None], arguments: list[str]
 ) -> None:
@@ -177,11 +205,18 @@ def test_forked_children(pytester: pytest.Pytester, write: Callable[..., None], 
             send(smtpd, "parent@example.com")
             assert len(smtpd.envelopes) == 2
 
+        @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+        def test_what_a_child_tidies_up_at_its_end_is_not_ours(smtpd):
+            import atexit
+            assert forked(atexit._run_exitfuncs) == 0
+            with upgraded(smtpd, ssl.create_default_context()) as client:
+                assert client.noop()[0] == 250
+
         def test_no_thread_is_left():
             assert forked(int) == 0
     """)
     result = pytester.runpytest_subprocess(*arguments)
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=3)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pytest_run_parallel") is None, reason="pytest-run-parallel is optional")
