@@ -182,7 +182,7 @@ def test_hook_arguments_are_typed() -> None:
         assert_type(stream.read(), bytes)
         assert_type(stream.size, int)
         assert_type(stream.size_exceeded, bool)
-        assert_type(tls.version, str)
+        assert_type(tls.version, str | None)
         assert_type(tls.server_name, str | None)
         assert_type(command.verb, str)
         assert_type(command.argument, str)
