@@ -28,8 +28,6 @@ class SMTPServerFactory(Protocol):
 class Trust:
     """For a while, TLS clients in this process and its children trust the test CA beside the system's."""
 
-    _NAMES: Final = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
-
     def __init__(self) -> None:
         self._before: dict[str, str | None] | None = None
 
@@ -37,10 +35,9 @@ class Trust:
         """Set the environment, if it is not set already."""
         if self._before is not None:
             return
-        env = server.env
-        self._before = {name: os.environ.get(name) for name in self._NAMES}
-        for name in self._NAMES:
-            os.environ[name] = env[name]
+        env = server.trust_env
+        self._before = {name: os.environ.get(name) for name in env}
+        os.environ.update(env)
 
     def end(self) -> None:
         """Put the environment back as it was."""

@@ -32,6 +32,7 @@ class Authority:
         self.ca = trustme.CA()
         self.pem = self.ca.cert_pem.bytes()
         self._folder: Path | None = None
+        self._bundles: dict[tuple[str, int, int], str] = {}
         self._lock = threading.RLock()
 
     @property
@@ -52,11 +53,15 @@ class Authority:
         """A PEM file with the CA's certificate beside those in the file ``beside``; None stands for the system's."""
         source = ssl.get_default_verify_paths().openssl_cafile if beside is None else beside
         try:
-            others = Path(source).read_bytes()
+            facts = os.stat(source)  # the file is read again only when it has changed
+            key = (source, facts.st_mtime_ns, facts.st_size)
         except OSError:
-            others = b""
-        name = f"bundle-{abs(hash((source, len(others)))):x}.pem"
-        return self._write(name, others.rstrip(b"\n") + b"\n" * bool(others) + self.pem)
+            return self.file
+        with self._lock:
+            if key not in self._bundles:
+                others = Path(source).read_bytes().rstrip(b"\n")
+                self._bundles[key] = self._write(f"bundle-{len(self._bundles)}.pem", others + b"\n" + self.pem)
+            return self._bundles[key]
 
     def _write(self, name: str, content: bytes) -> str:
         with self._lock:

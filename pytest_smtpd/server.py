@@ -188,14 +188,22 @@ class SMTPServer:
         return self._authority.client_context()
 
     @property
+    def trust_env(self) -> dict[str, str]:
+        """The part of ``env`` that says whom to trust: the test CA beside those whom the environment trusts already."""
+        environ = os.environ
+        return {
+            "SSL_CERT_FILE": self._authority.bundle(environ.get("SSL_CERT_FILE")),
+            "NODE_EXTRA_CA_CERTS": self._authority.bundle(environ.get("NODE_EXTRA_CA_CERTS", "")),
+        }
+
+    @property
     def env(self) -> dict[str, str]:
         """What a child process needs: where the server is, and whom to trust."""
         return {
             "SMTP_HOST": self.host,
             "SMTP_PORT": str(self.port),
             "SMTP_URL": self.url,
-            "SSL_CERT_FILE": self._authority.bundle(os.environ.get("SSL_CERT_FILE")),
-            "NODE_EXTRA_CA_CERTS": self._authority.bundle(os.environ.get("NODE_EXTRA_CA_CERTS", "")),
+            **self.trust_env,
         }
 
     # --- rules -------------------------------------------------------------------------------------------------------------------

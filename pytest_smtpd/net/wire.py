@@ -79,7 +79,7 @@ class Wire(asyncio.Protocol):
             if self._tls.ready:
                 self._decrypt(self._tls)
         self._driver.wake()
-        if self._driver.waiting and not self._paused and self._smtp.buffered > _FULL:
+        if not self._paused and self._smtp.buffered > _FULL:
             self._paused = True
             self.transport.pause_reading()
 

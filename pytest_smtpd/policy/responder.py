@@ -79,6 +79,8 @@ class Responder:
                 self._tail = calls
                 return LATER
             final = NOTHING if event.default is None else default_answer(event.default)
+            if isinstance(event, events.Authenticate):
+                final = replace(final, detail=_EXPLAINED)
         if slow or detail is not None:
             final = actions.slowed(replace(final, detail=detail or final.detail), slow)
         self._settle_points(event, calls, final)
@@ -272,6 +274,8 @@ class Responder:
         self.settle([call], answer or Answer())
 
 
+# The server's own refusal of a token comes with the mechanism's usual explanation.
+_EXPLAINED: Final[Mapping[str, Any]] = {}
 _ANSWERED_LATER: Final = (events.Bdat, events.Xclient)
 _SPECIAL: Final[Mapping[type[Event], Callable[[Responder, Any], Coroutine[Any, Any, Answer | None]]]] = {
     events.ContentBegins: Responder._content_begins,

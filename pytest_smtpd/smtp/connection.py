@@ -239,7 +239,7 @@ class Connection:
 
         No reply at all means that none is due, or that none will ever come; ``later``, that the answer to a later event is the reply
         to this command. ``detail`` is the user of a login, or the JSON object
-        of a refused token. ``accepted`` keeps (or does not keep) a message whatever the reply says. Without ``closes`` the
+        of a refused token (None: no explanation, just the reply). ``accepted`` keeps (or does not keep) a message whatever the reply says. Without ``closes`` the
         connection survives a reply that would end it. ``at`` is the time that an envelope is stamped with.
         """
         event, self._event = self._event, None
@@ -310,7 +310,7 @@ class Connection:
         if reply.digit == 2 and auth.server_final is not None:
             challenge = auth.server_final
         elif reply.refuses and reply.code != 421 and auth.method in OAUTH_FAILURE:
-            if detail is None and reply is not event.default:
+            if detail is None:
                 return None  # a rule's own words, exactly
             challenge = json.dumps(dict(detail or OAUTH_FAILURE[auth.method])).encode()
         else:

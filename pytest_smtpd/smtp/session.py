@@ -84,3 +84,15 @@ class Session:
 
 
 TLSInfo.__module__ = Session.__module__ = "pytest_smtpd"
+
+
+def open_transaction(session: Session) -> Transaction:
+    """The transaction that is open; to be called where the state says that there is one."""
+    assert session.mail is not None
+    return session.mail
+
+
+def set_remote(session: Session, address: str, port: int) -> None:
+    """The client is elsewhere than its socket: a proxy or XCLIENT says so."""
+    session.remote_address, session.remote_port = address, port
+    session.client_hostname = f"[{address}]"

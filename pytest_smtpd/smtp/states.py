@@ -52,7 +52,7 @@ _DONE: Final = dict.fromkeys(range(6), State.READY)
 
 SEQUENCE: Final[Mapping[State, Row]] = {
     State.PROXY: {},
-    State.CONNECTED: {"connect": {0: State.START, 2: State.START, 4: State.CLOSED, 5: State.CLOSED}},
+    State.CONNECTED: {"connect": {**dict.fromkeys((0, 2, 3), State.START), 4: State.CLOSED, 5: State.CLOSED}},
     State.REFUSED: {"QUIT": {2: State.CLOSED}},
     State.HANDSHAKE: {},
     State.SECURED: {"secure": {0: State.START, 2: State.START, 4: State.CLOSED, 5: State.CLOSED}},
