@@ -65,11 +65,12 @@ def test_an_application_started_for_every_test_is_emptied_and_verified_in_every_
             send(smtpd_session, "startup@example.com")
             return smtpd_session
 
+        @pytest.mark.parametrize("n", range(2))
+        def test_asking(smtpd, n):
+            assert not smtpd.envelopes                 # in the first test neither: the start is no part of it
+
         def test_without_asking():
             pass
-
-        def test_asking(smtpd):
-            assert not smtpd.envelopes
 
         @pytest.mark.smtpd_on("rcpt_to", reply="550 5.1.1 marker", times=1)
         def test_marked(app):
@@ -79,7 +80,21 @@ def test_an_application_started_for_every_test_is_emptied_and_verified_in_every_
         def test_unused():
             pass
     """)
-    result.assert_outcomes(passed=3, failed=1)
+    result.assert_outcomes(passed=4, failed=1)
+
+
+def test_an_application_that_makes_its_tls_context_once_trusts_the_server(run: Run) -> None:
+    result = run("""
+        @pytest.fixture(scope="session")
+        def context(smtpd_session):
+            return ssl.create_default_context()
+
+        @pytest.mark.parametrize("n", range(2))
+        def test_it(context, smtpd, n):
+            with upgraded(smtpd, context) as client:
+                assert client.noop()[0] == 250
+    """)
+    result.assert_outcomes(passed=2)
 
 
 def test_markers_and_parameters_apply_to_one_test_only(run: Run) -> None:
