@@ -1,6 +1,7 @@
 """The transcript of a connection, told from the journal: who said what, when, and by which rule."""
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Final
 
 from pytest_smtpd.calls import Call
@@ -62,8 +63,10 @@ def _told(entries: Sequence[Call | Note]) -> list[Line]:
         elif entry.hook == "data" and (entry.replies or entry.argument.size):
             lines.append((_end(entry), place, "C", f"<{entry.argument.size} bytes of content>"))
         if not entry.silent:
-            at, behind = _said_at(entries, place)
-            lines += ((at, behind, who, text) for who, text in _answer(entry))
+            notes = _exchange_behind(entries, place)
+            at, behind = (notes[-1].at, place + len(notes)) if notes else (_end(entry), place)
+            said = _answer(entry) if not notes or notes[-1].who == "C" else _unsaid(entry)
+            lines += ((at, behind, who, text) for who, text in said)
     return sorted(lines, key=lambda line: line[:2])
 
 
@@ -71,14 +74,18 @@ def _end(call: Call) -> float:
     return call.at + (call.duration or 0.0)
 
 
-def _said_at(entries: Sequence[Call | Note], place: int) -> tuple[float, float]:
-    """When the answer was said: an explanation in a 334, and the client's line, may come between decision and reply."""
+def _exchange_behind(entries: Sequence[Call | Note], place: int) -> list[Note]:
+    """A login's 334 that explains the verdict, and the client's line, which both come between the verdict and its reply."""
     call = entries[place]
     assert isinstance(call, Call)
-    at, behind = _end(call), float(place)
-    while call.hook == "auth" and behind + 1 < len(entries) and isinstance(note := entries[int(behind) + 1], Note):
-        at, behind = note.at, behind + 1
-    return at, behind
+    if call.hook != "auth" or any(reply.digit == 3 for reply in call.replies):
+        return []
+    return list(takewhile(lambda entry: isinstance(entry, Note) and entry.who in "CS", entries[place + 1 :]))  # type: ignore[arg-type]
+
+
+def _unsaid(call: Call) -> Iterator[tuple[str, str]]:
+    """A verdict that waits for the client's answer to the 334."""
+    yield "-", f"decided: {' '.join(_one_line(reply) for reply in call.replies)}; to be said after the client's next line"
 
 
 def _answer(call: Call) -> Iterator[tuple[str, str]]:
