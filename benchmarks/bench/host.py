@@ -72,7 +72,7 @@ def said(action: Callable[[], object]) -> None:
     try:
         result = {"value": action()}
     except Exception as failure:  # noqa: BLE001 - whatever it is, the process that asked has to hear of it
-        result = {"error": str(failure) or type(failure).__name__}
+        result = {"error": str(failure).partition("\n")[0] or type(failure).__name__}
     print(json.dumps(result), flush=True)
 
 
