@@ -162,8 +162,8 @@ class Wire(asyncio.Protocol):
             answer = await hands.respond(event)
             if answer is not None:
                 data = self._send(event, answer)
-                if data.startswith(b"334 "):
-                    hands.note("334 ***", "S")
+                if data.startswith(b"334 ") and (answer.rule is None or answer.replies[0].digit != 3):
+                    hands.note("334 ***", "S")  # a challenge, or an explanation before the reply
                 if smtp.envelope is not None:
                     hands.record(smtp.envelope)
                     smtp.envelope = None
