@@ -121,21 +121,25 @@ def test_large_content_under_tls(serve: Serve, client: Connect, tls: str) -> Non
     assert server.one().content == content
 
 
-def test_secure_hook_may_refuse(serve: Serve, client: Connect) -> None:
+@BOTH_WAYS
+def test_secure_hook_may_refuse(serve: Serve, client: Connect, tls: str) -> None:
     """A refused ``secure`` closes: there is no reply between the handshake and the client's next command."""
     from pytest_smtpd import Reject
 
-    server = serve(tls="implicit")
+    server = serve(tls=tls)
 
     @server.on("secure")
     def hook(tls: object, session: object) -> None:
         raise Reject
 
-    wire = client(server, greet=False)
+    wire = client(server, greet=tls == "starttls")
+    if tls == "starttls":
+        wire.say("STARTTLS")
     wire.secure(server.client_context, server.host)
     assert wire.rest() == b""
     server.wait_closed()
-    assert [call.hook for call in server.log] == ["connect", "secure", "close"]
+    assert [call.hook for call in server.log if call.hook != "command"] == ["connect", "secure", "close"]
+    assert server.log.calls("secure")[0].outcome == "refused"
 
 
 @BOTH_WAYS
