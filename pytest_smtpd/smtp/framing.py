@@ -39,10 +39,6 @@ class Buffer:
         """Add what has just been received."""
         self._data += data
 
-    def clear(self) -> None:
-        """Forget everything (RFC 3207 section 4.2)."""
-        self.take(len(self._data))
-
     def take(self, count: int) -> bytes:
         """At most ``count`` bytes from the front."""
         with memoryview(self._data) as view:  # a slice of the bytearray would be one more copy

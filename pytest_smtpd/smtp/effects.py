@@ -1,0 +1,137 @@
+"""What an answered event does to the session and its transaction; which state follows is another matter (``states``)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from pytest_smtpd.smtp import events
+from pytest_smtpd.smtp.envelope import Envelope, Transaction
+from pytest_smtpd.smtp.events import Event
+from pytest_smtpd.smtp.intake import Intake
+from pytest_smtpd.smtp.options import Options
+from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.smtp.session import Session, open_transaction, set_remote
+
+
+class Verdict(NamedTuple):
+    """What ``Connection.send`` was told; ``digit`` is the first of the first reply, 0 if there is none."""
+
+    replies: Sequence[Reply]
+    digit: int
+    detail: Any = None
+    accepted: bool | None = None
+    later: bool = False
+    at: float = 0.0
+
+
+class Effects:
+    """One method for each kind of event; those that end a transaction give its envelope."""
+
+    def __init__(self, options: Options, session: Session, intake: Intake) -> None:
+        self._options = options
+        self._session = session
+        self._intake = intake
+
+    def apply(self, event: Event, verdict: Verdict) -> Envelope | None:
+        """Do what the verdict on ``event`` means; the envelope of a message that has ended by it."""
+        effect = _EFFECTS.get(type(event))
+        return None if effect is None else effect(self, event, verdict)
+
+    def finish(self, verdict: Verdict) -> Envelope:
+        """The transaction ends, one way or the other (RFC 5321 section 4.1.1.4; in LMTP for each recipient, RFC 2033)."""
+        mail, answers = open_transaction(self._session), verdict.replies
+        accepted = any(reply.digit == 2 for reply in answers) if verdict.accepted is None else verdict.accepted
+        recipients = tuple(mail.recipients)
+        if self._options.lmtp and len(answers) == len(recipients):
+            pairs = list(zip(recipients, answers, strict=True))
+            recipients = tuple(address for address, reply in pairs if reply.digit == 2)
+            mail.refused.update((address, reply) for address, reply in pairs if reply.refuses)
+        reply = next((reply for reply in answers if reply.digit == 2), answers[0] if answers else mail.answered)
+        envelope = mail.snapshot(self._session, accepted=accepted, reply=reply, rcpt_to=recipients, at=verdict.at)
+        mail.chunks.clear()
+        self._session.transaction += 1
+        return envelope
+
+    def _connected(self, event: events.Connected, verdict: Verdict) -> None:
+        if verdict.digit == 2 and event.login is not None:
+            self._session.user = verdict.detail or event.login.username
+
+    def _hello(self, event: events.Hello, verdict: Verdict) -> None:
+        assert event.command is not None
+        if verdict.digit == 2:
+            self._session.hostname_appears_as = event.domain
+            self._session.opening_command = event.command.verb
+
+    def _plain(self, event: events.Plain, verdict: Verdict) -> None:
+        if event.name == "DATA":
+            self._intake.expect_content()
+
+    def _mail(self, event: events.Mail, verdict: Verdict) -> None:
+        if verdict.digit == 2:
+            self._session.mail = Transaction(self._session.transaction, event.address, event.parameters)
+
+    def _rcpt(self, event: events.Rcpt, verdict: Verdict) -> None:
+        mail = open_transaction(self._session)
+        if verdict.digit == 2:
+            mail.recipients.append(event.address)
+        elif verdict.digit >= 4:
+            mail.refused[event.address] = verdict.replies[0]
+
+    def _bdat(self, event: events.Bdat, verdict: Verdict) -> None:
+        if verdict.later:
+            self._intake.expect_chunk(event.octets, last=event.last)
+        else:
+            self._intake.skip(event.octets)
+
+    def _refused_bdat(self, event: events.RefusedBdat, verdict: Verdict) -> None:
+        self._intake.skip(event.octets)
+
+    def _chunk_received(self, event: events.ChunkReceived, verdict: Verdict) -> Envelope | None:
+        return self.finish(verdict) if verdict.digit >= 4 else None
+
+    def _content(self, event: events.Content, verdict: Verdict) -> Envelope:
+        return self.finish(verdict)
+
+    def _authenticate(self, event: events.Authenticate, verdict: Verdict) -> None:
+        user = self._intake.login.settle(event, verdict.digit, verdict.detail)
+        if user is not None:
+            self._session.user = user
+
+    def _xclient(self, event: events.Xclient, verdict: Verdict) -> None:
+        """The client is who it says it is; what it said before the new greeting is forgotten."""
+        if not verdict.later:
+            return
+        session, given = self._session, event.attributes
+        session.xclient = {**session.xclient, **given}
+        address = given.get("ADDR")
+        if address is not None:
+            set_remote(session, address, session.remote_port)
+        session.local_address = given.get("DESTADDR") or session.local_address
+        session.remote_port = int(given.get("PORT") or session.remote_port)
+        session.local_port = int(given.get("DESTPORT") or session.local_port)
+        if "NAME" in given:
+            session.client_hostname = (given["NAME"] or "").lower() or f"[{session.remote_address}]"
+        session.hostname_appears_as = session.opening_command = None
+        if "LOGIN" in given:
+            session.user = None
+        self._intake.introduced = event.login
+
+    def _xforward(self, event: events.Xforward, verdict: Verdict) -> None:
+        if verdict.digit == 2:
+            self._session.xforward = {**self._session.xforward, **event.attributes}
+
+
+_EFFECTS: Final[Mapping[type[Event], Callable[[Effects, Any, Verdict], Envelope | None]]] = {
+    events.Connected: Effects._connected,
+    events.Hello: Effects._hello,
+    events.Plain: Effects._plain,
+    events.Mail: Effects._mail,
+    events.Rcpt: Effects._rcpt,
+    events.Bdat: Effects._bdat,
+    events.RefusedBdat: Effects._refused_bdat,
+    events.ChunkReceived: Effects._chunk_received,
+    events.Content: Effects._content,
+    events.Authenticate: Effects._authenticate,
+    events.Response: Effects._authenticate,
+    events.Xclient: Effects._xclient,
+    events.Xforward: Effects._xforward,
+}
