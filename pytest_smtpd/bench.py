@@ -17,12 +17,19 @@ from pytest_smtpd.settings import SettingsDict
 class SMTPServerFactory(Protocol):
     """The type of ``smtpd_factory``: makes and starts a server, which is stopped and verified like ``smtpd``."""
 
-    __module__ = "pytest_smtpd"
-
     def __call__(
-        self, name: str | None = None, /, *, on: Iterable[Rule] = (), **settings: Unpack[SettingsDict]
+        self,
+        name: str | None = None,
+        /,
+        *,
+        on: Iterable[Rule] = (),
+        **settings: Unpack[SettingsDict],  # pyright: ignore[reportGeneralTypeIssues]  # a positional name is no keyword
     ) -> SMTPServer:
         """A running server called ``name`` (by default ``smtpd``, ``smtpd2``, ...)."""
+        ...
+
+
+SMTPServerFactory.__module__ = "pytest_smtpd"
 
 
 class Trust:
@@ -32,8 +39,8 @@ class Trust:
         self._before: dict[str, str | None] | None = None
 
     def begin(self, server: SMTPServer) -> None:
-        """Set the environment, if it is not set already."""
-        if self._before is not None:
+        """Set the environment, if it is not set already, and the server's settings do not say otherwise."""
+        if self._before is not None or not server.settings.trust or server.settings.tls is None:
             return
         env = server.trust_env
         self._before = {name: os.environ.get(name) for name in env}
@@ -81,8 +88,7 @@ class Bench:
             self.servers.append(server)
         server.wait_timeout = self._wait_timeout
         server.strict_rules = self.in_body
-        if server.settings.trust and server.settings.tls is not None:
-            self._trust.begin(server)
+        self._trust.begin(server)
         return server
 
     def enter_body(self, *, inside: bool) -> None:

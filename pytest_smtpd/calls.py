@@ -2,8 +2,9 @@
 
 from typing import Any, Literal
 
-from pytest_smtpd.rules import HookName, Rule
+from pytest_smtpd.rules import Rule
 from pytest_smtpd.smtp.envelope import Envelope, Transaction
+from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session
 

@@ -128,7 +128,7 @@ def _sign_itself(leaf: trustme.LeafCert) -> trustme.LeafCert:
 
 def note_server_name(context: ssl.SSLContext) -> None:
     """Remember, on each session's object, the name that the client asked for (SNI)."""
-    context.sni_callback = _note_server_name  # type: ignore[assignment]
+    context.sni_callback = _note_server_name
 
 
 def _note_server_name(session: Any, name: str | None, context: ssl.SSLContext) -> None:

@@ -17,10 +17,13 @@ FIXTURES: Final = ("smtpd", "smtpd_factory", "smtpd_session")
 _MADE: pytest.StashKey[dict[int, Rule]] = pytest.StashKey()
 
 
-class UsageError(pytest.fail.Exception, pytest.UsageError):
+class UsageError(pytest.fail.Exception, pytest.UsageError):  # type: ignore[misc, name-defined]  # pyright: ignore[reportGeneralTypeIssues]
     """Something about the use of this plugin is wrong; shown in one line, without a traceback."""
 
     __module__ = "pytest_smtpd"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, pytrace=False)
 
 
 @dataclass(slots=True)
@@ -118,12 +121,13 @@ def read_marks(item: pytest.Item) -> Wishes:
 
 
 def _rule(mark: pytest.Mark) -> Rule:
-    if len(mark.args) == 1 and isinstance(mark.args[0], Rule) and not mark.kwargs:
-        return mark.args[0]
     if len(mark.args) != 1:
         raise TypeError("@pytest.mark.smtpd_on takes one hook and keywords, like smtpd_on('rcpt_to', reply=550)")
+    given: Any = mark.args[0]
+    if isinstance(given, Rule) and not mark.kwargs:
+        return given
     try:
-        return on(mark.args[0], **mark.kwargs)
+        return on(given, **mark.kwargs)
     except (TypeError, ValueError) as error:
         raise type(error)(f"@pytest.mark.smtpd_on: {error}") from None
 

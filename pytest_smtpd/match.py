@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
 
 from pytest_smtpd.suggest import did_you_mean
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_smtpd.smtp.envelope import Envelope
     from pytest_smtpd.smtp.session import Session
 
-    Subject = Call | Envelope | Session
+    Subject: TypeAlias = Call | Envelope | Session
 
 Fold = Callable[[str], str]
 
@@ -130,7 +130,7 @@ def _verb(subject: Any) -> str | None:
 
 
 def _name(subject: Any) -> str:
-    return getattr(subject, "session", subject).server
+    return str(getattr(subject, "session", subject).server)
 
 
 KEYS: Final[Mapping[str, Key]] = {
@@ -210,6 +210,11 @@ def _any_agrees(key: Key, expected: Any, actual: Any) -> bool:
     return any(agrees(expected, value, key.fold) for value in actual) or bool(
         not callable(expected) and expected == actual
     )
+
+
+def is_addressed_to(address: str, expected: Any) -> bool:
+    """Whether ``to=expected`` means this one recipient."""
+    return _any_agrees(KEYS["to"], expected, (address,))
 
 
 def differences(subject: "Subject", match: Mapping[str, Any], keys: Mapping[str, Key] = KEYS) -> Iterator[Difference]:

@@ -4,14 +4,14 @@ It imports pytest and nothing else; the rest of the package is loaded by the fir
 """
 
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
     import trustme
 
-    from pytest_smtpd.bench import Bench, SMTPServerFactory
+    from pytest_smtpd.bench import Bench, SMTPServerFactory, Trust
     from pytest_smtpd.markers import Wishes
     from pytest_smtpd.server import SMTPServer
 
@@ -21,6 +21,7 @@ _MARKERS = (
     'e.g. smtpd_on("rcpt_to", to="bob@example.com", reply="550 5.1.1 No such user").',
 )
 _BENCH: "pytest.StashKey[Bench]" = pytest.StashKey()
+_TRUST: "pytest.StashKey[Trust]" = pytest.StashKey()
 _IN_BODY: "pytest.StashKey[bool]" = pytest.StashKey()
 
 
@@ -56,15 +57,23 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A test that uses ``smtpd_session`` gets it emptied, marked and verified."""
-    names = getattr(item, "fixturenames", ())
+    names = getattr(item, "fixturenames", [])
     if "smtpd_session" in names and "_smtpd_guest" not in names:
-        names.insert(0, "_smtpd_guest")
+        names.insert(_first_of_the_test(item, names), "_smtpd_guest")
+
+
+def _first_of_the_test(item: pytest.Item, names: list[str]) -> int:
+    """Behind the fixtures of a wider scope, whose mail belongs to no test, and before the test's own."""
+    chains = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    scopes = [chains[name][-1].scope if chains.get(name) else "function" for name in names]
+    return scopes.index("function") if "function" in scopes else len(names)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start clean (a rerun keeps the stash), and refuse wrong markers before anything else happens."""
-    for key in (_BENCH, _IN_BODY):
+    keys: tuple[pytest.StashKey[Any], ...] = (_BENCH, _IN_BODY)
+    for key in keys:
         if key in item.stash:
             del item.stash[key]
     problem = _foreign(item)
@@ -80,10 +89,10 @@ def _marked(item: pytest.Item) -> bool:
     return item.get_closest_marker("smtpd") is not None or item.get_closest_marker("smtpd_on") is not None
 
 
-def _usage_error(problem: str) -> None:
+def _usage_error(problem: str) -> NoReturn:
     from pytest_smtpd.markers import UsageError
 
-    raise UsageError(problem, pytrace=False)
+    raise UsageError(problem)
 
 
 def _foreign(item: pytest.Item) -> str | None:
@@ -99,7 +108,7 @@ def _foreign(item: pytest.Item) -> str | None:
         return None
     parameter = getattr(getattr(item, "callspec", None), "params", {}).get("smtpd")
     wished = _marked(item) or type(parameter).__module__ == "pytest_smtpd"
-    installed = {plugin.__name__.partition(".")[0] for plugin, _ in item.config.pluginmanager.list_plugin_distinfo()}
+    installed = {getattr(plugin, "__name__", "").partition(".")[0] for plugin, _ in item.config.pluginmanager.list_plugin_distinfo()}
     if not wished and module.partition(".")[0] not in installed:
         return None
     return (
@@ -147,6 +156,9 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     try:
         return (yield)
     finally:
+        trust = item.session.stash.get(_TRUST, None)
+        if trust is not None:
+            trust.end()
         bench = item.stash.get(_BENCH, None)
         if bench is not None:
             bench.end()
@@ -244,9 +256,11 @@ def _wishes_of_config(config: dict[str, Any]) -> "Wishes":
 @pytest.fixture(scope="session")
 def smtpd_session(request: pytest.FixtureRequest) -> Iterator["SMTPServer"]:
     """One SMTP server for the whole run (of each worker), emptied, marked and verified for each test that uses it."""
-    from pytest_smtpd.bench import session_server
+    from pytest_smtpd.bench import Trust, session_server
 
     server = session_server(request)
+    trust = request.session.stash[_TRUST] = Trust()  # for an application that starts, and connects, before the first test
+    trust.begin(server)
     yield server
     server.stop()
 

@@ -1,13 +1,12 @@
 """Rule and ``on()``: a hook, an action, its modifiers, and what has to match. Pure data, and cheap to import."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, Self, Unpack
+from typing import Any, Final, Literal, Self, Unpack, get_args
 
 from pytest_smtpd.match import Match, shown
+from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.replies import Reply, leading_reply, parse_reply, standard
-from pytest_smtpd.suggest import did_you_mean
 
-HookName = Literal["connect", "secure", "auth", "mail_from", "rcpt_to", "data", "close", "command"]
 Drop = bool | Literal["fin", "rst"]
 Hook = Callable[..., Any]
 
@@ -35,7 +34,7 @@ class RuleArguments(HookOptions, total=False):
     accept: bool
 
 
-HOOKS: Final = ("connect", "secure", "auth", "mail_from", "rcpt_to", "data", "close", "command")
+HOOKS: Final[tuple[HookName, ...]] = get_args(HookName)
 
 ACTIONS: Final = ("reply", "drop", "hang", "raw", "call")
 MODIFIERS: Final = ("times", "skip", "delay", "drip", "linger", "after", "accept", "optional")

@@ -21,10 +21,11 @@ from pytest_smtpd.record.journal import Journal
 from pytest_smtpd.record.query import Envelopes, Log, Waiter, select
 from pytest_smtpd.record.waiting import wait_async
 from pytest_smtpd.rulecheck import check_rule
-from pytest_smtpd.rules import HookName, HookOptions, Rule, RuleArguments
+from pytest_smtpd.rules import HookOptions, Rule, RuleArguments
 from pytest_smtpd.settings import Settings, SettingsDict, make_settings
 from pytest_smtpd.smtp.connection import Connection
 from pytest_smtpd.smtp.envelope import Envelope
+from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.session import Session
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ class SMTPServer:
     @overload
     def on(self, hook: Rule, /) -> Rule: ...
     @overload
-    def on(self, hook: HookName, /, **options: Unpack[HookOptions]) -> Callable[[F], F]: ...  # type: ignore[overload-overlap]
+    def on(self, hook: HookName, /, **options: Unpack[HookOptions]) -> Callable[[F], F]: ...  # pyright: ignore[reportOverlappingOverload]
     @overload
     def on(self, hook: HookName, /, **options: Unpack[RuleArguments]) -> Rule: ...
     def on(self, hook: HookName | Rule, /, **options: Any) -> Rule | Callable[[F], F]:

@@ -53,7 +53,7 @@ def slowed(answer: Answer, slow: Sequence[Rule]) -> Answer:
 
 def delay(rules: Iterable[Rule]) -> float:
     """Seconds to wait before the answer."""
-    return sum(rule.get("delay", 0.0) for rule in rules)
+    return float(sum(rule.get("delay", 0.0) for rule in rules))
 
 
 def is_early_drop(rule: Rule) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_smtpd.calls import Call
-from pytest_smtpd.match import matches
+from pytest_smtpd.match import is_addressed_to, matches
 from pytest_smtpd.policy import actions, hooks
 from pytest_smtpd.policy.streams import Pipe, Stream
 from pytest_smtpd.rules import Rule
@@ -143,7 +143,7 @@ class Message:
             named = [
                 place
                 for place, address in enumerate(recipients)
-                if place not in own and matches(_Recipient(address), {"to": rule.match["to"]})
+                if place not in own and is_addressed_to(address, rule.match["to"])
             ]
             if named and matches(self.call, rest) and rule.take():
                 own.update(dict.fromkeys(named, rule))
@@ -167,10 +167,3 @@ class Message:
         await asyncio.wait([self._task])
         answer = None if self._task.cancelled() else self._task.result()
         return replace(answer, replies=()) if answer is not None and answer.error is not None else None
-
-
-class _Recipient:
-    """One recipient as a subject of the ``to`` match."""
-
-    def __init__(self, address: str) -> None:
-        self.rcpt_to = (address,)

@@ -13,9 +13,9 @@ from pytest_smtpd.policy.book import RuleBook
 from pytest_smtpd.policy.message import Message
 from pytest_smtpd.policy.streams import Stream
 from pytest_smtpd.policy.workers import Workers
-from pytest_smtpd.rules import HookName, Rule
+from pytest_smtpd.rules import Rule
 from pytest_smtpd.smtp import events, states
-from pytest_smtpd.smtp.events import Event
+from pytest_smtpd.smtp.events import Event, HookName
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session
@@ -27,12 +27,15 @@ class Journal(Protocol):
 
     def begin(self, hook: HookName, argument: Any, session: Session) -> Call:
         """A hook point is passed."""
+        ...
 
     def settle(self, call: Call, answer: Answer) -> None:
         """A call is decided."""
+        ...
 
     def note(self, session: Session, text: str, who: str = "-") -> None:
         """Something for the transcript."""
+        ...
 
 
 class Responder:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_smtpd.calls import Call
-from pytest_smtpd.match import Difference, Key, differences, shown
+from pytest_smtpd.match import KEYS, Difference, Key, differences, shown
 from pytest_smtpd.record.journal import Journal
+from pytest_smtpd.rules import Rule
 from pytest_smtpd.smtp.envelope import Envelope
 
 if TYPE_CHECKING:
@@ -141,20 +142,14 @@ def still_connected(journal: Journal, timeout: float) -> str:
     return "\n".join([*lines, "the client has to quit, or close its socket, before this can return"])
 
 
-def unused(rule: object, journal: Journal) -> str:
+def unused(rule: Rule, journal: Journal) -> str:
     """Why an unused rule fails a test."""
-    hook = rule.hook  # type: ignore[attr-defined]
+    hook = rule.hook
     calls = [call for call in journal.calls if call.hook == hook]
     lines = [f"{rule!r} was never used"]
     if calls:
         lines[0] += f": of {plural(len(calls), f'{hook} call')}, none came to it"
-        lines += _nearest(calls, rule.match, {**_call_keys()})  # type: ignore[attr-defined]
+        lines += _nearest(calls, rule.match, KEYS)
     else:
         lines[0] += f": there was no {hook} call (calls: {_counts(journal) or 'none'})"
     return "\n".join([*lines, "remove the rule, or give it optional=True if it need not apply"])
-
-
-def _call_keys() -> Mapping[str, Key]:
-    from pytest_smtpd.match import KEYS
-
-    return KEYS

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from pytest_smtpd.calls import Call
 from pytest_smtpd.clock import Clock
-from pytest_smtpd.rules import HookName
 from pytest_smtpd.smtp.envelope import Envelope
+from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.session import Session
 from pytest_smtpd.steps import Answer
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar, Unpack, overload
+from typing import Any, ClassVar, Literal, TypeVar, Unpack, overload
 
 from pytest_smtpd.calls import Call
 from pytest_smtpd.errors import WaitTimeout
@@ -11,8 +11,9 @@ from pytest_smtpd.record import explain
 from pytest_smtpd.record.journal import Journal
 from pytest_smtpd.record.transcript import transcript
 from pytest_smtpd.record.waiting import wait_async
-from pytest_smtpd.rules import HOOKS, HookName
+from pytest_smtpd.rules import HOOKS
 from pytest_smtpd.smtp.envelope import Envelope
+from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.session import Session
 from pytest_smtpd.suggest import did_you_mean
 
@@ -53,7 +54,7 @@ class Envelopes(Sequence[Envelope]):
             return self is other or list(self) == list(other)
         return list(self) == list(other) if isinstance(other, list | tuple) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def __repr__(self) -> str:
         return repr(list(self))

@@ -50,15 +50,14 @@ async def _wait_trio(trio: Any, journal: Journal, ready: Callable[[], object], t
     token, changed = trio.lowlevel.current_trio_token(), [trio.Event()]
 
     def listener() -> None:
-        token.run_sync_soon(lambda: changed[0].set())
+        token.run_sync_soon(lambda: changed[0].set())  # noqa: PLW0108  the event is another one by then
 
     journal.listen(listener)
     try:
-        with trio.move_on_after(timeout):
+        with trio.move_on_after(timeout) as scope:
             while not ready():
                 await changed[0].wait()
                 changed[0] = trio.Event()
-            return True
     finally:
         journal.unlisten(listener)
-    return bool(ready())
+    return not scope.cancelled_caught or bool(ready())

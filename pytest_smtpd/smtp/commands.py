@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Final
+from typing import Any, Final
 
 from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.address import Address
@@ -118,7 +118,7 @@ def _mail(command: Command, argument: str, options: Options, session: Session) -
         raise Refused(replies.NEED_SMTPUTF8)
     if "ret" in fields or "envid" in fields:
         fields["dsn"] = envelope_dsn(fields)
-    kept = {name: fields[name] for name in ("body_type", "smtp_utf8", "require_tls", "dsn") if name in fields}
+    kept: dict[str, Any] = {name: fields[name] for name in ("body_type", "smtp_utf8", "require_tls", "dsn") if name in fields}
     return Mail(command=command, address=Address(mailbox, args=args), parameters=kept, default=replies.SENDER_OK)
 
 

@@ -1,8 +1,8 @@
 """One SMTP or LMTP connection as a value: bytes go in, events come out, replies go in, bytes come out.
 
 The caller's loop is ``receive_data``, ``next_event``, ``send``, in that order and again; an event has to be answered
-before the next one is asked for. Nothing changes before ``send`` has been given the verdict, and then by its first digit
-alone (see ``states``).
+before the next one is asked for. Nothing changes before ``send`` has been given the verdict, and then by its first
+digit alone (see ``states``).
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from pytest_smtpd.smtp.session import Session, TLSInfo, open_transaction
 from pytest_smtpd.smtp.states import State
 
 _ANSWERED_LATER: Final = (events.Bdat, events.Xclient)
-# Where a connection is after a reply that would have closed it (RFC 5321 section 3.1: a refused greeting leaves only QUIT).
+# Where a connection is after a reply that would have closed it (RFC 5321 section 3.1: after a 554 greeting, only QUIT).
 _SURVIVES: Final = {State.CONNECTED: State.REFUSED, State.SECURED: State.START}
 
 
@@ -109,7 +109,7 @@ class Connection:
         No reply at all means that none is due, or that none will ever come; ``later``, that the answer to a later event
         is the reply to this command. ``detail`` is the user of a login, or the JSON object of a refused token (None: no
         explanation, just the reply). ``accepted`` keeps (or does not keep) a message whatever the reply says. Without
-        ``closes`` the connection survives a reply that would end it. ``at`` is the time that an envelope is stamped with.
+        ``closes`` the connection survives a reply that would end it. ``at`` is the time stamp of an envelope.
         """
         event, self._event = self._event, None
         if event is None:
@@ -120,9 +120,8 @@ class Connection:
         if isinstance(event, events.Authenticate) and (said := self._intake.login.explain(event, answers, detail)):
             self.state = State.SASL
             return said
-        self.envelope = (
-            self._effects.apply(event, Verdict(answers, digit, detail, accepted, later, at)) or self.envelope
-        )
+        verdict = Verdict(answers, digit, detail, accepted, later, at)
+        self.envelope = self._effects.apply(event, verdict) or self.envelope
         if digit or later or type(event) not in _ANSWERED_LATER:
             self._move(event, answers, digit, closes=closes)
         return answers[0].wire if len(answers) == 1 else b"".join([reply.wire for reply in answers])

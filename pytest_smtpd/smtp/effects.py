@@ -1,4 +1,4 @@
-"""What an answered event does to the session and its transaction; which state follows is another matter (``states``)."""
+"""What an answered event does to the session and its transaction; which state follows is for ``states`` to say."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -37,7 +37,7 @@ class Effects:
         return None if effect is None else effect(self, event, verdict)
 
     def finish(self, verdict: Verdict) -> Envelope:
-        """The transaction ends, one way or the other (RFC 5321 section 4.1.1.4; in LMTP for each recipient, RFC 2033)."""
+        """The transaction ends, one way or the other (RFC 5321 section 4.1.1.4; RFC 2033 section 4.2)."""
         mail, answers = open_transaction(self._session), verdict.replies
         accepted = any(reply.digit == 2 for reply in answers) if verdict.accepted is None else verdict.accepted
         recipients = tuple(mail.recipients)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pytest_smtpd.smtp.address import Address
 from pytest_smtpd.smtp.replies import Reply
@@ -10,6 +10,9 @@ from pytest_smtpd.smtp.replies import Reply
 if TYPE_CHECKING:
     from pytest_smtpd.smtp.sasl import Auth, Conversation
     from pytest_smtpd.smtp.session import TLSInfo
+
+HookName = Literal["connect", "secure", "auth", "mail_from", "rcpt_to", "data", "close", "command"]
+Point = tuple[HookName, Any]  # a hook to pass, and its own argument
 
 
 class Command:
@@ -60,7 +63,7 @@ class Event:
         return self.kind or (self.command.verb if self.command else "")
 
     @property
-    def points(self) -> tuple[tuple[str, Any], ...]:
+    def points(self) -> tuple[Point, ...]:
         """The hooks to pass, in order, each with its own argument."""
         return (("command", self.command),) if self.command else ()
 
@@ -74,9 +77,9 @@ class Connected(Event):
     login: "Auth | None" = None
 
     @property
-    def points(self) -> tuple[tuple[str, Any], ...]:
-        more = (("secure", self.secure), ("auth", self.login))
-        return (("connect", None), *((hook, argument) for hook, argument in more if argument is not None))
+    def points(self) -> tuple[Point, ...]:
+        more: tuple[Point, ...] = (("secure", self.secure), ("auth", self.login))
+        return (("connect", None), *(point for point in more if point[1] is not None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ class Secured(Event):
     tls: "TLSInfo"
 
     @property
-    def points(self) -> tuple[tuple[str, Any], ...]:
+    def points(self) -> tuple[Point, ...]:
         return (("secure", self.tls),)
 
 
@@ -118,7 +121,7 @@ class Mail(Event):
     parameters: Mapping[str, Any]
 
     @property
-    def points(self) -> tuple[tuple[str, Any], ...]:
+    def points(self) -> tuple[Point, ...]:
         return (("command", self.command), ("mail_from", self.address))
 
 
@@ -129,7 +132,7 @@ class Rcpt(Event):
     address: Address
 
     @property
-    def points(self) -> tuple[tuple[str, Any], ...]:
+    def points(self) -> tuple[Point, ...]:
         return (("command", self.command), ("rcpt_to", self.address))
 
 
@@ -171,8 +174,8 @@ class Authenticate(Event):
     auth: "Auth | None" = None
 
     @property
-    def points(self) -> tuple[tuple[str, Any], ...]:
-        command = (("command", self.command),) if self.command else ()
+    def points(self) -> tuple[Point, ...]:
+        command: tuple[Point, ...] = (("command", self.command),) if self.command else ()
         return (*command, ("auth", self.auth)) if self.auth is not None else command
 
 
@@ -237,7 +240,7 @@ class Overloaded(Event):
     kind = "connect"
 
     @property
-    def points(self) -> tuple[tuple[str, Any], ...]:
+    def points(self) -> tuple[Point, ...]:
         return ()
 
 

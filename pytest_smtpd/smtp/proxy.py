@@ -1,5 +1,6 @@
 """The PROXY protocol, versions 1 and 2, by which a proxy in front of the server names the real client."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
@@ -8,6 +9,7 @@ _SIGNATURE: Final = b"\r\n\r\n\x00\r\nQUIT\n"
 _V1_LIMIT: Final = 107  # octets with CRLF, section 2.1 of the specification
 _V2_HEAD: Final = 16
 _ADDRESS_SIZES: Final = {1: 4, 2: 16}  # AF_INET, AF_INET6
+_FAMILIES: Final[Mapping[str, type[IPv4Address | IPv6Address]]] = {"TCP4": IPv4Address, "TCP6": IPv6Address}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ def _parse_v1(data: bytes) -> tuple[int, Header | Bad | None]:
         return end + 2, Header()
     try:
         keyword, family, source, target, source_port, target_port = words
-        kind = {"TCP4": IPv4Address, "TCP6": IPv6Address}[family]
+        kind = _FAMILIES[family]
         header = Header(
             remote_address=_address(kind, source),
             remote_port=_port(source_port),

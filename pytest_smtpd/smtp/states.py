@@ -55,7 +55,7 @@ SEQUENCE: Final[Mapping[State, Row]] = {
     State.CONNECTED: {"connect": {**dict.fromkeys((0, 2, 3), State.START), 4: State.CLOSED, 5: State.CLOSED}},
     State.REFUSED: {"QUIT": {2: State.CLOSED}},
     State.HANDSHAKE: {},
-    State.SECURED: {"secure": {0: State.START, 2: State.START, 4: State.CLOSED, 5: State.CLOSED}},
+    State.SECURED: {"secure": {**dict.fromkeys((0, 2, 3), State.START), 4: State.CLOSED, 5: State.CLOSED}},
     State.START: {
         **_ANYTIME,
         "RSET": {},
