@@ -46,7 +46,25 @@ _HOMES = {
     "WaitTimeout": "errors",
     "on": "rules",
 }
-__all__ = tuple(_HOMES)
+__all__ = [
+    "Address",
+    "Attachment",
+    "Auth",
+    "Call",
+    "Command",
+    "Envelope",
+    "Log",
+    "Reject",
+    "Reply",
+    "Rule",
+    "SMTPServer",
+    "SMTPServerFactory",
+    "Session",
+    "Stream",
+    "TLSInfo",
+    "WaitTimeout",
+    "on",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
 from pytest_smtpd.match import shown
 from pytest_smtpd.rules import Rule, on
 from pytest_smtpd.settings import check_settings
+
+if TYPE_CHECKING:
+    from pytest_smtpd.smtp.events import HookName
 
 FIXTURES: Final = ("smtpd", "smtpd_factory", "smtpd_session")
 
@@ -17,13 +20,14 @@ FIXTURES: Final = ("smtpd", "smtpd_factory", "smtpd_session")
 _MADE: pytest.StashKey[dict[int, Rule]] = pytest.StashKey()
 
 
+# Type checkers see neither that the first base is a class, nor that the second, which is final to them, may have children.
 class UsageError(pytest.fail.Exception, pytest.UsageError):  # type: ignore[misc, name-defined]  # pyright: ignore[reportGeneralTypeIssues]
     """Something about the use of this plugin is wrong; shown in one line, without a traceback."""
 
     __module__ = "pytest_smtpd"
 
     def __init__(self, problem: str) -> None:
-        super().__init__(problem, pytrace=False)
+        super().__init__(problem, pytrace=False)  # type: ignore[call-arg]
 
 
 @dataclass(slots=True)
@@ -123,11 +127,11 @@ def read_marks(item: pytest.Item) -> Wishes:
 def _rule(mark: pytest.Mark) -> Rule:
     if len(mark.args) != 1:
         raise TypeError("@pytest.mark.smtpd_on takes one hook and keywords, like smtpd_on('rcpt_to', reply=550)")
-    given: Any = mark.args[0]
-    if isinstance(given, Rule) and not mark.kwargs:
-        return given
+    hook: Any = mark.args[0]
+    if isinstance(hook, Rule) and not mark.kwargs:
+        return hook
     try:
-        return on(given, **mark.kwargs)
+        return on(cast("HookName", hook), **mark.kwargs)  # which is for on to check
     except (TypeError, ValueError) as error:
         raise type(error)(f"@pytest.mark.smtpd_on: {error}") from None
 

@@ -72,10 +72,8 @@ def _first_of_the_test(item: pytest.Item, names: list[str]) -> int:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start clean (a rerun keeps the stash), and refuse wrong markers before anything else happens."""
-    keys: tuple[pytest.StashKey[Any], ...] = (_BENCH, _IN_BODY)
-    for key in keys:
-        if key in item.stash:
-            del item.stash[key]
+    _forget(item, _BENCH)
+    _forget(item, _IN_BODY)
     problem = _foreign(item)
     if problem is None and _marked(item):
         from pytest_smtpd.markers import marks_problem
@@ -83,6 +81,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         problem = marks_problem(item)
     if problem:
         _usage_error(problem)
+
+
+def _forget(item: pytest.Item, key: "pytest.StashKey[Any]") -> None:
+    if key in item.stash:
+        del item.stash[key]
 
 
 def _marked(item: pytest.Item) -> bool:
@@ -272,6 +275,7 @@ def _smtpd_guest(
     """A test's time on ``smtpd_session``."""
     wishes = _wishes(request, smtpd_config)
     _smtpd_bench.hand_to_all(wishes.named_rules)
+    request.session.stash[_TRUST].end()  # the session's fixtures are set up; from here on the test decides
     smtpd_session.start()  # the test before may have stopped it
     smtpd_session.clear()
     _lend(smtpd_session, wishes)
