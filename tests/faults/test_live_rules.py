@@ -11,7 +11,7 @@ import pytest
 
 from pytest_smtpd import SMTPServer, SMTPServerFactory, on
 from tests.faults.observer import MOMENT, Observer, client_context
-from tests.faults.vocabulary import End
+from tests.faults.vocabulary import End, Under
 
 
 class Speaker:
@@ -180,3 +180,21 @@ def test_rules_may_be_made_while_clients_are_busy(smtpd: SMTPServer, speaker: Sp
     assert set(replies) <= {250, 550}
     assert len(smtpd.log.calls("rcpt_to")) == 200
     assert [call.code for call in smtpd.log.calls("rcpt_to")] == replies
+
+
+@pytest.mark.parametrize("hook", ["connect", "secure"])
+@pytest.mark.parametrize("reply", [334, 354])
+@pytest.mark.parametrize("under", [Under.STARTTLS, Under.IMPLICIT])
+def test_a_reply_out_of_its_place_is_given_once(
+    smtpd_factory: SMTPServerFactory, hook: str, reply: int, under: Under
+) -> None:
+    server = smtpd_factory(on=[on(hook, reply=reply)], tls=under.value)
+    with Observer((server.host, server.port), client_context(str(server.ca_file))) as observer:
+        if under is Under.STARTTLS:
+            observer.line()
+            observer.send(b"STARTTLS\r\n")
+            observer.line()
+        observer.start_tls()
+        server.log.wait_for(hook)
+    server.wait_closed()
+    assert len(server.log.calls(hook)) == 1
