@@ -26,8 +26,8 @@ class State:
     """A client in the middle of something, and what has to be in the log before the server is stopped."""
 
     reach: Callable[[Client, SMTPServer], object]
-    rule: tuple[str, dict[str, Any]] | None = None
-    logged: str | None = None
+    rule: tuple[Any, dict[str, Any]] | None = None
+    logged: Any = None
     settings: tuple[tuple[str, Any], ...] = ()
 
 

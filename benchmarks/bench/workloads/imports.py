@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
 from bench.contenders import LOCALSERVER, OURS, SMTPDFIX
@@ -26,13 +27,12 @@ def unused(name: str, scale: Scale) -> Iterator[Measure]:
         using = _command(set(PLUGINS.values()) - {PLUGINS[name]})
 
         def measure() -> Sample:
-            bare = [0.0, 0.0]
-            full = [0.0, 0.0]
-            for _ in range(pairs):
-                for command, sums in ((without, bare), (using, full)):
-                    wall, cpu = _run(command, directory)
-                    sums[0], sums[1] = sums[0] + wall, sums[1] + cpu
-            return {"wall": (full[0] - bare[0]) / pairs, "cpu": (full[1] - bare[1]) / pairs, "bare": bare[1] / pairs}
+            bare, full = zip(*((_run(without, directory), _run(using, directory)) for _ in range(pairs)), strict=True)
+            return {
+                "wall": median(after - before for (before, _), (after, _) in zip(bare, full, strict=True)),
+                "cpu": median(after - before for (_, before), (_, after) in zip(bare, full, strict=True)),
+                "bare": median(cpu for _, cpu in bare),
+            }
 
         measure()  # compiles what is not compiled yet
         yield measure
