@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import smtplib
 import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trustme
+
+from pytest_smtpd import SMTPServer
 
 Run = Callable[..., pytest.RunResult]
 
@@ -182,6 +186,21 @@ def test_the_session_server_is_trusted_too(run: Run) -> None:
             assert "SSL_CERT_FILE" not in os.environ
     """)
     result.assert_outcomes(passed=3)
+
+
+def test_a_run_of_pytest_inside_a_test_leaves_the_outer_trust_alone(run: Run, request: pytest.FixtureRequest) -> None:
+    server: SMTPServer = request.getfixturevalue("smtpd")
+    before = {name: os.environ[name] for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")}
+    result = run("""
+        def test_inner(smtpd, smtpd_session):
+            with upgraded(smtpd, ssl.create_default_context()) as client:
+                assert client.noop()[0] == 250
+    """)
+    result.assert_outcomes(passed=1)
+    assert {name: os.environ.get(name) for name in before} == before
+    with smtplib.SMTP(server.host, server.port, timeout=10) as client:
+        client.starttls(context=ssl.create_default_context())
+        assert client.ehlo()[0] == 250
 
 
 def test_env_is_for_children_that_are_configured_by_hand(run: Run) -> None:
