@@ -40,7 +40,7 @@ FORMS = {
     "'data', subject='Hello', reply=554": "code(attempt(smtpd)) == 554",
     "'data', to='bob@*', reply=554": "code(attempt(smtpd)) == 554 and attempt(smtpd, 'ada@example.com') is None",
     "'rcpt_to', name='smtpd', reply=550": "code(attempt(smtpd)) == 550",
-    "'rcpt_to', when=is_for_bob, reply=550": "code(attempt(smtpd)) == 550 and attempt(smtpd, 'ada@example.com') is None",
+    "'rcpt_to', when=for_bob, reply=550": "code(attempt(smtpd)) == 550 and attempt(smtpd, 'ada@example.com') is None",
     "'rcpt_to', delay=0.001": "attempt(smtpd) is None",
     "'rcpt_to', drip=0.0001, reply='550 5.1.1 slow'": "text(attempt(smtpd)) == '5.1.1 slow'",
     "'rcpt_to', hang=True": "hangs(smtpd)",
@@ -57,7 +57,7 @@ async def refuse_async(address, session):
 def is_bob(address):
     return address.local == "bob"
 
-def is_for_bob(call):
+def for_bob(call):
     return is_bob(call.args[0])
 
 def code(error):
