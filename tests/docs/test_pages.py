@@ -1,0 +1,93 @@
+"""Whoever follows a page word for word sees what it shows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import DOCS, PLUGIN, ROOT, Page, commands, first_missing, pages, pages_to_run, run, write
+
+# The environment of the comparisons (`make bench`), which has the other tools.
+OTHER_TOOLS = os.environ.get("PYTEST_SMTPD_OTHER_TOOLS", str(ROOT / ".bench/bin/python"))
+
+LANGUAGES = ("python", "console", "ini", "toml", "text", "mermaid", "javascript", "sh", "yaml")
+
+
+def by_id(page: Page) -> str:
+    return page.id
+
+
+@pytest.mark.parametrize("page", pages_to_run(), ids=by_id)
+def test_page_does_what_it_says(page: Page, tmp_path: Path) -> None:
+    for plugin in page.plugins:
+        pytest.importorskip(plugin)
+    for command, output, shown in page.follow(tmp_path):
+        missing = first_missing(shown, output)
+        assert missing is None, f"$ {command}\nnot in the output, or not there: {missing}\n\n{output}"
+
+
+def test_report_in_the_readme_is_the_one_of_the_example() -> None:
+    (report,) = [block.code for block in Page(ROOT / "README.md").blocks() if block.language == "text"]
+    done = run(["pytest", "test_fails_on_purpose.py"], ROOT / "examples", [PLUGIN])
+
+    missing = first_missing([line for line in report.splitlines() if line.strip()], done.output)
+
+    assert missing is None, f"not in the output, or not there: {missing}\n\n{done.output}"
+
+
+BEFORE = [
+    pytest.param(block.before, block.code, id=f"{page.id}-{block.before}")
+    for page in pages_to_run()
+    for block in page.blocks()
+    if block.before is not None
+]
+
+
+def python_with(module: str) -> str | None:
+    """An interpreter that has this tool, and pytest."""
+    if find_spec(module) is not None:
+        return sys.executable
+    code = f"import pytest, {module}"
+    if not Path(OTHER_TOOLS).exists() or subprocess.run([OTHER_TOOLS, "-c", code], check=False).returncode:
+        return None
+    return OTHER_TOOLS
+
+
+@pytest.mark.parametrize(("module", "code"), BEFORE)
+def test_code_before_the_migration_works_too(module: str, code: str, tmp_path: Path) -> None:
+    python = python_with(module)
+    if python is None:
+        pytest.skip(f"{module} is not installed ('make bench' installs it)")
+    assert python is not None
+    write(tmp_path / "test_before.py", code)
+
+    done = run(["pytest", "test_before.py"], tmp_path, PLUGINS_OF.get(module, ()), python)
+
+    assert done.code == 0, done.output
+    assert " passed" in done.output
+
+
+PLUGINS_OF = {"smtpdfix": ("smtpdfix",), "pytest_localserver": ("pytest_localserver.plugin",)}
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page.path.is_relative_to(DOCS)], ids=by_id)
+def test_every_block_says_what_it_is(page: Page) -> None:
+    unknown = {block.language for block in page.blocks()} - set(LANGUAGES)
+    assert unknown == set(), "a block in another language would not be run"
+
+
+def test_lines_of_a_console_block_belong_to_the_command_above() -> None:
+    block = "$ pip install x\ny\n$ pytest\na\n...\nb\n$ pytest -v\nc\n"
+    assert commands(block) == [(["pytest"], ["a", "b"]), (["pytest", "-v"], ["c"])]
+
+
+@pytest.mark.parametrize(
+    ("output", "missing"), [("a\nx\nb\n", None), ("b\na\n", "b"), ("a\nbb\n", "b"), ("", "a")], ids=repr
+)
+def test_lines_shown_have_to_appear_whole_and_in_order(output: str, missing: str | None) -> None:
+    assert first_missing(["a", "b"], output) == missing
