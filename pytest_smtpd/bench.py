@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, Protocol, Unpack
+from typing import Any, Protocol, Unpack
 
 import pytest
 
@@ -104,7 +104,7 @@ class Bench:
         self._past[server] = server.clear()
 
     def end(self) -> None:
-        """The test is over, its fixtures too. Raises what a ``close`` hook raised by mistake when its server was stopped."""
+        """The test and its fixtures are over. Raises what a ``close`` hook raised by mistake during a stop."""
         self._trust.end()
         late = [error for error in self.errors if error not in self._verified]
         if late and self.passed:
@@ -180,7 +180,7 @@ class Factory:
 
 
 def session_server(request: pytest.FixtureRequest) -> SMTPServer:
-    """A server for the whole session, with the settings of ``smtpd_config`` if that has been overridden for the session."""
+    """A server for the whole session, with the settings of ``smtpd_config`` if its override has that scope."""
     try:
         config = request.getfixturevalue("smtpd_config")
     except pytest.fail.Exception:  # a narrower scope: each test's own business

@@ -14,9 +14,10 @@ Outcome = Literal["accepted", "refused", "dropped", "hung", "error", "pending"]
 class Call:
     """One passing of a hook point, whether or not anyone hooked it.
 
-    It is in the log from the moment it begins: ``outcome`` is "pending" until it is decided, then "accepted", "refused", "dropped",
-    "hung" or "error". ``at`` is in seconds since the epoch, ``duration`` in seconds (None while pending), ``number`` counts from 1.
-    ``rule`` is the rule that decided, ``error`` the exception that a hook raised by mistake.
+    It is in the log from the moment it begins: ``outcome`` is "pending" until it is decided, then "accepted",
+    "refused", "dropped", "hung" or "error". ``at`` is in seconds since the epoch, ``duration`` in seconds (None while
+    pending), ``number`` counts from 1. ``rule`` is the rule that decided, ``error`` the exception that a hook raised
+    by mistake.
     """
 
     __slots__ = (
@@ -60,7 +61,7 @@ class Call:
 
     @property
     def reply(self) -> Reply | None:
-        """The answer, None if there was none; of LMTP's answers to a message, the first that accepts, else the first."""
+        """The answer, or None; of LMTP's answers to a message, the first that accepts, else the first."""
         return next((reply for reply in self.replies if reply.digit == 2), self.replies[0] if self.replies else None)
 
     @property

@@ -53,7 +53,7 @@ class Authority:
         """A PEM file with the CA's certificate beside those in the file ``beside``; None stands for the system's."""
         source = ssl.get_default_verify_paths().openssl_cafile if beside is None else beside
         try:
-            facts = os.stat(source)  # the file is read again only when it has changed
+            facts = os.stat(source)  # noqa: PTH116  Path("") would be the working directory
             key = (source, facts.st_mtime_ns, facts.st_size)
         except OSError:
             return self.file
@@ -92,6 +92,7 @@ def _server_context(
     if client != "none":
         context.load_verify_locations(cadata=authority.pem.decode("ascii"))
     _certify(context, authority, mode, tuple(dict.fromkeys((*names, *_EVERYWHERE))))
+    context.num_tickets = 0  # no test client resumes a session, and each ticket costs both sides
     note_server_name(context)
     return context
 

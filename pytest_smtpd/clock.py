@@ -1,4 +1,4 @@
-"""Time that cannot be frozen: tests replace ``time.time`` and ``time.monotonic``, and a server that believes them stands still."""
+"""Time that cannot be frozen: a server that believed a test's ``time.time`` or ``time.monotonic`` would stand still."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ def _pick() -> Callable[[], float]:
 
 
 class Clock:
-    """Seconds that pass evenly. ``monotonic`` is for measuring; ``now`` is seconds since the epoch, set once, at the start."""
+    """Seconds that pass evenly: ``monotonic`` for measuring, ``now`` since the epoch (which is looked up once)."""
 
     monotonic = staticmethod(_pick())
 

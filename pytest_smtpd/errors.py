@@ -12,8 +12,9 @@ class Reject(Exception):
     """Raise it in a hook to refuse what the client asked for.
 
     ``code`` is the reply code, 400 to 599 (RFC 5321 section 4.2.1); without one the hook's own default is used.
-    ``message`` is the text; it may begin with an enhanced status code (RFC 3463) and may have several lines.
-    ``data`` is the JSON object (``status``, ``schemes``, ``scope``) with which XOAUTH2 and OAUTHBEARER explain a refused token.
+    ``message`` is the text; it may begin with an enhanced status code (RFC 3463) and may have several lines. ``data``
+    is the JSON object (``status``, ``schemes``, ``scope``) with which XOAUTH2 and OAUTHBEARER explain a refused
+    token.
 
     Raises ``ValueError`` for a code outside 400-599, or an enhanced status code of another class than the code's.
     """
@@ -40,7 +41,7 @@ class Reject(Exception):
 
 
 def _check_class(code: int | None, message: str | None) -> None:
-    """RFC 2034 section 4: the enhanced code's class is the first digit of the reply code; every hook's default is a 5xx."""
+    """RFC 2034 section 4: the enhanced code's class is the reply's first digit; every hook's default is a 5xx."""
     found = ENHANCED.match(message or "")
     digit = 5 if code is None else code // 100
     if found and int(found[1]) != digit:

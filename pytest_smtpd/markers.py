@@ -20,7 +20,7 @@ FIXTURES: Final = ("smtpd", "smtpd_factory", "smtpd_session")
 _MADE: pytest.StashKey[dict[int, Rule]] = pytest.StashKey()
 
 
-# Type checkers see neither that the first base is a class, nor that the second, which is final to them, may have children.
+# Type checkers do not see that the first base is a class, and the second is final to them, though not at run time.
 class UsageError(pytest.fail.Exception, pytest.UsageError):  # type: ignore[misc, name-defined]  # pyright: ignore[reportGeneralTypeIssues]
     """Something about the use of this plugin is wrong; shown in one line, without a traceback."""
 

@@ -1,10 +1,11 @@
-"""One table of match keys for rules and queries. "It matches" means "it has no differences", so one truth selects and explains."""
+"""One table of match keys for rules and queries. To match is to have no differences: one truth selects and explains."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar
 
 from pytest_smtpd.suggest import did_you_mean
 
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 
     Subject: TypeAlias = Call | Envelope | Session
 
+S = TypeVar("S", bound="Subject")
 Fold = Callable[[str], str]
 
 
 class Match(TypedDict, total=False):
-    """The match keys, for type checkers; each takes a text or pattern, a ``re.Pattern``, a callable, or anything to compare with."""
+    """The match keys, for type checkers; each takes a text or pattern, a ``re.Pattern``, a callable or a value."""
 
     to: Any
     mail_from: Any
@@ -145,7 +147,7 @@ WHEN: Final = "when"
 
 
 def _attribute(name: str) -> Key:
-    return Key(lambda subject: getattr(subject, name))
+    return Key(attrgetter(name))
 
 
 # Queries also take what a subject simply has.
@@ -154,8 +156,18 @@ ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
     "Call": tuple(key for key in CallMatch.__annotations__ if key not in Match.__annotations__),
     "Session": tuple(key for key in SessionMatch.__annotations__ if key not in Match.__annotations__),
 }
+# An envelope has them as attributes; asking it so is what makes a query among 100,000 quick.
+_ENVELOPE_KEYS: Final[Mapping[str, Key]] = {
+    "to": Key(attrgetter("rcpt_to"), fold_address, many=True),
+    "mail_from": Key(attrgetter("mail_from"), fold_address),
+}
 _QUERY_KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
-    kind: {**KEYS, **{name: _attribute(name) for name in names}} for kind, names in ATTRIBUTES.items()
+    kind: {
+        **KEYS,
+        **(_ENVELOPE_KEYS if kind == "Envelope" else {}),
+        **{name: _attribute(name) for name in names},
+    }
+    for kind, names in ATTRIBUTES.items()
 }
 
 
@@ -189,7 +201,7 @@ def shown(value: object) -> str:
 
 
 def agrees(expected: Any, actual: Any, fold: Fold = _same) -> bool:
-    """A text matches if equal or as a shell pattern, a pattern by search, a callable by its truth, anything else by ``==``."""
+    """A text matches if equal or as a shell pattern, a ``re.Pattern`` by search, a callable by its truth."""
     if isinstance(expected, str):
         if not isinstance(actual, str):
             return False
@@ -232,6 +244,32 @@ def differences(subject: "Subject", match: Mapping[str, Any], keys: Mapping[str,
 def matches(subject: "Subject", match: Mapping[str, Any], keys: Mapping[str, Key] = KEYS) -> bool:
     """Whether there are no differences."""
     return not match or next(differences(subject, match, keys), None) is None
+
+
+def selected(subjects: Iterable[S], match: Mapping[str, Any], keys: Mapping[str, Key]) -> list[S]:
+    """Those that match, in order. Of 100,000 envelopes most are excluded at a glance, by another address."""
+    for name in _ENVELOPE_KEYS if keys is _QUERY_KEYS["Envelope"] else ():
+        expected = match.get(name)
+        if isinstance(expected, str) and not _WILDCARD.search(expected):
+            subjects = _candidates(subjects, keys[name], expected.lower())
+    return [subject for subject in subjects if matches(subject, match, keys)]
+
+
+def _candidates(subjects: Iterable[S], key: Key, lower: str) -> list[S]:
+    """Those of which a value equals the text, case aside."""
+    values = key.values
+    if not key.many:
+        return [one for one in subjects if values(one).lower() == lower]
+    found = []
+    for one in subjects:  # loops, not calls: this is what a long log waits for
+        for value in values(one):
+            if value.lower() == lower:
+                found.append(one)
+                break
+    return found
+
+
+_WILDCARD: Final = re.compile(r"[*?\[]")
 
 
 def query_keys(kind: str, match: Mapping[str, Any]) -> Mapping[str, Key]:

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
     from pytest_smtpd.server import SMTPServer
 
 _MARKERS = (
-    'smtpd(*, tls="starttls", auth="any", size=None, ...): settings of this test\'s smtpd server; the nearest marker wins, key by key.',
-    "smtpd_on(hook, *, reply=None, drop=False, hang=False, raw=None, call=None, ...): make the server behave differently at one hook, "
-    'e.g. smtpd_on("rcpt_to", to="bob@example.com", reply="550 5.1.1 No such user").',
+    (
+        'smtpd(*, tls="starttls", auth="any", size=None, ...): settings of this test\'s smtpd server; '
+        "the nearest marker wins, key by key."
+    ),
+    (
+        "smtpd_on(hook, *, reply=None, drop=False, hang=False, raw=None, call=None, ...): "
+        "make the server behave differently at one hook, "
+        'e.g. smtpd_on("rcpt_to", to="bob@example.com", reply="550 5.1.1 No such user").'
+    ),
 )
 _BENCH: "pytest.StashKey[Bench]" = pytest.StashKey()
 _TRUST: "pytest.StashKey[Trust]" = pytest.StashKey()
@@ -99,8 +105,9 @@ def _usage_error(problem: str) -> NoReturn:
 
 
 def _foreign(item: pytest.Item) -> str | None:
-    """Another fixture in the place of ours. One that builds on ours is welcome, and so is any of a conftest or a test module,
-    but that cannot follow our markers and parameters.
+    """Another fixture in the place of ours, to which this test gives our markers and parameters.
+
+    One that builds on ours is welcome, and without them so is any of a conftest or a test module.
     """
     if "smtpd" not in getattr(item, "fixturenames", ()):
         return None
@@ -111,7 +118,8 @@ def _foreign(item: pytest.Item) -> str | None:
         return None
     parameter = getattr(getattr(item, "callspec", None), "params", {}).get("smtpd")
     wished = _marked(item) or type(parameter).__module__ == "pytest_smtpd"
-    installed = {getattr(plugin, "__name__", "").partition(".")[0] for plugin, _ in item.config.pluginmanager.list_plugin_distinfo()}
+    plugins = [plugin for plugin, _ in item.config.pluginmanager.list_plugin_distinfo()]
+    installed = {getattr(plugin, "__name__", "").partition(".")[0] for plugin in plugins}
     if not wished and module.partition(".")[0] not in installed:
         return None
     return (
@@ -180,7 +188,7 @@ def pytest_runtest_makereport(
     return report
 
 
-# --- fixtures ----------------------------------------------------------------------------------------------------------------
+# --- fixtures -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -262,7 +270,7 @@ def smtpd_session(request: pytest.FixtureRequest) -> Iterator["SMTPServer"]:
     from pytest_smtpd.bench import Trust, session_server
 
     server = session_server(request)
-    trust = request.session.stash[_TRUST] = Trust()  # for an application that starts, and connects, before the first test
+    trust = request.session.stash[_TRUST] = Trust()  # an application may connect before the first test
     trust.begin(server)
     yield server
     server.stop()

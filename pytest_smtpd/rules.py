@@ -94,7 +94,7 @@ class Rule:
         return any(self.options.get(action, False) is not False for action in ACTIONS)
 
     def take(self) -> bool:
-        """Count a matching call that has come to this rule; whether the rule applies to it, by ``times`` and ``skip``."""
+        """Count a matching call that has come to this rule; whether it applies, by ``times`` and ``skip``."""
         self.seen += 1
         if not self._applies(self.seen):
             return False

@@ -39,9 +39,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 class SMTPServer:
     """A real SMTP or LMTP server on a port of its own, in a thread of this process.
 
-    ``with SMTPServer(...) as server:`` starts it, stops it, and raises what a hook raised by mistake. ``on`` are its rules, the
-    nearest first; all other keywords are settings. Raises ``TypeError`` or ``ValueError``, in one line, for a wrong setting, and
-    ``OSError`` from ``start()`` if the port is taken.
+    ``with SMTPServer(...) as server:`` starts it, stops it, and raises what a hook raised by mistake. ``on`` are its
+    rules, the nearest first; all other keywords are settings. Raises ``TypeError`` or ``ValueError``, in one line,
+    for a wrong setting, and ``OSError`` from ``start()`` if the port is taken.
     """
 
     __module__ = "pytest_smtpd"
@@ -67,7 +67,7 @@ class SMTPServer:
         counts = f"sessions={len(self._journal.sessions)} envelopes={len(self._journal.accepted)}"
         return f"<SMTPServer {self.name} {where} {counts}>"
 
-    # --- life ------------------------------------------------------------------------------------------------------------------
+    # --- life -------------------------------------------------------------------------------------------------------
 
     def start(self) -> Self:
         """Listen and serve; after a ``stop()`` on the same port as before. Raises ``OSError`` if the port is taken."""
@@ -138,7 +138,7 @@ class SMTPServer:
         self.settings = changed
         self._book.replace(rules)
 
-    # --- where it is -------------------------------------------------------------------------------------------------------------
+    # --- where it is ------------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -207,12 +207,14 @@ class SMTPServer:
             **self.trust_env,
         }
 
-    # --- rules -------------------------------------------------------------------------------------------------------------------
+    # --- rules ------------------------------------------------------------------------------------------------------
 
     @overload
     def on(self, hook: Rule, /) -> Rule: ...
     @overload
-    def on(self, hook: HookName, /, **options: Unpack[HookOptions]) -> Callable[[F], F]: ...  # pyright: ignore[reportOverlappingOverload]
+    def on(  # pyright: ignore[reportOverlappingOverload]
+        self, hook: HookName, /, **options: Unpack[HookOptions]
+    ) -> Callable[[F], F]: ...
     @overload
     def on(self, hook: HookName, /, **options: Unpack[RuleArguments]) -> Rule: ...
     def on(self, hook: HookName | Rule, /, **options: Any) -> Rule | Callable[[F], F]:
@@ -254,7 +256,7 @@ class SMTPServer:
         """Why a rule that was never used fails a test."""
         return explain.unused(rule, self._journal)
 
-    # --- what came ---------------------------------------------------------------------------------------------------------------
+    # --- what came --------------------------------------------------------------------------------------------------
 
     def one(self, **match: Unpack[EnvelopeMatch]) -> Envelope:
         """The one accepted envelope that matches. Raises ``AssertionError`` if there is none, or more than one."""
@@ -317,7 +319,7 @@ class SMTPServer:
         if self._listener is not None:
             self._listener.settle()
 
-    # --- one client --------------------------------------------------------------------------------------------------------------
+    # --- one client -------------------------------------------------------------------------------------------------
 
     def _connect(self, listener: Listener, client: socket.socket, address: Any) -> Wire:
         """On the loop: put a connection's parts together."""

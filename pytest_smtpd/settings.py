@@ -1,4 +1,4 @@
-"""Settings: the one list of settings, their defaults and checks. Those that the protocol reads stand in ``smtp/options.py``."""
+"""The one list of settings, their defaults and checks. Those that the protocol reads stand in ``smtp/options.py``."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -167,7 +167,7 @@ _CHECKS: Final[Mapping[str, tuple[_Check, str]]] = {
 
 
 def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """``given`` in its final form. Raises ``TypeError`` for an unknown setting, ``ValueError`` for a value that it cannot have."""
+    """``given`` in its final form. Raises ``TypeError`` for an unknown setting, ``ValueError`` for a wrong value."""
     for name, value in given.items():
         if name not in _CHECKS:
             raise TypeError(f"unknown setting {name!r}{did_you_mean(name, (*NAMES, 'on'))}")

@@ -51,11 +51,11 @@ Step = Send | Wait | Stall | Close | Fin | Reset
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A verdict: the replies (none if none is due or none will come), and what ``Connection.send`` has to know beside them.
+    """A verdict: the replies (none if none is due, or will ever come), and what ``Connection.send`` needs beside them.
 
-    ``dress`` turns the bytes of the replies into steps; None is the usual: send them. ``keep`` and ``again`` belong to words said while
-    content is still coming in: whether the rest is kept, and whether it is answered again. ``later`` means that the reply to this
-    command is the answer to a later event.
+    ``dress`` turns the bytes of the replies into steps; None is the usual: send them. ``keep`` and ``again`` belong
+    to words said while content is still coming in: whether the rest is kept, and whether it is answered again.
+    ``later`` means that the reply to this command is the answer to a later event.
     """
 
     replies: tuple[Reply, ...] = ()

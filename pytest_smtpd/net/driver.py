@@ -16,7 +16,7 @@ _INPUT = object()
 
 
 class Driver:
-    """Runs one coroutine on the loop's own thread. It may await ``until_input`` and any future, and is cancelled like a task."""
+    """Runs one coroutine in the loop's thread; it may await ``until_input`` and futures, and be cancelled."""
 
     def __init__(self, talk: Coroutine[Any, Any, None], ended: Callable[[], object]) -> None:
         self._talk = talk

@@ -121,7 +121,7 @@ class Listener:
             known.wait(1.0)
 
     def stop(self, last: Callable[[], tuple[list[threading.Thread], list[str]]]) -> list[str]:
-        """End everything; ``last`` sends the hook threads home. The names of hooks that are still blocked are returned."""
+        """End everything; ``last`` sends the hook threads home. Returns the names of hooks that are still blocked."""
         left: list[tuple[list[threading.Thread], list[str]]] = []
 
         def begin() -> None:

@@ -1,5 +1,6 @@
 """TLS as a transformer of bytes: ciphertext in, plaintext out, and the reverse. It never touches a socket."""
 
+import contextlib
 import ssl
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ class TLS:
         return self._outgoing.read()
 
     def handshake(self) -> bool:
-        """Go on with the handshake; whether it is complete. Raises ``ssl.SSLError``; ``output`` then holds the alert."""
+        """Go on with the handshake; whether it is complete. Raises ``ssl.SSLError``: ``output`` is the alert then."""
         try:
             self._object.do_handshake()
         except ssl.SSLWantReadError:
@@ -55,10 +56,8 @@ class TLS:
 
     def close_notify(self) -> bytes:
         """The alert that ends the session in good order."""
-        try:
+        with contextlib.suppress(ssl.SSLError):  # the peer has not said goodbye yet, and need not
             self._object.unwrap()
-        except ssl.SSLError:
-            pass  # the peer has not said goodbye yet, and need not
         return self._outgoing.read()
 
     @property

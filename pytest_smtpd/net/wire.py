@@ -59,7 +59,7 @@ class Wire(asyncio.Protocol):
         self._ending = False  # only the close hook is left
         self._lost = False  # the connection is gone
 
-    # --- called by the transport -------------------------------------------------------------------------------------------
+    # --- called by the transport ------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start talking."""
@@ -134,7 +134,7 @@ class Wire(asyncio.Protocol):
         self._hands.note(f"{what} failed: {reason}")
         self._deaf = True
 
-    # --- the conversation -----------------------------------------------------------------------------------------------------
+    # --- the conversation -------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         try:
@@ -224,10 +224,10 @@ class Wire(asyncio.Protocol):
             self.transport.resume_reading()
         self._paused = False
 
-    # --- TLS ---------------------------------------------------------------------------------------------------------------------
+    # --- TLS --------------------------------------------------------------------------------------------------------
 
     async def _handshake(self) -> bool:
-        """Whether the session is secure now. What follows the 220, or a PROXY header, is the client's half of the handshake."""
+        """Whether the session is secure now. What came behind the 220, or a PROXY header, belongs to the handshake."""
         tls = self._tls = TLS(self._hands.context())
         tls.feed(self._smtp.release())
         struck: set[int] = set()
@@ -261,7 +261,7 @@ class Wire(asyncio.Protocol):
                 return False
         return True
 
-    # --- steps -----------------------------------------------------------------------------------------------------------------------
+    # --- steps ------------------------------------------------------------------------------------------------------
 
     async def _perform(self, answer: Answer, data: bytes) -> bool:
         """Do what the answer says; whether the conversation goes on."""
@@ -291,7 +291,7 @@ class Wire(asyncio.Protocol):
             await self._drained
 
     def _finish(self) -> None:
-        """FIN. Input is read and thrown away until the client's own: closing a socket with unread input would send RST."""
+        """FIN. Until the client's own, input is read and thrown away: to close with unread input would send RST."""
         self._over = self._deaf = True
         self._resume()
         if not self.transport.is_closing() and not self._eof:

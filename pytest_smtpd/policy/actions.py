@@ -29,7 +29,7 @@ def rule_answer(rule: Rule, hook: str, slow: Sequence[Rule] = (), recipients: in
 
 
 def early_answer(rule: Rule) -> Answer:
-    """The answer of a rule with ``after``, while content is still coming in: only a refusal gives up the rest of the message."""
+    """The answer of a rule with ``after``, amid the content: only a refusal gives up the rest of the message."""
     refuses = rule.answer is not None and rule.answer.refuses
     accept = rule.get("accept")
     speaks = rule.get("reply") is not None or rule.get("raw") is not None

@@ -21,13 +21,15 @@ _OURS: Final = str(Path(__file__).parents[1])
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+    call = getattr(function, "__call__", None)  # noqa: B004  an instance may have an async one
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
 async def run_hook(function: Callable[..., Any], args: tuple[Any, ...], submit: Submit) -> Result:
     """What the hook returns, and what it raises. ``submit`` runs a ``def`` hook in a thread.
 
-    Only a cancellation that comes from outside is raised; ``pytest.fail``, ``SystemExit`` and all others are the test's.
+    Only a cancellation that comes from outside is raised; ``pytest.fail``, ``SystemExit`` and all others are the
+    test's.
     """
     if is_async(function):
         return await _in_task(_guarded(function, args))
@@ -87,7 +89,7 @@ def refused(call: Call, reject: Reject, recipients: int = 1) -> Answer:
 
 
 def verdict(call: Call, value: Any, default: Reply | None, recipients: list[str] | None) -> Answer:
-    """What a hook's return value means. ``recipients`` are LMTP's, None in SMTP. Raises ``TypeError``/``ValueError`` for what means nothing."""
+    """What a hook's return value means (``recipients``: LMTP's, or None). Raises ``TypeError`` or ``ValueError``."""
     if call.hook == "auth":
         return _login(call, value)
     if call.hook == "data":

@@ -1,4 +1,4 @@
-"""One message on its way through the ``data`` hook: rules that wait for it, and a hook that reads it while it arrives."""
+"""One message on its way through the ``data`` hook: rules that wait for its end, a hook that reads as it arrives."""
 
 import asyncio
 from dataclasses import replace
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Message:
-    """The ``data`` call of one message. A rule that needs the content to match waits for its end, and so do all rules behind it."""
+    """The ``data`` call of one message. A rule that matches by content waits for its end, and so do all behind it."""
 
     def __init__(self, responder: "Responder", call: Call) -> None:
         self.call = call
@@ -33,17 +33,17 @@ class Message:
         self._pipe: Pipe | None = None
         self._task: asyncio.Task[Answer | None] | None = None
 
-    # --- while it arrives ----------------------------------------------------------------------------------------------------
+    # --- while it arrives -------------------------------------------------------------------------------------------
 
     async def start(self) -> Rule | None:
-        """The content begins: start the hook, if it is known already; the rule that strikes at once, if there is one."""
+        """The content begins: start the hook, if it is known already. The rule that strikes at once, or None."""
         self._choose(with_content=False)
         if self._chosen is not None and self._chosen.get("call") is not None:
             self._start_hook(self._chosen)
         return self._striking(0)
 
     async def feed(self, data: bytes, size: int) -> Rule | None:
-        """Content has arrived: hand it to the hook, no faster than it reads; the rule that strikes now, if there is one."""
+        """Content has arrived: hand it to the hook, no faster than it reads. The rule that strikes now, or None."""
         limit = self._responder.options.size
         self._stream.size, self._stream.size_exceeded = size, limit is not None and size > limit
         if self._pipe is not None:
@@ -93,7 +93,7 @@ class Message:
         broken = self.aborted and answer is not None and isinstance(answer.error, ConnectionError)
         return Answer(outcome="dropped", rule=rule) if broken else answer
 
-    # --- at its end -----------------------------------------------------------------------------------------------------------
+    # --- at its end -------------------------------------------------------------------------------------------------
 
     async def complete(self, default: Reply, *, final: bool) -> Answer:
         """All content is there: the verdict. If ``final``, it is the default, whatever the hook says."""
@@ -150,7 +150,7 @@ class Message:
         return actions.with_recipients(answer, own, len(recipients)) if own else answer
 
     def abort(self, reason: str) -> None:
-        """The rest will never come. A hook that reads gets the ``ConnectionError``, one that does something else is cancelled."""
+        """The rest will never come: a hook that reads gets the ``ConnectionError``, any other is cancelled."""
         self.aborted = True
         reading = self._pipe is not None and self._pipe.has_reader
         if self._pipe is not None:

@@ -58,7 +58,7 @@ class Responder:
         special = _SPECIAL.get(type(event))
         return self._pass(event) if special is None else special(self, event)
 
-    # --- the usual way ---------------------------------------------------------------------------------------------------
+    # --- the usual way ----------------------------------------------------------------------------------------------
 
     async def _pass(self, event: Event) -> Answer:
         """Pass the event's hook points in order; the first that refuses, or a ``command`` that answers, is the last."""
@@ -120,7 +120,7 @@ class Responder:
             self.journal.settle(call, replace(answer, error=None) if shared else answer)
 
     async def _ask(self, call: Call, default: Reply | None, slow: list[Rule]) -> Answer | None:
-        """What the rules and hooks say to a call; None if they leave it to the default. Those that only slow it down go into ``slow``."""
+        """What rules and hooks say to a call; None: the default. ``slow`` gets the rules that only delay."""
         rule = None
         try:
             for rule in self.book.at(call.hook):
@@ -171,7 +171,7 @@ class Responder:
         """LMTP's recipients, each of whom has an answer of their own; None in SMTP."""
         return list(self.session.recipients) if self.options.lmtp else None
 
-    # --- content -----------------------------------------------------------------------------------------------------------
+    # --- content ----------------------------------------------------------------------------------------------------
 
     async def _content_begins(self, event: Event) -> Answer | None:
         self.data_call = self.begin("data", Stream())
@@ -232,7 +232,7 @@ class Responder:
         elif mistake is not None:
             self.journal.settle(message.call, mistake)
 
-    # --- before and after ---------------------------------------------------------------------------------------------------
+    # --- before and after -------------------------------------------------------------------------------------------
 
     async def _handshaking(self, event: events.Handshaking) -> Answer | None:
         """During a TLS handshake: a drop on ``connect`` before it, a rule on ``secure`` after n bytes of it."""

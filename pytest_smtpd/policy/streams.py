@@ -97,10 +97,11 @@ class Pipe:
 
 
 class Stream:
-    """A message's content, dot-unstuffed, as the client sends it; readable from a ``def`` hook and from an ``async def`` hook.
+    """A message's content, dot-unstuffed, as the client sends it; for ``def`` and for ``async def`` hooks.
 
-    ``size`` is how many bytes have arrived, ``size_exceeded`` whether that is over the ``size`` setting. Reading raises
-    ``ConnectionError`` if the client vanishes, or gives up the message, before its end. What a hook leaves is read for it.
+    ``size`` is how many bytes have arrived, ``size_exceeded`` whether that is over the ``size`` setting. Reading
+    raises ``ConnectionError`` if the client vanishes, or gives up the message, before its end. What a hook leaves is
+    read for it.
     """
 
     __module__ = "pytest_smtpd"

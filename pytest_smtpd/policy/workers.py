@@ -56,7 +56,7 @@ class Workers:
             done.set_result(result)
 
     def dismiss(self) -> "tuple[list[threading.Thread], list[str]]":
-        """Send everybody home: the threads that have nothing more to do, and the names of the hooks that are still blocked."""
+        """Send everybody home: the threads that are ready to go, and the names of the hooks that are still blocked."""
         for inbox in self._threads.values():
             inbox.put(None)
         idle = [thread for thread, inbox in self._threads.items() if inbox in self._idle]

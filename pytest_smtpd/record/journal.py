@@ -1,4 +1,4 @@
-"""The journal: append-only, written by the server's loop, read and waited for from any thread. One lock, one condition."""
+"""The journal: append-only, written by the server's loop, read and awaited by any thread. One lock, one condition."""
 
 import contextlib
 import threading
@@ -38,7 +38,7 @@ class Journal:
         self._waiting = 0
         self._listeners: set[Callable[[], object]] = set()
 
-    # --- writing, on the server's loop -------------------------------------------------------------------------------------
+    # --- writing, on the server's loop ------------------------------------------------------------------------------
 
     def connected(self, session: Session) -> None:
         """A client is there."""
@@ -108,7 +108,7 @@ class Journal:
             self.sessions.append(session)
         return entries
 
-    # --- waiting, from anywhere ---------------------------------------------------------------------------------------------
+    # --- waiting, from anywhere -------------------------------------------------------------------------------------
 
     def _tell(self) -> None:
         if self._waiting:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, TypeVar, Unpack, overload
 
 from pytest_smtpd.calls import Call
 from pytest_smtpd.errors import WaitTimeout
-from pytest_smtpd.match import CallMatch, EnvelopeMatch, SessionMatch, matches, query_keys
+from pytest_smtpd.match import CallMatch, EnvelopeMatch, SessionMatch, matches, query_keys, selected
 from pytest_smtpd.record import explain
 from pytest_smtpd.record.journal import Journal
 from pytest_smtpd.record.transcript import transcript
@@ -24,7 +24,7 @@ Kind = Literal["Envelope", "Call", "Session"]
 def select(subjects: Sequence[T], kind: Kind, match: Mapping[str, Any]) -> list[T]:
     """Those that match, in order. Raises ``TypeError`` for an unknown match key."""
     keys = query_keys(kind, match)
-    return [subject for subject in list(subjects) if matches(subject, match, keys)]
+    return selected(list(subjects), match, keys)
 
 
 class Envelopes(Sequence[Envelope]):
@@ -71,23 +71,28 @@ class Waiter:
         self.keys = query_keys(kind, match)
         self.journal, self.kind, self.count, self.match, self.hook = journal, kind, count, match, hook
         self.found: list[Any] = []
+        self._judged: list[Any] = []
         self._seen = 0
+        self._subjects: list[Any] = []
 
     def ready(self) -> bool:
-        """Whether they are there."""
-        if self.kind == "Call":
-            self.found = [
-                call
-                for call in list(self.journal.calls)
-                if self.hook in (None, call.hook) and matches(call, self.match, self.keys)
-            ]
-        else:
-            accepted = self.journal.accepted
-            for place in range(self._seen, len(accepted)):
-                self._seen = place + 1
-                if matches(accepted[place], self.match, self.keys):
-                    self.found.append(accepted[place])
+        """Whether they are there. What cannot change any more is judged once."""
+        subjects: list[Any] = self.journal.calls if self.kind == "Call" else self.journal.accepted
+        if subjects is not self._subjects:  # the log has been cleared
+            self._subjects, self._judged, self._seen = subjects, [], 0
+        count = len(subjects)
+        while self._seen < count and getattr(subjects[self._seen], "outcome", "") != "pending":
+            self._judged += self._matching(self._seen, self._seen + 1)
+            self._seen += 1
+        self.found = [*self._judged, *self._matching(self._seen, count)]
         return len(self.found) >= self.count
+
+    def _matching(self, start: int, end: int) -> list[Any]:
+        return [
+            subject
+            for subject in self._subjects[start:end]
+            if self.hook in (None, getattr(subject, "hook", None)) and matches(subject, self.match, self.keys)
+        ]
 
     def late(self, timeout: float, *, blocking: bool) -> WaitTimeout:
         """The error for what did not come."""

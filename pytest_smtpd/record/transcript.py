@@ -1,7 +1,6 @@
 """The transcript of a connection, told from the journal: who said what, when, and by which rule."""
 
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
 from typing import Final
 
 from pytest_smtpd.calls import Call
@@ -75,17 +74,23 @@ def _end(call: Call) -> float:
 
 
 def _exchange_behind(entries: Sequence[Call | Note], place: int) -> list[Note]:
-    """A login's 334 that explains the verdict, and the client's line, which both come between the verdict and its reply."""
+    """A login's 334 that explains the verdict, and the client's line: both come between the verdict and its reply."""
     call = entries[place]
     assert isinstance(call, Call)
     if call.hook != "auth" or any(reply.digit == 3 for reply in call.replies):
         return []
-    return list(takewhile(lambda entry: isinstance(entry, Note) and entry.who in "CS", entries[place + 1 :]))  # type: ignore[arg-type]
+    notes: list[Note] = []
+    for entry in entries[place + 1 :]:
+        if not isinstance(entry, Note) or entry.who == "-":
+            break
+        notes.append(entry)
+    return notes
 
 
 def _unsaid(call: Call) -> Iterator[tuple[str, str]]:
     """A verdict that waits for the client's answer to the 334."""
-    yield "-", f"decided: {' '.join(_one_line(reply) for reply in call.replies)}; to be said after the client's next line"
+    replies = " ".join(_one_line(reply) for reply in call.replies)
+    yield "-", f"decided: {replies}; to be said after the client's next line"
 
 
 def _answer(call: Call) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientDSN:
-    """A recipient's wishes for delivery reports (RFC 3461 section 4): ``notify`` keywords, ``orcpt`` with its xtext decoded."""
+    """A recipient's wishes for delivery reports (RFC 3461 section 4): ``notify`` keywords, ``orcpt`` decoded."""
 
     notify: tuple[str, ...] = ()
     orcpt: str | None = None
@@ -16,7 +16,7 @@ class RecipientDSN:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvelopeDSN:
-    """A message's wishes for delivery reports (RFC 3461 section 4): ``ret`` "FULL" or "HDRS", ``envid`` with its xtext decoded."""
+    """A message's wishes for delivery reports (RFC 3461 section 4): ``ret`` "FULL" or "HDRS", ``envid`` decoded."""
 
     ret: str | None = None
     envid: str | None = None
@@ -30,14 +30,13 @@ NO_ENVELOPE_DSN: Final = EnvelopeDSN()
 class Address(str):
     """An envelope address, as the client sent it without its angle brackets; ``""`` is the null sender.
 
-    ``local`` and ``domain`` are its two sides (``domain`` is ``""`` for the null sender and for ``Postmaster``), ``args`` the ESMTP
-    parameters as sent (upper-case keys, ``True`` where there is no value), ``dsn`` what RFC 3461 parameters ask for.
+    ``local`` and ``domain`` are its two sides (``domain`` is ``""`` for the null sender and for ``Postmaster``),
+    ``args`` the ESMTP parameters as sent (upper-case keys, ``True`` where there is no value), ``dsn`` what RFC 3461
+    parameters ask for.
     """
 
-    __slots__ = ("args", "domain", "dsn", "local")
+    __slots__ = ("args", "dsn")
 
-    local: str
-    domain: str
     args: Mapping[str, str | bool]
     dsn: RecipientDSN
 
@@ -49,10 +48,18 @@ class Address(str):
         dsn: RecipientDSN = NO_RECIPIENT_DSN,
     ) -> Self:
         self = super().__new__(cls, text)
-        local, at, domain = text.rpartition("@")
-        self.local, self.domain = (local, domain) if at else (text, "")
         self.args, self.dsn = args, dsn
         return self
+
+    @property
+    def local(self) -> str:
+        """What stands before the last ``@``."""
+        return self.rpartition("@")[0] if "@" in self else str(self)
+
+    @property
+    def domain(self) -> str:
+        """What stands behind the last ``@``; ``""`` where there is none."""
+        return self.rpartition("@")[2] if "@" in self else ""
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (str(self), dict(self.args), self.dsn)

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from pytest_smtpd.smtp import replies
-from pytest_smtpd.smtp.address import Address
+from pytest_smtpd.smtp.address import NO_ARGS, Address
 from pytest_smtpd.smtp.events import (
     Authenticate,
     Bdat,
@@ -107,19 +107,23 @@ def _starttls(command: Command, argument: str, options: Options, session: Sessio
     return Plain(command=command, default=replies.READY_FOR_TLS)
 
 
+_KEPT: Final = ("body_type", "smtp_utf8", "require_tls", "dsn")  # what an envelope has a field for
+
+
 def _mail(command: Command, argument: str, options: Options, session: Session) -> Event:
     """RFC 5321 section 4.1.1.2."""
     bad = replies.BAD_SENDER
     path, rest = split_path(argument, "FROM:", bad, strict=options.strict)
     mailbox = parse_mailbox(path, bad, strict=options.strict) if path else ""
-    args = dict(parse_parameters(rest))
+    args = dict(parse_parameters(rest)) or NO_ARGS
     fields = read_parameters("MAIL", args, options, session)
     if options.strict and not mailbox.isascii() and not fields.get("smtp_utf8"):
         raise Refused(replies.NEED_SMTPUTF8)
     if "ret" in fields or "envid" in fields:
         fields["dsn"] = envelope_dsn(fields)
-    kept: dict[str, Any] = {name: fields[name] for name in ("body_type", "smtp_utf8", "require_tls", "dsn") if name in fields}
-    return Mail(command=command, address=Address(mailbox, args=args), parameters=kept, default=replies.SENDER_OK)
+    kept: dict[str, Any] = {name: fields[name] for name in _KEPT if name in fields}
+    address = Address(mailbox, args=args)
+    return Mail(command=command, address=address, parameters=kept or NO_ARGS, default=replies.SENDER_OK)
 
 
 def _mail_gate(options: Options, session: Session) -> Reply | None:
@@ -135,7 +139,7 @@ def _rcpt(command: Command, argument: str, options: Options, session: Session) -
     bad = replies.BAD_RECIPIENT
     path, rest = split_path(argument, "TO:", bad, strict=options.strict)
     mailbox = path if path.lower() == "postmaster" else parse_mailbox(path, bad, strict=options.strict)
-    args = dict(parse_parameters(rest))
+    args = dict(parse_parameters(rest)) or NO_ARGS
     fields = read_parameters("RCPT", args, options, session)
     utf8 = session.mail is not None and session.mail.parameters.get("smtp_utf8")
     if options.strict and not mailbox.isascii() and not utf8:
@@ -290,7 +294,7 @@ VERBS: Final[Mapping[str, Verb]] = {
 
 
 def parse_command(command: Command, options: Options, session: Session) -> Event:
-    """The event for a command line; ``events.Refused`` if it is unknown, disabled, not allowed in clear, or malformed."""
+    """The event for a command line; ``events.Refused`` if it is unknown, disabled, malformed or needs TLS."""
     row = VERBS.get(command.verb)
     try:
         _check_known(command, row, options, session)

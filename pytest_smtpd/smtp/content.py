@@ -1,4 +1,4 @@
-"""Message content read with the standard ``email`` package, imported when a message is first looked at; none of this raises."""
+"""Messages read with the standard ``email`` package, imported when one is first looked at; none of this raises."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _BRACKETS: Final = {")": "(", "]": "["}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """An attached file: its ``filename`` (or None), its ``content_type`` ("application/pdf") and its decoded ``content``."""
+    """An attached file: ``filename`` (or None), ``content_type`` ("application/pdf") and decoded ``content``."""
 
     filename: str | None
     content_type: str

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from pytest_smtpd.smtp import events
-from pytest_smtpd.smtp.envelope import Envelope, Transaction
+from pytest_smtpd.smtp.envelope import NO_CHUNKS, Envelope, Transaction
 from pytest_smtpd.smtp.events import Event
 from pytest_smtpd.smtp.intake import Intake
 from pytest_smtpd.smtp.options import Options
@@ -44,10 +44,12 @@ class Effects:
         if self._options.lmtp and len(answers) == len(recipients):
             pairs = list(zip(recipients, answers, strict=True))
             recipients = tuple(address for address, reply in pairs if reply.digit == 2)
-            mail.refused.update((address, reply) for address, reply in pairs if reply.refuses)
+            for address, answer in pairs:
+                if answer.refuses:
+                    mail.refuse(address, answer)
         reply = next((reply for reply in answers if reply.digit == 2), answers[0] if answers else mail.answered)
         envelope = mail.snapshot(self._session, accepted=accepted, reply=reply, rcpt_to=recipients, at=verdict.at)
-        mail.chunks.clear()
+        mail.chunks = NO_CHUNKS
         self._session.transaction += 1
         return envelope
 
@@ -74,7 +76,7 @@ class Effects:
         if verdict.digit == 2:
             mail.recipients.append(event.address)
         elif verdict.digit >= 4:
-            mail.refused[event.address] = verdict.replies[0]
+            mail.refuse(event.address, verdict.replies[0])
 
     def _bdat(self, event: events.Bdat, verdict: Verdict) -> None:
         if verdict.later:

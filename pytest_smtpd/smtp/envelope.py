@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from pytest_smtpd.smtp.session import Session
 
 BodyType = Literal["7bit", "8bitmime", "binarymime"]
+NO_CHUNKS: Final[list[bytes]] = []  # of a transaction that is over
 NONE_REFUSED: Final[Mapping[Address, Reply]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Envelope:
-    """One message as the server received it. A snapshot: nothing changes it later, only its ``session`` is the live object.
+    """One message as the server received it. A snapshot: nothing changes it later, but its ``session`` is live.
 
-    ``content`` holds the bytes as the client sent them, dot-unstuffed, nothing added and nothing changed (RFC 5321 section 4.5.2).
-    ``refused`` maps each refused recipient of this transaction to its reply. ``at`` is in seconds since the epoch.
+    ``content`` holds the bytes as the client sent them, dot-unstuffed, nothing added and nothing changed (RFC 5321
+    section 4.5.2). ``refused`` maps each refused recipient of this transaction to its reply. ``at`` is in seconds
+    since the epoch.
     """
 
     id: str
@@ -46,7 +48,7 @@ class Envelope:
 
     @property
     def message(self) -> "EmailMessage":
-        """The content, parsed once and on demand by the standard ``email`` package with its modern policy; never raises."""
+        """The content, parsed once by the standard ``email`` package with its modern policy; never raises."""
         if self._message is None:
             object.__setattr__(self, "_message", content.parse(self.content))
         assert self._message is not None
@@ -95,7 +97,7 @@ class Transaction:
     mail_from: Address
     parameters: Mapping[str, Any]
     recipients: list[Address] = field(default_factory=list)
-    refused: dict[Address, Reply] = field(default_factory=dict)
+    refused: dict[Address, Reply] | None = None
     chunks: list[bytes] = field(default_factory=list)
     size: int = 0
     begun: bool = False
@@ -106,6 +108,11 @@ class Transaction:
         self.size += len(chunk)
         if limit is None or self.size <= limit:
             self.chunks.append(chunk)
+
+    def refuse(self, address: Address, reply: Reply) -> None:
+        """This recipient will not get the message."""
+        self.refused = {} if self.refused is None else self.refused
+        self.refused[address] = reply
 
     def snapshot(self, session: "Session", **facts: Any) -> Envelope:
         """The envelope as it is now; ``facts`` are the fields that the transaction cannot know."""

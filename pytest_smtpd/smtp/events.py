@@ -1,7 +1,8 @@
-"""What a client can do. Each event carries the reply that the RFC would give (``default``) and the hooks it passes (``points``)."""
+"""What a client can do: events, with the reply that the RFC would give (``default``) and the hooks they pass."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pytest_smtpd.smtp.address import Address
@@ -16,7 +17,7 @@ Point = tuple[HookName, Any]  # a hook to pass, and its own argument
 
 
 class Command:
-    """A command line: ``verb`` in upper case, ``argument`` (what follows the first space) and ``raw``, the line without its end."""
+    """A command line: ``verb`` in upper case, ``argument`` behind the first space, ``raw`` the line without its end."""
 
     __slots__ = ("raw", "secret", "verb")
     __module__ = "pytest_smtpd"
@@ -24,7 +25,7 @@ class Command:
     def __init__(self, raw: bytes) -> None:
         self.raw: bytes = raw
         self.secret: bool = False  # what follows an AUTH that was refused may be a password, not a command
-        self.verb: str = raw.partition(b" ")[0].upper().decode("utf-8", "replace")
+        self.verb: str = intern(raw.partition(b" ")[0].upper().decode("utf-8", "replace"))
 
     @property
     def argument(self) -> str:
@@ -54,6 +55,7 @@ class Event:
     """One thing that happened; the caller answers it with ``Connection.send`` before asking for the next."""
 
     kind: ClassVar[str] = ""
+    passes: ClassVar[tuple[tuple[HookName, str], ...]] = (("command", "command"),)  # hook, field of its argument
     default: Reply | None = None
     command: Command | None = None
 
@@ -64,8 +66,9 @@ class Event:
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """The hooks to pass, in order, each with its own argument."""
-        return (("command", self.command),) if self.command else ()
+        """The hooks to pass, in order, each with its own argument; those whose argument is not there are left out."""
+        arguments = [(hook, getattr(self, field)) for hook, field in self.passes]
+        return tuple([point for point in arguments if point[1] is not None])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,7 @@ class Connected(Event):
 
     @property
     def points(self) -> tuple[Point, ...]:
+        """``connect``, which has no argument of its own, and what implicit TLS and XCLIENT add to it."""
         more: tuple[Point, ...] = (("secure", self.secure), ("auth", self.login))
         return (("connect", None), *(point for point in more if point[1] is not None))
 
@@ -87,11 +91,8 @@ class Secured(Event):
     """The handshake that STARTTLS asked for is complete; no reply is due."""
 
     kind = "secure"
+    passes = (("secure", "tls"),)
     tls: "TLSInfo"
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        return (("secure", self.tls),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,23 +118,17 @@ class Hello(Event):
 class Mail(Event):
     """MAIL FROM, well-formed and in sequence."""
 
+    passes = (("command", "command"), ("mail_from", "address"))
     address: Address
     parameters: Mapping[str, Any]
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        return (("command", self.command), ("mail_from", self.address))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rcpt(Event):
     """RCPT TO, well-formed and in sequence."""
 
+    passes = (("command", "command"), ("rcpt_to", "address"))
     address: Address
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        return (("command", self.command), ("rcpt_to", self.address))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,15 +163,11 @@ class Xforward(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticate(Event):
-    """A step of AUTH: the command, or a line of the exchange (``Response``); ``auth`` once the credentials are complete."""
+    """A step of AUTH: the command, or a line of the exchange (``Response``); ``auth`` once there are credentials."""
 
+    passes = (("command", "command"), ("auth", "auth"))
     exchange: "Conversation | None" = None
     auth: "Auth | None" = None
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        command: tuple[Point, ...] = (("command", self.command),) if self.command else ()
-        return (*command, ("auth", self.auth)) if self.auth is not None else command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,9 +215,9 @@ class ChunkReceived(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content(Event):
-    """The message is complete: CRLF.CRLF, or BDAT LAST. ``final``: the default stands, whatever hooks say (RFC 1870 section 6.3).
+    """The message is complete: CRLF.CRLF, or BDAT LAST. Without a default it was answered while it came in.
 
-    Without a default it has been answered already, while it was coming in.
+    ``final``: the default stands, whatever hooks say (RFC 1870 section 6.3).
     """
 
     kind = "content"
@@ -238,10 +229,7 @@ class Overloaded(Event):
     """One client too many, told instead of the greeting."""
 
     kind = "connect"
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        return ()
+    passes = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""EXTENSIONS: one row for each EHLO keyword - when and with what it is advertised, which MAIL and RCPT parameters it brings."""
+"""EXTENSIONS: one row for each EHLO keyword - when it is advertised, and which MAIL and RCPT parameters it brings."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -182,14 +182,19 @@ EXTENSIONS: Final[Mapping[str, Extension]] = {
 }
 
 
-def ehlo_keywords(options: Options, session: Session) -> list[str]:
+def ehlo_keywords(options: Options, session: Session) -> tuple[str, ...]:
     """The keyword lines of the EHLO reply (RFC 5321 section 4.1.1.1)."""
-    lines: list[str] = []
-    for keyword, extension in EXTENSIONS.items():
-        argument = extension.argument(options, session) if options.shows(keyword) else None
-        if argument is not None:
-            lines.append(f"{keyword} {argument}".rstrip())
-    return lines
+    key = (session.secure, bool(session.user))
+    if key not in options.told_keywords:
+        arguments = {
+            keyword: extension.argument(options, session)
+            for keyword, extension in EXTENSIONS.items()
+            if options.shows(keyword)
+        }
+        options.told_keywords[key] = tuple(
+            f"{keyword} {argument}".rstrip() for keyword, argument in arguments.items() if argument is not None
+        )
+    return options.told_keywords[key]
 
 
 @cache
@@ -199,7 +204,7 @@ def _known(verb: str, disabled: frozenset[str], *, auth: bool) -> Mapping[str, P
 
 
 def read_parameters(verb: str, given: Mapping[str, Value], options: Options, session: Session) -> dict[str, Any]:
-    """Check every parameter of a MAIL or RCPT; the fields that they fill. Raises ``Refused``; 555 for one nobody knows."""
+    """The fields that the parameters of a MAIL or RCPT fill. Raises ``Refused``: 555 for one that nobody knows."""
     if not given:
         return {}
     known = _known(verb, options.disable, auth=bool(options.methods))

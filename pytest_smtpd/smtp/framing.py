@@ -1,11 +1,11 @@
-"""The receive buffer, and how bytes are cut into pieces in each state: lines, dot-content, BDAT octets, PROXY headers."""
+"""The receive buffer, and how bytes are cut into pieces: lines, dot-content, BDAT octets, PROXY headers."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from pytest_smtpd.smtp import proxy
 
-# RFC 4954 section 4 lets a line of an AUTH exchange have 12288 octets, and an initial response comes behind the command.
+# RFC 4954 section 4 gives a line of an AUTH exchange 12288 octets; an initial response has the command before it.
 MAX_LINE: Final = 12288
 MAX_COMMAND: Final = MAX_LINE + 512
 _END_OF_DATA: Final = b"\r\n.\r\n"
@@ -48,7 +48,7 @@ class Buffer:
         return taken
 
     def line(self, limit: int = MAX_COMMAND) -> Line | None:
-        """The next complete line, or None. A line over the limit is thrown away as it arrives, and reported at its end."""
+        """The next complete line, or None. One over the limit is thrown away as it arrives, and reported at its end."""
         end = self._data.find(b"\n", self._scanned)
         if end < 0:
             self._scanned = len(self._data)
@@ -72,10 +72,10 @@ class Buffer:
 
 
 class DotReader:
-    """Dot-content (RFC 5321 section 4.5.2), read chunk by chunk: only CRLF.CRLF ends it, only a dot behind CRLF is taken away.
+    """Dot-content (RFC 5321 section 4.5.2), chunk by chunk: only CRLF.CRLF ends it, only a dot behind CRLF goes.
 
-    The beginning counts as the beginning of a line, so the reader acts as if a CRLF had just gone by. What may be the head of
-    CRLF.CRLF is held back until the bytes behind it decide.
+    The beginning counts as the beginning of a line, so the reader acts as if a CRLF had just gone by. What may be the
+    head of CRLF.CRLF is held back until the bytes behind it decide.
     """
 
     __slots__ = ("_held", "_virtual")

@@ -52,12 +52,12 @@ def decode_line(line: bytes, bad: Reply) -> str:
 
 
 def upper(text: str) -> str:
-    """Keywords are ASCII, and compare without case there; a letter of elsewhere never becomes one (``"ſ".upper() == "S"``)."""
+    """Keywords are ASCII and compare without case; no other letter becomes one of theirs (``"ſ".upper() == "S"``)."""
     return text.upper() if text.isascii() else text
 
 
 def split_path(argument: str, keyword: str, bad: Reply, *, strict: bool) -> tuple[str, str]:
-    """``FROM:<path> parameters`` -> path without its brackets, parameters. Tolerant of a space after the colon and of no brackets."""
+    """``FROM:<path> parameters`` -> path, parameters; if not ``strict``, without brackets or with a space, too."""
     if upper(argument[: len(keyword)]) != keyword:
         raise Refused(bad)
     rest = argument[len(keyword) :]

@@ -1,7 +1,7 @@
-"""What the protocol has to know of the server's settings. ``Settings`` adds what belongs to sockets and certificates."""
+"""The settings that the protocol itself reads. ``Settings`` adds what belongs to sockets and certificates."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 TLSMode = Literal["starttls", "implicit"]
@@ -18,7 +18,7 @@ AUTH_METHODS: Final[tuple[AuthMethod, ...]] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The settings that the protocol itself reads."""
+    """What a connection is told of its server's settings."""
 
     hostname: str = "localhost"
     banner: str = ""
@@ -38,6 +38,10 @@ class Options:
     xclient: bool = False
     xforward: bool = False
     strict: bool = False
+    # The EHLO keywords as they have been told before, by whether TLS and a user are there.
+    told_keywords: dict[tuple[bool, bool], tuple[str, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def methods(self) -> tuple[AuthMethod, ...]:

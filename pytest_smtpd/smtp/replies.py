@@ -1,4 +1,4 @@
-"""Replies (RFC 5321 section 4.2) and the catalogue of those the server gives by itself: the only place with reply texts."""
+"""Replies (RFC 5321 section 4.2), and the catalogue of the server's own: the only place with reply texts."""
 
 import re
 from dataclasses import dataclass, field
@@ -16,8 +16,9 @@ _WIRE_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r\n")
 class Reply:
     """What the server answers: ``code``, ``enhanced`` status code ("5.1.1" or None) and ``text`` (lines joined by LF).
 
-    Equal to its code (``reply == 550``) and to a reply that says the same. ``wire`` holds the bytes that are sent, ``digit`` the
-    first digit of the code, which alone decides how the session goes on (RFC 5321 section 4.3.2); 4 and 5 refuse.
+    Equal to its code (``reply == 550``) and to a reply that says the same. ``wire`` holds the bytes that are sent,
+    ``digit`` the first digit of the code, which alone decides how the session goes on (RFC 5321 section 4.3.2); 4 and
+    5 refuse.
     """
 
     code: int
@@ -49,7 +50,7 @@ class Reply:
 
 
 def _encode(code: int, enhanced: str | None, text: str) -> bytes:
-    """RFC 5321 section 4.2.1: a hyphen after the code on each line but the last; RFC 2034: the enhanced code on every line."""
+    """RFC 5321 section 4.2.1: a hyphen on all lines but the last; RFC 2034 section 4: the enhanced code on all."""
     lines = [" ".join(part for part in (enhanced, line) if part) for line in split_lines(text)]
     *heads, last = lines
     rows = [f"{code}-{line}" for line in heads] + [f"{code} {last}"]
@@ -101,9 +102,9 @@ def leading_reply(raw: bytes) -> Reply | None:
     return Reply(int(codes.pop()), enhanced, "\n".join([first, *texts[1:]]), raw[:position])
 
 
-# --- the catalogue -----------------------------------------------------------------------------------------------------
+# --- the catalogue --------------------------------------------------------------------------------------------------
 
-# What a bare code says: reply=451 in a rule, Reject(451) in a hook. RFC 5321 section 4.2.3, RFC 4954 section 6, RFC 5248.
+# What a bare code says, in a rule or Reject: RFC 5321 section 4.2.3, RFC 4954 section 6, RFC 5248.
 STANDARD: Final = {
     211: ("2.0.0", "System status"),
     214: ("2.0.0", "See RFC 5321"),

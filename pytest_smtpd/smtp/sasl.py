@@ -1,7 +1,7 @@
-"""MECHANISMS: one generator for each AUTH mechanism (RFC 4954). It yields challenges, is sent responses, and returns an ``Auth``.
+"""MECHANISMS: one generator for each AUTH mechanism (RFC 4954): challenges out, responses in, an ``Auth`` returned.
 
-What a client sends that is malformed raises ``Refused``. Whether credentials are right is not decided here but by whoever
-answers the event; ``Auth.validate_password`` is what the default and hooks ask.
+What a client sends that is malformed raises ``Refused``. Whether credentials are right is not decided here but by
+whoever answers the event; ``Auth.validate_password`` is what the default and hooks ask.
 """
 
 import base64
@@ -32,8 +32,8 @@ OAUTH_FAILURE: Final[Mapping[str, Mapping[str, str]]] = {
 class Auth:
     """A client's attempt to log in, as the ``auth`` hook gets it.
 
-    ``method`` is the mechanism; ``username``, ``password``, ``authzid``, ``access_token``, ``challenge`` and ``response`` are there where
-    the mechanism has them, else None. The secrets among them appear in no repr.
+    ``method`` is the mechanism; ``username``, ``password``, ``authzid``, ``access_token``, ``challenge`` and
+    ``response`` are there where the mechanism has them, else None. The secrets among them appear in no repr.
     """
 
     __module__ = "pytest_smtpd"
@@ -252,7 +252,7 @@ def knows(users: Any, auth: Auth) -> bool:
 
 
 class Conversation:
-    """An exchange that is under way: its current ``challenge``, and ``auth`` once the client has said all that is needed."""
+    """An exchange under way: its current ``challenge``, and ``auth`` once the client has said all that is needed."""
 
     def __init__(self, method: str, hostname: str) -> None:
         self.method = method

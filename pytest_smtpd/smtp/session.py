@@ -14,7 +14,7 @@ _NOTHING_SAID: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TLSInfo:
-    """A TLS session: protocol ``version`` ("TLSv1.3"), ``cipher`` name, ``server_name`` (SNI, or None) and ``peer_certificate``.
+    """A TLS session: protocol ``version`` ("TLSv1.3"), ``cipher``, ``server_name`` (SNI) and ``peer_certificate``.
 
     ``peer_certificate`` is the verified client certificate in the form of ``ssl.SSLSocket.getpeercert()``, or None.
     """
@@ -27,7 +27,7 @@ class TLSInfo:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Session:
-    """One client connection. The server keeps it up to date while the connection lives; it stays readable afterwards."""
+    """One client connection, kept up to date by the server while it lives, and readable afterwards."""
 
     id: str
     server: str = field(default="smtpd", repr=False)

@@ -1,8 +1,8 @@
 """Where a session can be, and what may follow what: the only place that knows.
 
 Two rules. A pair of state and event without a row is out of sequence: the client gets a 503 and nothing else happens.
-The first digit of the reply picks the next state (0: no reply is due yet); a digit without an entry leaves the state alone,
-so a refused RCPT cannot harm its transaction. On top of the table, a 421 always closes (RFC 5321 section 3.8).
+The first digit of the reply picks the next state (0: no reply is due yet); a digit without an entry leaves the state
+alone, so a refused RCPT cannot harm its transaction. On top of the table, a 421 always closes (RFC 5321 section 3.8).
 """
 
 from collections.abc import Mapping
