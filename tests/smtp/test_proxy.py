@@ -111,6 +111,25 @@ def test_ports_have_no_leading_zeroes(sent: bytes) -> None:
     assert isinstance(parse(sent)[1], Bad)
 
 
+@pytest.mark.parametrize("family", [0x41, 0xF1, 0x13, 0x1F, 0x23, 0x03])
+def test_a_family_or_protocol_that_nobody_has_specified_is_bad(family: int) -> None:
+    """Section 2.2: "other values are unspecified and must not be emitted in version 2 of this protocol and must be
+    rejected as invalid by receivers".
+    """
+    assert isinstance(parse(version_2(1, family, bytes(216)))[1], Bad)
+
+
+@pytest.mark.parametrize("family", [0x41, 0x13, 0xFF])
+def test_a_local_connection_is_accepted_whatever_its_family(family: int) -> None:
+    """Section 2.2: the receiver must "discard the protocol block including the family which is ignored"."""
+    assert parse(version_2(0, family, bytes(5))) == (21, Header())
+
+
+@pytest.mark.parametrize("family", [0x10, 0x20, 0x01])
+def test_an_unspecified_protocol_names_no_address(family: int) -> None:
+    assert parse(version_2(1, family, BLOCK_6)) == (16 + len(BLOCK_6), Header())
+
+
 def test_a_version_1_header_has_at_most_107_octets() -> None:
     longest = b"PROXY UNKNOWN " + b"x" * (107 - 16) + b"\r\n"
     assert len(longest) == 107
