@@ -299,34 +299,36 @@ PROSE: dict[str, str] = {}
 PROSE["settings"] = """\
 # Settings
 
-They are the same in `@pytest.mark.smtpd(...)`, `smtpd_factory(...)`, `SMTPServer(...)`, a dict of `smtpd_config`, and a dict as
-parameter of the `smtpd` fixture.
+They are the same in `@pytest.mark.smtpd(...)`, `smtpd_factory(...)`, `SMTPServer(...)`, a dict of `smtpd_config`, and a
+dict as parameter of the `smtpd` fixture.
 
 {table}
-What is wrong, an unknown name or a value that a setting cannot have, is one line with a suggestion: a `TypeError` or `ValueError`
-where you call something, an error at the setup of that one test where it is a marker or a parameter.
+What is wrong, an unknown name or a value that a setting cannot have, is one line with a suggestion: a `TypeError` or
+`ValueError` where you call something, an error at the setup of that one test where it is a marker or a parameter.
 
-These count when a server starts, and so cannot be set for a single test on `smtpd_session`: {fixed}, and `tls="implicit"` against
-the other values of `tls`. All others apply to the connections that are made from then on.
+These count when a server starts, and so cannot be set for a single test on `smtpd_session`: {fixed}, and
+`tls="implicit"` against the other values of `tls`. All others apply to the connections that are made from then on.
 
 ## Values
 
 {values}
 ## strict
 
-A server has to be liberal in what it accepts; a test may want to know what its client sends. With `strict=True` these are refused:
+A server has to be liberal in what it accepts; a test may want to know what its client sends. With `strict=True` these
+are refused:
 
 * a space after `FROM:` or `TO:`, a path without angle brackets, EHLO without a valid domain or address literal (501);
 * LF instead of CRLF at the end of a command, a command that is too long (500); a path that is too long (501);
 * an address in UTF-8 in a transaction without SMTPUTF8 (553).
 
-Malformed paths, control characters (501) and unknown parameters (555) are always refused.
-There are no other limits than the settings: no count of bad commands, no guard against clients that talk early or speak HTTP.
+Malformed paths, control characters (501) and unknown parameters (555) are always refused. There are no other limits
+than the settings: no count of bad commands, no guard against clients that talk early or speak HTTP.
 
 ## Whatever the settings
 
 * Only `CRLF.CRLF` ends the data. A message over `size` gets its 552 whatever a hook says.
-* Nothing that was sent in clear survives STARTTLS, and the client has to greet again after it. STARTTLS inside a transaction is a 503.
+* Nothing that was sent in clear survives STARTTLS, and the client has to greet again after it. STARTTLS inside a
+  transaction is a 503.
 * A reply never carries a line break that came from a client, or from a hook's text by accident.
 * A client or a hook that misbehaves harms its own connection only.
 * Secrets are masked in every text meant for people; only `Auth` and `Call.args` hold them.
@@ -335,8 +337,8 @@ There are no other limits than the settings: no count of bad commands, no guard 
 PROSE["hooks"] = """\
 # Hooks
 
-A hook is a function, `def` or `async def`, that is asked at one point of the conversation. It is given by `@smtpd.on(hook)` or
-`on(hook, call=function)`. How to write one: [Write hooks](../how-to/hooks.md).
+A hook is a function, `def` or `async def`, that is asked at one point of the conversation. It is given by
+`@smtpd.on(hook)` or `on(hook, call=function)`. How to write one: [Write hooks](../how-to/hooks.md).
 
 {table}
 ## Accepting and refusing
@@ -355,20 +357,24 @@ A hook accepts by returning, and refuses by raising `Reject(code=None, message=N
 
 A `Reject` that cannot be said is a `ValueError` where it is made.
 
-Any other exception is a bug in the test, also `assert` and `pytest.fail` in a hook: the client gets `451 4.3.0`, and the test fails in its
-call phase with that exception and its traceback. So is a list of the wrong length for LMTP, or a list in SMTP. An address that is
-missing from a dict is accepted.
+Any other exception is a bug in the test, also `assert` and `pytest.fail` in a hook: the client gets `451 4.3.0`, and
+the test fails in its call phase with that exception and its traceback. So is a list of the wrong length for LMTP, or a
+list in SMTP. An address that is missing from a dict is accepted.
 
 ## Order
 
-* The greeting is the answer to `connect`, the reply after the data is the answer to `data`, and the 354 is the answer to the `command`
+* The greeting is the answer to `connect`, the reply after the data is the answer to `data`, and the 354 is the answer
+  to the `command`
   whose verb is DATA.
 * `command` is passed first: if a rule answers there, or a hook refuses, the more special hook is not asked.
-* Every connection has one session and exactly one `close`. Under implicit TLS the order is handshake, `connect`, `secure`, greeting.
-* `connect` waits for a PROXY header, and is not passed by a client over `max_clients`, or with a bad header or handshake. After XCLIENT it
+* Every connection has one session and exactly one `close`. Under implicit TLS the order is handshake, `connect`,
+  `secure`, greeting.
+* `connect` waits for a PROXY header, and is not passed by a client over `max_clients`, or with a bad header or
+  handshake. After XCLIENT it
   is passed again, and its LOGIN goes to `auth`.
 * The hooks of one connection run one at a time, in the order of the protocol; connections do not wait for each other.
-* When the client goes away, an `async def` hook that is pending is cancelled, and a `def` hook runs to its end, for which `close` waits. The call counts as
+* When the client goes away, an `async def` hook that is pending is cancelled, and a `def` hook runs to its end, for
+  which `close` waits. The call counts as
   `"dropped"`, and no hook but `close` runs after it.
 """
 
@@ -381,9 +387,9 @@ A rule is what the server does at one [hook](hooks.md), when something matches.
 {signature}
 ```
 
-`@pytest.mark.smtpd_on(...)`, `smtpd.on(...)` and `on(...)` take the same. `on(...)` is a plain value; every server takes its own copy, so
-that its counters start fresh. `smtpd.on(...)` returns the [`Rule`](received.md#rule), and is a decorator for a hook function where no action is given.
-What could never work is an error when the rule is made.
+`@pytest.mark.smtpd_on(...)`, `smtpd.on(...)` and `on(...)` take the same. `on(...)` is a plain value; every server
+takes its own copy, so that its counters start fresh. `smtpd.on(...)` returns the [`Rule`](received.md#rule), and is a
+decorator for a hook function where no action is given. What could never work is an error when the rule is made.
 
 ## Actions
 
@@ -393,14 +399,15 @@ One; or `reply` or `raw`, followed by `drop` or `hang`.
 ## Modifiers
 
 {modifiers}
-`times` and `skip` count only the calls that reach the rule. A rule with nothing but `delay` or `drip` slows the answer down, and the search
-for a rule that answers goes on.
+`times` and `skip` count only the calls that reach the rule. A rule with nothing but `delay` or `drip` slows the answer
+down, and the search for a rule that answers goes on.
 
 ## Match keys
 
-All have to match. A `str` matches if it is equal, or as a shell pattern like `"*@example.com"`; addresses compare without case in the
-domain. A `re.Pattern` matches by search, a function by its truth, anything else by `==`, so that
-[dirty-equals](https://pypi.org/project/dirty-equals/) works. An exception in a match is a bug in the test, like one in a hook.
+All have to match. A `str` matches if it is equal, or as a shell pattern like `"*@example.com"`; addresses compare
+without case in the domain. A `re.Pattern` matches by search, a function by its truth, anything else by `==`, so that
+[dirty-equals](https://pypi.org/project/dirty-equals/) works. An exception in a match is a bug in the test, like one in
+a hook.
 
 {keys}
 [Queries](received.md) match in the same way, and know some keys more; their `when` gets the envelope, call or session.
@@ -411,8 +418,8 @@ domain. A `re.Pattern` matches by search, a function by its truth, anything else
 {matrix}
 ## In LMTP
 
-A `data` rule with `to` stands in the place of that recipient's reply. Without `to`, `reply` answers for each recipient, and `raw`,
-`drop` and `hang` happen once.
+A `data` rule with `to` stands in the place of that recipient's reply. Without `to`, `reply` answers for each recipient,
+and `raw`, `drop` and `hang` happen once.
 
 ## Codes
 
@@ -429,16 +436,17 @@ PROSE["received"] = """\
 
 {SMTPServer}
 {SMTPServer_methods}
-`**match` are [match keys](rules.md#match-keys). `timeout` is in seconds; without it, the ini option `smtpd_timeout` counts. `WaitTimeout` is
-an `AssertionError` and a `TimeoutError`, and says what came instead. An unknown match key is a `TypeError`.
+`**match` are [match keys](rules.md#match-keys). `timeout` is in seconds; without it, the ini option `smtpd_timeout`
+counts. `WaitTimeout` is an `AssertionError` and a `TimeoutError`, and says what came instead. An unknown match key is a
+`TypeError`.
 
 ## Log
 
 Iterating gives the calls, and `len` their number.
 
 {Log_methods}
-Everything is recorded before the client can see the answer, so when the client's call returns, asserting needs no wait. Only `close` has no
-reply: `wait_closed()` waits for it. See [Recorded before replied](../explanation/recorded.md).
+Everything is recorded before the client can see the answer, so when the client's call returns, asserting needs no wait.
+Only `close` has no reply: `wait_closed()` waits for it. See [Recorded before replied](../explanation/recorded.md).
 
 ## Envelope
 
@@ -463,8 +471,8 @@ One connection. The server keeps it up to date while the connection lives, and i
 {TLSInfo}
 ## Call
 
-One passing of a hook point, whether or not anyone hooked it. It is in the log from the moment it begins. The `command` call of MAIL,
-RCPT, AUTH and so on carries the same reply as the special hook's.
+One passing of a hook point, whether or not anyone hooked it. It is in the log from the moment it begins. The `command`
+call of MAIL, RCPT, AUTH and so on carries the same reply as the special hook's.
 
 {Call}
 {outcomes}
@@ -481,12 +489,13 @@ Attributes are `None` where the mechanism does not have them. The secrets among 
 
 ## Stream
 
-The content, dot-unstuffed, while it arrives: `for chunk in stream` in a `def` hook, `async for chunk in stream` in an `async def` hook. What a hook
-leaves unread is read for it.
+The content, dot-unstuffed, while it arrives: `for chunk in stream` in a `def` hook, `async for chunk in stream` in an
+`async def` hook. What a hook leaves unread is read for it.
 
 {Stream}
 {Stream_methods}
-If the client vanishes, or gives the message up, reading raises `ConnectionError`, which is no bug of the test when it leaves the hook.
+If the client vanishes, or gives the message up, reading raises `ConnectionError`, which is no bug of the test when it
+leaves the hook.
 
 ## Reply
 
@@ -506,26 +515,28 @@ PROSE["fixtures"] = """\
 ## Fixtures
 
 {table}
-`smtpd_session` alone in a test, without `smtpd`, is likewise emptied, marked and verified. Settings of `smtpd_config` apply to
-servers of `smtpd_factory` too; markers and parameters apply to `smtpd`. The exception is a rule with `name=`, which is handed to every server of
-the test, and acts on the one that is called so.
+`smtpd_session` alone in a test, without `smtpd`, is likewise emptied, marked and verified. Settings of `smtpd_config`
+apply to servers of `smtpd_factory` too; markers and parameters apply to `smtpd`. The exception is a rule with `name=`,
+which is handed to every server of the test, and acts on the one that is called so.
 
 ## Markers
 
 {markers}
-Both pass `--strict-markers`. The first takes [settings](settings.md), the second a [rule](rules.md). A wrong marker, or one on a
-test that uses none of the fixtures, is an error of that test, at its setup, in one line.
+Both pass `--strict-markers`. The first takes [settings](settings.md), the second a [rule](rules.md). A wrong marker, or
+one on a test that uses none of the fixtures, is an error of that test, at its setup, in one line.
 
 ## Fixture parameters
 
-With `indirect=True`, `smtpd` takes a rule, a list of rules, or a dict of settings with `"on"` for rules. Ids are readable without help, and
-never show a password: `[connect-421]`, `[data-drop]`, `[rcpt_to-550-to=bounce@*]`, `[tls=implicit]`.
+With `indirect=True`, `smtpd` takes a rule, a list of rules, or a dict of settings with `"on"` for rules. Ids are
+readable without help, and never show a password: `[connect-421]`, `[data-drop]`, `[rcpt_to-550-to=bounce@*]`,
+`[tls=implicit]`.
 
 ## Precedence
 
-Nearest first: `smtpd.on(...)` in the body of the test; fixture parameter; `pytest.param(marks=...)`; marker of the function; of its class, a
-child before its base; of the module; `smtpd_config`; defaults. Settings merge key by key. Rules accumulate, and the nearest is asked first;
-within one level the latest `smtpd.on(...)`, the lowest decorator, the earliest in a list. See [Who answers](../explanation/order.md).
+Nearest first: `smtpd.on(...)` in the body of the test; fixture parameter; `pytest.param(marks=...)`; marker of the
+function; of its class, a child before its base; of the module; `smtpd_config`; defaults. Settings merge key by key.
+Rules accumulate, and the nearest is asked first; within one level the latest `smtpd.on(...)`, the lowest decorator, the
+earliest in a list. See [Who answers](../explanation/order.md).
 
 ## Ini option
 
@@ -534,6 +545,6 @@ within one level the latest `smtpd.on(...)`, the lowest decorator, the earliest 
 
 ## Plugin
 
-The entry point is called `pytest-smtpd`; `-p no:pytest-smtpd` switches it off. If another plugin's fixture called `smtpd` takes the place of this one (smtpdfix
-has one too), the test says so by name.
+The entry point is called `pytest-smtpd`; `-p no:pytest-smtpd` switches it off. If another plugin's fixture called
+`smtpd` takes the place of this one (smtpdfix has one too), the test says so by name.
 """

@@ -190,7 +190,7 @@ def first_missing(shown: Sequence[str], output: str) -> str | None:
 
 
 def is_shown(line: str, real: str) -> bool:
-    return real.startswith(line.removesuffix("...")) if line.endswith(" ...") else line == real
+    return real.startswith(line.removesuffix(" ...")) if line.endswith(" ...") else line == real
 
 
 # Pages with a runner of their own: tests/recipes, tests/faults.
