@@ -46,10 +46,10 @@ def _batch(server: Server, domain: str) -> float:
 
 
 def _queries(server: Server, count: int) -> Sample:
-    """Seconds for one(to=...), which has to look at all: two would be an error."""
+    """Seconds for one(to=...), which looks at all of them; the best of some, as others use the machine too."""
     wanted = server.ask("recipients", indices=[count // 2, count - 1, 0])
-    walls = server.ask("query", matches=[{"to": address} for address in wanted])
-    return {"query": median(walls)}
+    walls = server.ask("query", matches=[{"to": address} for address in wanted * 5])
+    return {"query": min(walls)}
 
 
 WORKLOADS = (
