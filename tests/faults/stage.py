@@ -54,9 +54,11 @@ class Stage:
 
     def play(self) -> None:
         """The opening, the talk, the end."""
-        self._open(self.way.opening or self.section.opening)
+        opening = self.way.opening or self.section.opening
+        connecting = time.monotonic()
+        self._open(opening)
         self.when_secured = lambda: None
-        started = time.monotonic()
+        started = connecting if opening == "connect" else time.monotonic()
         self._all(self.way.steps(self.section))
         _ENDS[self.way.end](self)
         self.elapsed = time.monotonic() - started

@@ -6,12 +6,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
 from pytest_smtpd import SMTPServer, SMTPServerFactory, on
-from tests.faults.observer import MOMENT, Observer, client_context
-from tests.faults.vocabulary import End, Under
+from tests.faults.observer import Observer, client_context
+from tests.faults.vocabulary import End
 
 
 class Speaker:
@@ -145,10 +146,8 @@ def test_every_modifier_of_an_answer_at_once(smtpd: SMTPServer, speaker: Speaker
     assert speaker.rcpt() == 250
     started = time.monotonic()
     assert speaker.rcpt() == 550
-    answered = time.monotonic()
-    assert answered - started >= 0.1 + 0.01 * len("550 5.1.1 No\r")
     assert (speaker.observer.rest(), speaker.observer.end) == (b"", End.RST)
-    assert time.monotonic() - answered >= 0.1 - MOMENT / 2
+    assert time.monotonic() - started >= 0.1 + 0.01 * len("550 5.1.1 No\r") + 0.1
 
 
 def test_a_delay_alone_and_an_answer_add_up(smtpd: SMTPServer, speaker: Speaker) -> None:
@@ -184,13 +183,16 @@ def test_rules_may_be_made_while_clients_are_busy(smtpd: SMTPServer, speaker: Sp
 
 @pytest.mark.parametrize("hook", ["connect", "secure"])
 @pytest.mark.parametrize("reply", [334, 354])
-@pytest.mark.parametrize("under", [Under.STARTTLS, Under.IMPLICIT])
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_a_reply_out_of_its_place_is_given_once(
-    smtpd_factory: SMTPServerFactory, hook: str, reply: int, under: Under
+    smtpd_factory: SMTPServerFactory,
+    hook: Literal["connect", "secure"],
+    reply: int,
+    tls: Literal["starttls", "implicit"],
 ) -> None:
-    server = smtpd_factory(on=[on(hook, reply=reply)], tls=under.value)
+    server = smtpd_factory(on=[on(hook, reply=reply)], tls=tls)
     with Observer((server.host, server.port), client_context(str(server.ca_file))) as observer:
-        if under is Under.STARTTLS:
+        if tls == "starttls":
             observer.line()
             observer.send(b"STARTTLS\r\n")
             observer.line()

@@ -300,7 +300,7 @@ EHLO = Section(
                 "S: 554 5.5.0 You spoke before your turn",
                 opening="connect",
                 under=EVERY[::2],
-                takes=0.09,
+                takes=0.1,
                 end=End.CLOSED,
             ),
         ),
