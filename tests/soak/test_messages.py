@@ -14,11 +14,10 @@ from tests.soak.sizes import sized
 SESSIONS, BATCH = 3, 100
 
 
-def mail(server: SMTPServer, stack: ExitStack) -> Generator[None]:
+def mail(server: SMTPServer) -> Generator[None]:
     """Messages without end, over a few connections in turn, each of which is replaced now and then."""
     while True:
         with ExitStack() as sessions:
-            stack.push(sessions.__exit__)
             clients = [
                 sessions.enter_context(smtplib.SMTP(server.host, server.port, "client.test", TIMEOUT))
                 for _ in range(SESSIONS)
@@ -29,8 +28,8 @@ def mail(server: SMTPServer, stack: ExitStack) -> Generator[None]:
 
 
 def test_messages_that_were_cleared_leave_nothing(tmp_path: Path) -> None:
-    with nothing_left(tmp_path / "temporary"), SMTPServer() as server, ExitStack() as stack:
-        messages = mail(server, stack)
+    with nothing_left(tmp_path / "temporary"), SMTPServer() as server:
+        messages = mail(server)
 
         def batch() -> None:
             list(islice(messages, BATCH))
