@@ -57,12 +57,12 @@ class Trust:
 
 
 class Bench:
-    """The servers of one test: made, trusted, reported and verified together."""
+    """What one test works with: its own servers, and those it has been lent."""
 
     def __init__(self, wait_timeout: float) -> None:
         self.servers: list[SMTPServer] = []
-        self.in_body = False
-        self.passed = False
+        self.in_body: bool = False
+        self.passed: bool = False
         self._wait_timeout = wait_timeout
         self._trust = Trust()
         self._named: list[Rule] = []

@@ -49,7 +49,7 @@ class Call:
         self.replies: tuple[Reply, ...] = ()
         self.rule: Rule | None = None
         self.error: BaseException | None = None
-        self.silent = False  # whether another call tells the reply in a transcript
+        self.silent: bool = False  # whether another call tells the reply in a transcript
         self.traceback: str | None = None  # of error, as it was when it was caught
         self.mail: Transaction | None = session.mail
         self.envelope: Envelope | None = None

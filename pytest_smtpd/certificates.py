@@ -29,8 +29,8 @@ class Authority:
     """The test CA, what it has signed, and its files, which go when the process ends."""
 
     def __init__(self) -> None:
-        self.ca = trustme.CA()
-        self.pem = self.ca.cert_pem.bytes()
+        self.ca: trustme.CA = trustme.CA()
+        self.pem: bytes = self.ca.cert_pem.bytes()
         self._folder: Path | None = None
         self._bundles: dict[tuple[str, int, int], str] = {}
         self._lock = threading.RLock()

@@ -15,7 +15,7 @@ def _pick() -> Callable[[], float]:
 class Clock:
     """Seconds that pass evenly: ``monotonic`` for measuring, ``now`` since the epoch (which is looked up once)."""
 
-    monotonic = staticmethod(_pick())
+    monotonic: "staticmethod[[], float]" = staticmethod(_pick())
 
     def __init__(self) -> None:
         self._offset = time.time() - self.monotonic()

@@ -49,8 +49,8 @@ class SMTPServer:
     def __init__(self, *, on: Iterable[Rule] = (), **settings: Unpack[SettingsDict]) -> None:
         self.settings: Settings = make_settings(settings)
         self._first = self.settings
-        self.wait_timeout = 5.0
-        self.strict_rules = False  # whether rules added from now on have to be used
+        self.wait_timeout: float = 5.0
+        self.strict_rules: bool = False  # whether rules added from now on have to be used
         self._clock = Clock()
         self._journal = Journal(self._clock)
         self._book = RuleBook(rule.copy() for rule in _rules(on))
@@ -59,8 +59,8 @@ class SMTPServer:
         self._pid = 0
         self._port = self.settings.port
         self._crashes: list[BaseException] = []
-        self.log = Log(self._journal, lambda: self.wait_timeout)
-        self.envelopes = Envelopes(self._journal)
+        self.log: Log = Log(self._journal, lambda: self.wait_timeout)
+        self.envelopes: Envelopes = Envelopes(self._journal)
 
     def __repr__(self) -> str:
         where = self.url if self._listener else f"{self.url} stopped"

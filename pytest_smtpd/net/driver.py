@@ -24,7 +24,7 @@ class Driver:
         self._future: asyncio.Future[Any] | None = None
         self._wants_input = False
         self._running = False
-        self.over = False
+        self.over: bool = False
 
     @property
     def waiting(self) -> bool:

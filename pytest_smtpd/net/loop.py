@@ -56,7 +56,7 @@ class Listener:
         connect: Callable[["Listener", socket.socket, Any], Wire],
         crashed: Callable[[BaseException], object],
     ) -> None:
-        self.loop = Loop()
+        self.loop: Loop = Loop()
         self.loop.set_debug(False)
         self.loop.set_exception_handler(lambda loop, context: crashed(_exception(context)))
         self._listener = listener

@@ -16,9 +16,9 @@ class TLS:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        self.received = 0
-        self.ready = False
-        self.ended = False
+        self.received: int = 0
+        self.ready: bool = False
+        self.ended: bool = False
 
     def feed(self, ciphertext: bytes) -> None:
         """Take what came from the network."""

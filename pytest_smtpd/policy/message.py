@@ -21,7 +21,7 @@ class Message:
 
     def __init__(self, responder: "Responder", call: Call) -> None:
         self.call = call
-        self.aborted = False
+        self.aborted: bool = False
         self._responder = responder
         self._stream: Stream = call.argument
         self._rules = [rule for rule in responder.book.at("data") if not actions.is_early(rule)]

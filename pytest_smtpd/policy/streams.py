@@ -108,8 +108,8 @@ class Stream:
     __slots__ = ("_pipe", "size", "size_exceeded")
 
     def __init__(self) -> None:
-        self.size = 0
-        self.size_exceeded = False
+        self.size: int = 0
+        self.size_exceeded: bool = False
         self._pipe: Pipe | None = None
 
     def __repr__(self) -> str:

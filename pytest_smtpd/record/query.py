@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, TypeVar, Unpack, overload
 
 from pytest_smtpd.calls import Call
 from pytest_smtpd.errors import WaitTimeout
-from pytest_smtpd.match import CallMatch, EnvelopeMatch, SessionMatch, matches, query_keys, selected
+from pytest_smtpd.match import CallMatch, EnvelopeMatch, Key, SessionMatch, matches, query_keys, selected
 from pytest_smtpd.record import explain
 from pytest_smtpd.record.journal import Journal
 from pytest_smtpd.record.transcript import transcript
@@ -68,8 +68,12 @@ class Waiter:
     ) -> None:
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise TypeError(f"count must be a number from 0, not {count!r}")
-        self.keys = query_keys(kind, match)
-        self.journal, self.kind, self.count, self.match, self.hook = journal, kind, count, match, hook
+        self.journal: Journal = journal
+        self.kind: Kind = kind
+        self.count: int = count
+        self.match: Mapping[str, Any] = match
+        self.keys: Mapping[str, Key] = query_keys(kind, match)
+        self.hook: str | None = hook
         self.found: list[Any] = []
         self._judged: list[Any] = []
         self._seen = 0

@@ -34,7 +34,7 @@ class Connection:
         self.options = options
         self.session = session
         self.envelope: Envelope | None = None
-        self.state = State.CONNECTED
+        self.state: State = State.CONNECTED
         if options.proxy_protocol:
             self.state = State.PROXY
         elif options.tls == "implicit":

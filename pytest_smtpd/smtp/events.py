@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 HookName = Literal["connect", "secure", "auth", "mail_from", "rcpt_to", "data", "close", "command"]
 Point = tuple[HookName, Any]  # a hook to pass, and its own argument
+Passes = tuple[tuple[HookName, str], ...]  # hooks, each with the field in which the event has its argument
 
 
 class Command:
@@ -55,7 +56,7 @@ class Event:
     """One thing that happened; the caller answers it with ``Connection.send`` before asking for the next."""
 
     kind: ClassVar[str] = ""
-    passes: ClassVar[tuple[tuple[HookName, str], ...]] = (("command", "command"),)  # hook, field of its argument
+    passes: ClassVar[Passes] = (("command", "command"),)
     default: Reply | None = None
     command: Command | None = None
 
@@ -67,7 +68,7 @@ class Event:
     @property
     def points(self) -> tuple[Point, ...]:
         """The hooks to pass, in order, each with its own argument; those whose argument is not there are left out."""
-        arguments = [(hook, getattr(self, field)) for hook, field in self.passes]
+        arguments: list[Point] = [(hook, getattr(self, field)) for hook, field in self.passes]
         return tuple([point for point in arguments if point[1] is not None])
 
 
@@ -91,7 +92,7 @@ class Secured(Event):
     """The handshake that STARTTLS asked for is complete; no reply is due."""
 
     kind = "secure"
-    passes = (("secure", "tls"),)
+    passes: ClassVar[Passes] = (("secure", "tls"),)
     tls: "TLSInfo"
 
 
@@ -118,7 +119,7 @@ class Hello(Event):
 class Mail(Event):
     """MAIL FROM, well-formed and in sequence."""
 
-    passes = (("command", "command"), ("mail_from", "address"))
+    passes: ClassVar[Passes] = (("command", "command"), ("mail_from", "address"))
     address: Address
     parameters: Mapping[str, Any]
 
@@ -127,7 +128,7 @@ class Mail(Event):
 class Rcpt(Event):
     """RCPT TO, well-formed and in sequence."""
 
-    passes = (("command", "command"), ("rcpt_to", "address"))
+    passes: ClassVar[Passes] = (("command", "command"), ("rcpt_to", "address"))
     address: Address
 
 
@@ -165,7 +166,7 @@ class Xforward(Event):
 class Authenticate(Event):
     """A step of AUTH: the command, or a line of the exchange (``Response``); ``auth`` once there are credentials."""
 
-    passes = (("command", "command"), ("auth", "auth"))
+    passes: ClassVar[Passes] = (("command", "command"), ("auth", "auth"))
     exchange: "Conversation | None" = None
     auth: "Auth | None" = None
 
@@ -229,7 +230,7 @@ class Overloaded(Event):
     """One client too many, told instead of the greeting."""
 
     kind = "connect"
-    passes = ()
+    passes: ClassVar[Passes] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ class Intake:
     """What a client has sent and nobody has understood yet."""
 
     def __init__(self, options: Options, session: Session) -> None:
-        self.login = Login(options)
+        self.login: Login = Login(options)
         self.introduced: Auth | None = None  # the LOGIN of an XCLIENT, until the greeting that answers it
         self._options = options
         self._session = session

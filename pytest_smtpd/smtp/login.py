@@ -18,7 +18,7 @@ class Login:
     """One connection's attempts to log in. ``refused``: the last one was, and what follows may be its password."""
 
     def __init__(self, options: Options) -> None:
-        self.refused = False
+        self.refused: bool = False
         self._options = options
         self._exchange: Conversation | None = None
         self._held: tuple[Reply, Any] | None = None

@@ -1,6 +1,7 @@
 """Replies (RFC 5321 section 4.2), and the catalogue of the server's own: the only place with reply texts."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -105,7 +106,7 @@ def leading_reply(raw: bytes) -> Reply | None:
 # --- the catalogue --------------------------------------------------------------------------------------------------
 
 # What a bare code says, in a rule or Reject: RFC 5321 section 4.2.3, RFC 4954 section 6, RFC 5248.
-STANDARD: Final = {
+STANDARD: Final[Mapping[int, tuple[str | None, str]]] = {
     211: ("2.0.0", "System status"),
     214: ("2.0.0", "See RFC 5321"),
     220: (None, "Service ready"),
@@ -145,7 +146,7 @@ STANDARD: Final = {
 _GENERIC: Final = {2: "OK", 3: "Go on", 4: "Try again later", 5: "Refused"}
 
 # What each hook refuses with when it does not say it itself.
-REFUSALS: Final = {
+REFUSALS: Final[Mapping[str, Reply]] = {
     "connect": Reply(554, "5.3.2", "Service not available"),
     "secure": Reply(554, "5.7.0", "TLS session refused"),
     "auth": Reply(535, "5.7.8", "Authentication credentials invalid"),

@@ -258,7 +258,7 @@ class Conversation:
         self.method = method
         self.auth: Auth | None = None
         self._steps = MECHANISMS[method](hostname)
-        self.challenge = next(self._steps)
+        self.challenge: bytes = next(self._steps)
 
     def respond(self, response: bytes) -> None:
         """Take the client's next line, decoded. Raises ``Refused`` for what is malformed."""

@@ -7,7 +7,7 @@ alone, so a refused RCPT cannot harm its transaction. On top of the table, a 421
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.replies import Reply
@@ -31,7 +31,8 @@ class State(Enum):
     SASL = "AUTH exchange"
     CLOSED = "closed"
 
-    __hash__ = object.__hash__  # members are singletons; the inherited one hashes the name, in Python
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__  # members are singletons; the inherited one hashes the name, in Python
 
 
 Row = Mapping[str, Mapping[int, State]]
