@@ -122,8 +122,8 @@ def test_an_interrupt_ends_a_wait_at_once(run: Run) -> None:
         def test_it(smtpd, wait):
             client = connect(smtpd)
             signal.signal(signal.SIGALRM, signal.default_int_handler)
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
             with pytest.raises(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
                 wait(smtpd)
             client.close()
     """)

@@ -239,7 +239,7 @@ def test_each_failing_subtest_has_it(run: Run) -> None:
 def test_a_test_killed_by_a_time_out_shows_who_waited_for_whom(failure: Failure) -> None:
     report = failure(
         """
-        @pytest.mark.timeout(0.5)
+        @pytest.mark.timeout(1)
         @pytest.mark.smtpd_on("rcpt_to", hang=True)
         def test(smtpd):
             client = smtplib.SMTP(smtpd.host, smtpd.port)      # no time-out of its own
