@@ -1,0 +1,72 @@
+"""Address and Session: values that hooks get and logs keep."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from pytest_smtpd.smtp.address import Address, RecipientDSN
+from pytest_smtpd.smtp.session import Session
+from tests.smtp.helpers import TLS
+
+
+@pytest.mark.parametrize(
+    ("text", "local", "domain"),
+    [
+        ("a@b.example", "a", "b.example"),
+        ('"a@b"@c', '"a@b"', "c"),
+        ("", "", ""),
+        ("Postmaster", "Postmaster", ""),
+        ("a@[IPv6:::1]", "a", "[IPv6:::1]"),
+    ],
+)
+def test_an_address_is_a_str_with_two_sides(text: str, local: str, domain: str) -> None:
+    address = Address(text)
+    assert address == text
+    assert isinstance(address, str)
+    assert hash(address) == hash(text)
+    assert (address.local, address.domain) == (local, domain)
+    assert dict(address.args) == {}
+    assert address.dsn == RecipientDSN()
+
+
+@pytest.mark.parametrize(
+    "again",
+    [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_an_address_keeps_its_parameters_when_it_is_copied(again: object) -> None:
+    address = Address(
+        "a@b", args={"SIZE": "1", "SMTPUTF8": True}, dsn=RecipientDSN(notify=("NEVER",), orcpt="rfc822;x")
+    )
+    copied = again(address)  # type: ignore[operator]
+    assert (copied, copied.args, copied.dsn, copied.domain) == ("a@b", address.args, address.dsn, "b")
+
+
+@pytest.mark.parametrize("opening", ["EHLO", "HELO", None])
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("user", [None, "ada"])
+@pytest.mark.parametrize("lmtp", [False, True])
+def test_the_transmission_type_is_that_of_rfc_3848(
+    opening: str | None, secure: bool, user: str | None, lmtp: bool
+) -> None:
+    session = Session(id="x", lmtp=lmtp, opening_command=opening, user=user, tls=TLS if secure else None)
+    base = "LMTP" if lmtp else "ESMTP" if opening == "EHLO" else "SMTP"
+    assert session.transmission_type == base + ("S" if secure else "") + ("A" if user else "")
+    assert session.secure is secure
+
+
+def test_a_session_is_shown_in_one_line() -> None:
+    session = Session(id="s1", remote_address="192.0.2.1", remote_port=9)
+    assert repr(session) == "<Session s1 SMTP from 192.0.2.1:9 open>"
+    session.closed, session.user = True, "ada"
+    assert repr(session) == "<Session s1 SMTPA from 192.0.2.1:9 user='ada' closed>"
+    assert repr(Session(id="s2")) == "<Session s2 SMTP from unknown open>"
+
+
+def test_a_fresh_session_knows_nothing() -> None:
+    session = Session(id="x")
+    assert (session.envelope, session.recipients, session.commands, session.transaction) == (None, (), (), 1)
+    assert (session.tls, session.user, session.error, session.hostname_appears_as) == (None, None, None, None)
