@@ -173,7 +173,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "at": "when it came, in seconds since the epoch",
         "message": "an `email.message.EmailMessage`, parsed once and on demand",
         "subject": "the decoded Subject, a plain `str`, or `None`",
-        "text": "the text/plain body, with its line ends as sent, or `None`",
+        "text": "the text/plain body, its lines ended by LF, or `None`",
         "html": "the text/html body, likewise",
         "attachments": "a tuple of `Attachment`s",
         "links": "the web addresses of text and HTML, in order, each once",

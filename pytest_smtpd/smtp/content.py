@@ -62,14 +62,14 @@ def header(message: "EmailMessage", name: str) -> str | None:
 
 
 def body(message: "EmailMessage", subtype: Literal["plain", "html"]) -> str | None:
-    """The best text/``subtype`` part as a ``str``, None where there is none."""
+    """The best text/``subtype`` part as a ``str`` with LF line ends, None where there is none."""
     try:
         part = message.get_body((subtype,))
     except Exception:
         return None
     if part is None or part.get_content_type() != f"text/{subtype}":
         return None
-    return _text(part)
+    return _text(part).replace("\r\n", "\n")
 
 
 def _text(part: Any) -> str:
