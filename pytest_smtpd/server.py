@@ -279,22 +279,14 @@ class SMTPServer:
         Raises ``WaitTimeout`` after ``timeout`` seconds (the ini option ``smtpd_timeout`` by default).
         """
         __tracebackhide__ = True
-        waiter = Waiter(self._journal, "Envelope", count, match)
-        seconds = self._seconds(timeout)
-        if not self._journal.wait(waiter.ready, seconds):
-            raise waiter.late(seconds, blocking=True)
-        return waiter.found
+        return Waiter(self._journal, "Envelope", count, match).wait(self._seconds(timeout))
 
     async def wait_for_async(
         self, count: int = 1, *, timeout: float | None = None, **match: Unpack[EnvelopeMatch]
     ) -> list[Envelope]:
         """The twin of ``wait_for`` for asyncio and trio."""
         __tracebackhide__ = True
-        waiter = Waiter(self._journal, "Envelope", count, match)
-        seconds = self._seconds(timeout)
-        if not await wait_async(self._journal, waiter.ready, seconds):
-            raise waiter.late(seconds, blocking=False)
-        return waiter.found
+        return await Waiter(self._journal, "Envelope", count, match).wait_async(self._seconds(timeout))
 
     def wait_closed(self, timeout: float | None = None) -> None:
         """Wait until every connection has ended and every ``close`` hook has run. Raises ``WaitTimeout``."""

@@ -61,9 +61,26 @@ class Responder:
     # --- the usual way ----------------------------------------------------------------------------------------------
 
     async def _pass(self, event: Event) -> Answer:
-        """Pass the event's hook points in order; the first that refuses, or a ``command`` that answers, is the last."""
+        """The answer to an event that passes hook points: what they say, else the RFC's."""
         calls: list[Call] = []
         slow: list[Rule] = []
+        said, detail = await self._pass_points(event, calls, slow)
+        if said is None and isinstance(event, _ANSWERED_LATER):
+            self._tail = calls
+            return LATER
+        final = _by_default(event) if said is None else said
+        if slow or detail is not None:
+            final = actions.slowed(replace(final, detail=detail or final.detail), slow)
+        self._settle_points(event, calls, final)
+        if self._message is not None and _ends_message(event, final):
+            await self._give_up("the client gave up the message")
+        return final
+
+    async def _pass_points(self, event: Event, calls: list[Call], slow: list[Rule]) -> tuple[Answer | None, Any]:
+        """Pass the points in order; the first that refuses, or a ``command`` that answers, is the last.
+
+        What was answered, and the user of an XCLIENT's LOGIN: to that what is said is the greeting.
+        """
         final: Answer | None = None
         detail: Any = None
         for hook, argument in event.points:
@@ -72,31 +89,19 @@ class Responder:
             if answer is None:
                 continue
             if isinstance(event, events.Connected) and hook != "connect" and answer.goes_on:
-                detail = answer.detail  # of a LOGIN by XCLIENT; what is said is the greeting
+                detail = answer.detail
                 continue
             final = answer
             if hook == "command" or not answer.goes_on:
                 break
-        if final is None:
-            if isinstance(event, _ANSWERED_LATER):
-                self._tail = calls
-                return LATER
-            final = NOTHING if event.default is None else default_answer(event.default)
-            if isinstance(event, events.Authenticate):
-                final = replace(final, detail=_EXPLAINED)
-        if slow or detail is not None:
-            final = actions.slowed(replace(final, detail=detail or final.detail), slow)
-        self._settle_points(event, calls, final)
-        if self._message is not None and _ends_message(event, final):
-            await self._give_up("the client gave up the message")
-        return final
+        return final, detail
 
     def _settle_points(self, event: Event, calls: list[Call], final: Answer) -> None:
         if isinstance(event, events.Connected):  # one reply, to connect; or to the one that refused
-            speaker = calls.pop(0 if final.goes_on else -1) if calls else None
+            speaker = calls.pop(0 if final.goes_on else -1)
             for passed in calls:
                 self.settle([passed], NOTHING)
-            calls = [] if speaker is None else [speaker]
+            calls = [speaker]
         challenge = bool(final.replies) and final.replies[0].digit == 3
         if isinstance(event, events.Authenticate) and challenge:  # the exchange goes on: its command waits for the end
             self._tail += [call for call in calls if call.hook == "command"]
@@ -287,6 +292,11 @@ _SPECIAL: Final[Mapping[type[Event], Callable[[Responder, Any], Coroutine[Any, A
     events.Content: Responder._content_complete,
     events.Handshaking: Responder._handshaking,
 }
+
+
+def _by_default(event: Event) -> Answer:
+    answer = NOTHING if event.default is None else default_answer(event.default)
+    return replace(answer, detail=_EXPLAINED) if isinstance(event, events.Authenticate) else answer
 
 
 def _ends_message(event: Event, answer: Answer) -> bool:

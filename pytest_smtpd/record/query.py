@@ -98,10 +98,19 @@ class Waiter:
             if self.hook in (None, getattr(subject, "hook", None)) and matches(subject, self.match, self.keys)
         ]
 
-    def late(self, timeout: float, *, blocking: bool) -> WaitTimeout:
-        """The error for what did not come."""
-        in_loop = blocking and asyncio._get_running_loop() is not None
-        return WaitTimeout(explain.waited(self, timeout, in_loop=in_loop))
+    def wait(self, seconds: float) -> list[Any]:
+        """Those that were found in time. Raises ``WaitTimeout``."""
+        __tracebackhide__ = True
+        if not self.journal.wait(self.ready, seconds):
+            raise WaitTimeout(explain.waited(self, seconds, in_loop=asyncio._get_running_loop() is not None))
+        return self.found
+
+    async def wait_async(self, seconds: float) -> list[Any]:
+        """The twin of ``wait`` for asyncio and trio."""
+        __tracebackhide__ = True
+        if not await wait_async(self.journal, self.ready, seconds):
+            raise WaitTimeout(explain.waited(self, seconds, in_loop=False))
+        return self.found
 
 
 class Log:
@@ -148,23 +157,19 @@ class Log:
 
         Raises ``WaitTimeout`` after ``timeout`` seconds.
         """
+        __tracebackhide__ = True
         _check_hook(hook)
         waiter = Waiter(self._journal, "Call", count, match, hook)
-        seconds = self._timeout() if timeout is None else timeout
-        if not self._journal.wait(waiter.ready, seconds):
-            raise waiter.late(seconds, blocking=True)
-        return waiter.found
+        return waiter.wait(self._timeout() if timeout is None else timeout)
 
     async def wait_for_async(
         self, hook: HookName, count: int = 1, *, timeout: float | None = None, **match: Unpack[CallMatch]
     ) -> list[Call]:
         """The twin of ``wait_for`` for asyncio and trio."""
+        __tracebackhide__ = True
         _check_hook(hook)
         waiter = Waiter(self._journal, "Call", count, match, hook)
-        seconds = self._timeout() if timeout is None else timeout
-        if not await wait_async(self._journal, waiter.ready, seconds):
-            raise waiter.late(seconds, blocking=False)
-        return waiter.found
+        return await waiter.wait_async(self._timeout() if timeout is None else timeout)
 
 
 def _check_hook(hook: object) -> None:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, Final
 
 from pytest_smtpd.smtp import replies
@@ -25,8 +24,6 @@ from pytest_smtpd.smtp.events import (
     Refused as RefusedCommand,
 )
 from pytest_smtpd.smtp.extensions import (
-    XCLIENT_NAMES,
-    XFORWARD_NAMES,
     ehlo_keywords,
     envelope_dsn,
     longest_command,
@@ -36,7 +33,6 @@ from pytest_smtpd.smtp.extensions import (
 from pytest_smtpd.smtp.grammar import (
     Refused,
     decode_line,
-    decode_xtext,
     is_address_literal,
     is_domain,
     parse_mailbox,
@@ -48,6 +44,7 @@ from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.sasl import SERVER_FIRST, Auth, Conversation, decode, encode, knows
 from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.smtp.xclient import XCLIENT_NAMES, XFORWARD_NAMES, read_attributes
 
 Parser = Callable[[Command, str, Options, Session], Event]
 Gate = Callable[[Options, Session], Reply | None]
@@ -196,43 +193,15 @@ def auth_default(exchange: Conversation, options: Options) -> Reply:
     return replies.AUTHENTICATED if knows(options.auth, exchange.auth) else replies.REFUSALS["auth"]
 
 
-def _attributes(argument: str, names: tuple[str, ...]) -> dict[str, str | None]:
-    """XCLIENT and XFORWARD: NAME=value pairs in xtext; what is unavailable is None, and the first of two counts."""
-    attributes: dict[str, str | None] = {}
-    for word in argument.split():
-        name, equals, value = word.partition("=")
-        if name.upper() not in names or not equals:
-            raise Refused(replies.BAD_PARAMETER)
-        absent = value.upper() in ("[UNAVAILABLE]", "[TEMPUNAVAIL]")
-        attributes.setdefault(name.upper(), None if absent else _attribute(name.upper(), decode_xtext(value)))
-    if not attributes:
-        raise Refused(replies.ARGUMENT_NEEDED)
-    return attributes
-
-
-def _attribute(name: str, value: str) -> str:
-    try:
-        if name in ("ADDR", "DESTADDR"):
-            address = ip_address(re.sub("^ipv6:", "", value, flags=re.IGNORECASE))
-            if "%" in value:
-                raise ValueError
-            return str(address)
-        if name in ("PORT", "DESTPORT") and not 0 <= int(value) < 65536:
-            raise ValueError
-    except ValueError:
-        raise Refused(replies.BAD_PARAMETER) from None
-    return value
-
-
 def _xclient(command: Command, argument: str, options: Options, session: Session) -> Event:
-    attributes = _attributes(argument, XCLIENT_NAMES)
+    attributes = read_attributes(argument, XCLIENT_NAMES)
     login = attributes.get("LOGIN")
     auth = Auth("XCLIENT", login.strip()) if login and login.strip() else None
     return Xclient(command=command, attributes=attributes, login=auth)
 
 
 def _xforward(command: Command, argument: str, options: Options, session: Session) -> Event:
-    return Xforward(command=command, attributes=_attributes(argument, XFORWARD_NAMES), default=replies.OK)
+    return Xforward(command=command, attributes=read_attributes(argument, XFORWARD_NAMES), default=replies.OK)
 
 
 VERBS: Final[Mapping[str, Verb]] = {

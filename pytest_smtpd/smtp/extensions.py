@@ -11,10 +11,7 @@ from pytest_smtpd.smtp.address import EnvelopeDSN, RecipientDSN
 from pytest_smtpd.smtp.grammar import Refused, decode_xtext, upper
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.session import Session
-
-# Postfix's attributes that a proxy may set, and those that a relay may pass on.
-XCLIENT_NAMES: Final = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT")
-XFORWARD_NAMES: Final = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE")
+from pytest_smtpd.smtp.xclient import XCLIENT_NAMES, XFORWARD_NAMES
 
 Value = str | bool
 Reader = Callable[[Value, Options, Session], Any]
