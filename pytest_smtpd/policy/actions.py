@@ -93,7 +93,7 @@ def _outcome(rule: Rule, hook: str) -> Outcome:
 def _dress(rule: Rule, hook: str, drip: float, *, reading: bool = True) -> Dress | None:
     """The steps of an action; None where they are the usual ones."""
     raw, drop, hang = rule.get("raw"), rule.get("drop"), rule.get("hang")
-    leaves = hook == "secure" and rule.answer is not None and rule.answer.refuses
+    leaves = hook == "secure" and raw is None and rule.answer is not None and rule.answer.refuses
     if raw is None and not drop and not hang and not drip and not leaves:
         return None
 
