@@ -91,7 +91,7 @@ ACTIONS = {
     "reply": "answer exactly this: a code (`550`), a text (`\"550 5.1.1 No such user\"`) or several lines (`\"550-two\\n550 lines\"`). Nothing is added to a text. 2xx accepts, 4xx and 5xx refuse, 421 closes",
     "drop": "close without an answer, or after the one that `reply` or `raw` gives. `True` and `\"fin\"` close in good order, `\"rst\"` resets the connection. On `connect` under implicit TLS: before the handshake",
     "hang": "never answer, or after an answer fall silent. Released when the test ends",
-    "raw": "put exactly these bytes on the wire. If they begin with a well-formed reply, the session goes on as after that reply, except that only `drop` closes; otherwise as if the connection had been accepted (on `connect`), or as if nothing had been said (elsewhere). `b\"\"` is an answer that never comes while the session goes on",
+    "raw": "put exactly these bytes on the wire. If they begin with a well-formed reply, the session goes on as after that reply, except that only `drop` closes; otherwise as if the connection had been accepted (on `connect`), or as if nothing had been said (elsewhere). `b\"\"` is an answer that never comes while the session goes on. A `334` on `auth` brings the client's next line to `auth` again",
     "call": "a [hook function](hooks.md)",
 }
 
@@ -193,7 +193,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "id": "unlike any other",
         "local_address": "the server's end",
         "local_port": "the server's end",
-        "remote_address": "the client's end; as a PROXY header or XCLIENT says, where there is one",
+        "remote_address": "the client's end; as a PROXY header or XCLIENT says, where there is one. XFORWARD leaves it alone",
         "remote_port": "likewise",
         "client_hostname": "the client's address in brackets, or the name that XCLIENT gives. The server never asks the DNS",
         "hostname_appears_as": "what the client called itself in EHLO, HELO or LHLO, in lower case",
@@ -537,6 +537,13 @@ Nearest first: `smtpd.on(...)` in the body of the test; fixture parameter; `pyte
 function; of its class, a child before its base; of the module; `smtpd_config`; defaults. Settings merge key by key.
 Rules accumulate, and the nearest is asked first; within one level the latest `smtpd.on(...)`, the lowest decorator, the
 earliest in a list. See [Who answers](../explanation/order.md).
+
+## Types
+
+Everything is typed. In annotations, `smtpd` and `smtpd_session` are a `SMTPServer`, and `smtpd_factory` is a
+`SMTPServerFactory`. These names can be imported from `pytest_smtpd`:
+
+{names}
 
 ## Ini option
 

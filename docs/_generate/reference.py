@@ -238,7 +238,8 @@ def fixtures_page() -> str:
     rows = [(code(name), scope_of(functions[name]), text) for name, text in found]
     lines = [line.partition(": ") for line in plugin._MARKERS]
     markers = "\n".join(f"`@pytest.mark.{name}`\n: {text}\n" for name, _, text in lines)
-    parts = {"table": table(("fixture", "scope", "what"), rows), "markers": markers}
+    names = ", ".join(code(name) for name in sorted(pytest_smtpd.__all__, key=str.lower))
+    parts = {"table": table(("fixture", "scope", "what"), rows), "markers": markers, "names": names}
     return note(SCRIPT) + fill(PROSE["fixtures"], parts)
 
 
