@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # RFC 3463 section 2: class "." subject "." detail, at the head of a reply's text (RFC 2034 section 4).
-ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?:[ ]|\Z)")
+ENHANCED = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?:[ ]|\Z)")
 
 
 class Reject(Exception):

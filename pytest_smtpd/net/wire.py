@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import socket
 import ssl
-import struct
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pytest_smtpd.net.driver import Driver, until_input
+from pytest_smtpd.net.outlet import Outlet
 from pytest_smtpd.net.tls import TLS
 from pytest_smtpd.smtp import events
 from pytest_smtpd.smtp.connection import Connection
@@ -20,7 +19,6 @@ from pytest_smtpd.steps import Answer, Close, Fin, Reset, Send, Stall, Wait
 
 _FULL: Final = 1 << 20  # unread bytes after which the client has to wait
 _TURNS: Final = 32  # events in a row that one connection may have
-_RESET: Final = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +39,7 @@ class Wire(asyncio.Protocol):
     """The conversation with one client."""
 
     transport: asyncio.Transport
+    _outlet: Outlet
 
     def __init__(self, smtp: Connection, hands: Hands, timeout: float | None, *, overloaded: bool) -> None:
         self._smtp = smtp
@@ -49,10 +48,8 @@ class Wire(asyncio.Protocol):
         self._overloaded = overloaded
         self._tls: TLS | None = None
         self._driver = Driver(self._run(), self._part_over)
-        self._drained: asyncio.Future[None] | None = None
         self._eof = False  # the client has finished talking, or is gone
         self._deaf = False  # what it says is thrown away
-        self._unsent = False  # some bytes are still in our buffers
         self._paused = False  # it is not being read
         self._over = False  # we have said our last word
         self._leaving = False  # the server stops
@@ -65,7 +62,7 @@ class Wire(asyncio.Protocol):
         """Start talking."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        transport.set_write_buffer_limits(high=0)
+        self._outlet = Outlet(transport)
         self._driver.step()
 
     def data_received(self, data: bytes) -> None:
@@ -105,13 +102,11 @@ class Wire(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Some bytes are not sent yet."""
-        self._unsent = True
+        self._outlet.pause()
 
     def resume_writing(self) -> None:
         """All is sent."""
-        self._unsent = False
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        self._outlet.resume()
 
     def _client_left(self) -> None:
         self._eof = True
@@ -126,7 +121,7 @@ class Wire(asyncio.Protocol):
             self._tls_failed("TLS", error)
         if tls.ended or self._deaf:
             self._client_left()
-        self._put(tls.output())
+        self._outlet.put(tls.output())
 
     def _tls_failed(self, what: str, error: ssl.SSLError) -> None:
         reason = error.reason or str(error)
@@ -147,7 +142,7 @@ class Wire(asyncio.Protocol):
         self._resume()
         if self._eof or not self._over:
             if not self._over and self._tls is not None and self._tls.ready:
-                self._put(self._tls.close_notify())
+                self._outlet.put(self._tls.close_notify())
             self._over = True
             self.transport.close()
         with contextlib.suppress(asyncio.CancelledError):  # a stop does not wait for a hook for ever
@@ -238,10 +233,10 @@ class Wire(asyncio.Protocol):
                 done = tls.handshake()
             except ssl.SSLError as error:
                 self._tls_failed("TLS handshake", error)
-                self._put(tls.output())
+                self._outlet.put(tls.output())
                 self._finish()
                 return False
-            self._put(tls.output())
+            self._outlet.put(tls.output())
             if done:
                 break
             if not await self._more_input():
@@ -271,32 +266,21 @@ class Wire(asyncio.Protocol):
             for step in answer.dress(data):
                 if not await _STEPS[type(step)](self, step):
                     return False
-        if self._unsent:
-            await self._flush()
+        if self._outlet.unsent:
+            await self._outlet.flush()
         if self._smtp.state is State.CLOSED:
             return await self._close(None)
         return True
 
     def _write(self, data: bytes) -> None:
-        self._put(self._tls.encrypt(data) if self._tls is not None and self._tls.ready and data else data)
-
-    def _put(self, data: bytes) -> None:
-        if data and not self.transport.is_closing():
-            self.transport.write(data)
-
-    async def _flush(self) -> None:
-        """Until the client has taken what was sent: one that never reads must not fill our memory."""
-        while self._unsent and not self.transport.is_closing():
-            self._drained = asyncio.get_running_loop().create_future()
-            await self._drained
+        self._outlet.put(self._tls.encrypt(data) if self._tls is not None and self._tls.ready and data else data)
 
     def _finish(self) -> None:
         """FIN. Until the client's own, input is read and thrown away: to close with unread input would send RST."""
         self._over = self._deaf = True
         self._resume()
-        if not self.transport.is_closing() and not self._eof:
-            with contextlib.suppress(OSError):  # the client has reset the connection just now
-                self.transport.write_eof()
+        if not self._eof:
+            self._outlet.end()
 
     async def _send_step(self, step: Send) -> bool:
         self._write(step.data)
@@ -318,20 +302,20 @@ class Wire(asyncio.Protocol):
 
     async def _close(self, step: Any) -> bool:
         if self._tls is not None and self._tls.ready:
-            self._put(self._tls.close_notify())
-        await self._flush()
+            self._outlet.put(self._tls.close_notify())
+        await self._outlet.flush()
         self._finish()
         return False
 
     async def _fin(self, step: Fin) -> bool:
-        await self._flush()
+        await self._outlet.flush()
         self._finish()
         return False
 
     async def _reset(self, step: Reset) -> bool:
-        await self._flush()
+        await self._outlet.flush()
         self._over = self._deaf = True
-        self.abort()
+        self._outlet.reset()
         return False
 
     def leave(self) -> None:
@@ -342,13 +326,6 @@ class Wire(asyncio.Protocol):
         self._client_left()
         if self._driver.over:
             self.transport.abort()
-
-    def abort(self) -> None:
-        """RST, now."""
-        sock = self.transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self.transport.abort()
 
 
 _STEPS: Final[Mapping[type, Callable[[Wire, Any], Coroutine[Any, Any, bool]]]] = {

@@ -19,6 +19,7 @@ from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session, TLSInfo, open_transaction
 from pytest_smtpd.smtp.states import State
 
+_CONTENT: Final = (State.CONTENT, State.CHUNK)
 _ANSWERED_LATER: Final = (events.Bdat, events.Xclient)
 # Where a connection is after a reply that would have closed it (RFC 5321 section 3.1: after a 554 greeting, only QUIT).
 _SURVIVES: Final = {State.CONNECTED: State.REFUSED, State.SECURED: State.START}
@@ -165,8 +166,8 @@ class Connection:
         self._enter(state)
 
     def _enter(self, state: State) -> None:
-        if state in (State.READY, State.START):
-            self.session.mail = None
+        if state not in states.IN_TRANSACTION and (self.state in _CONTENT or state is not State.CLOSED):
+            self.session.mail = None  # of a client that leaves before its content, the close hook still sees it
         if state is State.HANDSHAKE:  # nothing said in clear survives STARTTLS
             self._intake.release()
         self.state = state

@@ -52,9 +52,9 @@ def _parse_v1(data: bytes) -> tuple[int, Header | Bad | None]:
         kind = _FAMILIES[family]
         header = Header(
             remote_address=_address(kind, source),
-            remote_port=_port(source_port),
+            remote_port=parse_port(source_port),
             local_address=_address(kind, target),
-            local_port=_port(target_port),
+            local_port=parse_port(target_port),
         )
     except (ValueError, KeyError):
         return end + 2, Bad("malformed PROXY version 1 header")
@@ -67,8 +67,9 @@ def _address(kind: type[IPv4Address | IPv6Address], text: str) -> str:
     return str(kind(text))
 
 
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+def parse_port(text: str) -> int:
+    """A port in plain decimal digits. Raises ``ValueError``."""
+    if not (text.isascii() and text.isdigit() and str(int(text)) == text and int(text) < 65536):
         raise ValueError(text)
     return int(text)
 
@@ -83,8 +84,11 @@ def _parse_v2(data: bytes) -> tuple[int, Header | Bad | None]:
     end = _V2_HEAD + length
     if len(data) < end:
         return 0, None
+    protocol = data[13] & 15
+    if command and (family > 3 or protocol > 2):
+        return end, Bad("PROXY version 2 header of an unknown family or protocol")
     size = _ADDRESS_SIZES.get(family)
-    if command == 0 or size is None:
+    if command == 0 or size is None or protocol == 0:
         return end, Header()
     block = data[_V2_HEAD:end]
     if len(block) < 2 * size + 4:

@@ -9,8 +9,8 @@ from typing import Final
 from pytest_smtpd.errors import ENHANCED, Reject
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_LINE = re.compile(r"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
-_WIRE_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r\n")
+_LINE = re.compile(r"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
+_WIRE_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\r\n]*))?\r\n")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

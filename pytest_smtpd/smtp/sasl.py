@@ -85,9 +85,12 @@ class Auth:
 def decode(encoded: bytes) -> bytes:
     """RFC 4954 section 4: base64, nothing but base64. Raises ``Refused``."""
     try:
-        return base64.b64decode(encoded, validate=True)
+        decoded = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise Refused(replies.BAD_BASE64) from None
+    if len(encoded) != 4 * -(-len(decoded) // 3):  # padding that Python before 3.13 lets pass
+        raise Refused(replies.BAD_BASE64)
+    return decoded
 
 
 def encode(challenge: bytes) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.grammar import Refused, decode_xtext
+from pytest_smtpd.smtp.proxy import parse_port
 
 # The attributes that a proxy may set, and those that a relay may pass on.
 XCLIENT_NAMES: Final = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT")
@@ -33,8 +34,8 @@ def _value(name: str, text: str) -> str:
             if "%" in text:
                 raise ValueError
             return str(address)
-        if name in ("PORT", "DESTPORT") and not 0 <= int(text) < 65536:
-            raise ValueError
+        if name in ("PORT", "DESTPORT"):
+            parse_port(text)
     except ValueError:
         raise Refused(replies.BAD_PARAMETER) from None
     return text
