@@ -77,7 +77,7 @@ HOOKS = {
     "secure": ("a TLS handshake is complete, by STARTTLS or implicit", "tls, session", ""),
     "auth": ("credentials have arrived", "auth, session", "the user, kept in `session.user`; what is false refuses"),
     "mail_from": ("a MAIL FROM that is well-formed and in sequence", "address, session", ""),
-    "rcpt_to": ("each such RCPT TO", "address, session", ""),
+    "rcpt_to": ("each RCPT TO that is well-formed and in sequence", "address, session", ""),
     "data": (
         "DATA or the first BDAT was accepted; the content streams in",
         "stream, session",
@@ -364,8 +364,7 @@ list in SMTP. An address that is missing from a dict is accepted.
 ## Order
 
 * The greeting is the answer to `connect`, the reply after the data is the answer to `data`, and the 354 is the answer
-  to the `command`
-  whose verb is DATA.
+  to the `command` whose verb is DATA.
 * `command` is passed first: if a rule answers there, or a hook refuses, the more special hook is not asked.
 * Every connection has one session and exactly one `close`. Under implicit TLS the order is handshake, `connect`,
   `secure`, greeting.
@@ -406,7 +405,7 @@ down, and the search for a rule that answers goes on.
 
 All have to match. A `str` matches if it is equal, or as a shell pattern like `"*@example.com"`; addresses compare
 without case in the domain. A `re.Pattern` matches by search, a function by its truth, anything else by `==`, so that
-[dirty-equals](https://pypi.org/project/dirty-equals/) works. An exception in a match is a bug in the test, like one in
+[dirty-equals](https://dirty-equals.helpmanual.io/) works. An exception in a match is a bug in the test, like one in
 a hook.
 
 {keys}
