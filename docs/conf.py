@@ -17,6 +17,7 @@ templates_path: list[str] = []
 
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
+smartquotes = False
 
 html_theme = "furo"
 html_title = f"pytest-smtpd {version}"
