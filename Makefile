@@ -38,6 +38,7 @@ layers: $(VENV)/.group-lint
 types: $(VENV)/.group-types
 	$(py) -m mypy
 	$(py) -m pyright --pythonpath $(py)
+	$(py) -m pyright --pythonpath $(py) --verifytypes pytest_smtpd --ignoreexternal
 
 docs: $(VENV)/.group-docs
 	$(py) -m sphinx --fail-on-warning --keep-going --fresh-env docs docs/_build/html
