@@ -38,7 +38,8 @@ layers: $(VENV)/.group-lint
 types: $(VENV)/.group-types
 	$(py) -m mypy
 	$(py) -m pyright --pythonpath $(py)
-	$(py) -m pyright --pythonpath $(py) --verifytypes pytest_smtpd --ignoreexternal
+	@# --verifytypes asks the first python of the path, whatever --pythonpath says.
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(py) -m pyright --verifytypes pytest_smtpd --ignoreexternal
 
 docs: $(VENV)/.group-docs
 	$(py) -m sphinx --fail-on-warning --keep-going --fresh-env docs docs/_build/html
