@@ -32,7 +32,7 @@ def test_an_envelope_holds_what_was_said_and_the_octets_that_were_sent() -> None
     }  # fmt: skip
     assert envelope.rcpt_to == ("b@x", "b@x", "Postmaster")
     assert (envelope.rcpt_to[0].dsn.notify, envelope.rcpt_to[0].dsn.orcpt) == (("SUCCESS", "DELAY"), "rfc822;q")
-    assert envelope.rcpt_to[1].dsn.notify == ()
+    assert (envelope.rcpt_to[1].dsn.notify, envelope.rcpt_to[1].dsn.orcpt) == ((), None)
     assert envelope.content == b".a\r\n\xff\n\r\n"
     assert envelope.size == len(envelope.content)
     assert (envelope.body_type, envelope.smtp_utf8, envelope.require_tls) == ("8bitmime", True, False)
@@ -62,6 +62,17 @@ def test_refused_recipients_are_in_the_envelope_with_their_replies() -> None:
     assert envelope.rcpt_to == ("b@example.com",)
     assert dict(envelope.refused) == {"c@example.com": 550}
     assert line.session.error == 550
+
+
+def test_each_wish_for_a_report_stands_by_itself() -> None:
+    line = Line()
+    line.say(
+        HELLO, b"MAIL FROM:<a@b> ENVID=x\r\n", b"RCPT TO:<c@d> ORCPT=rfc822;q\r\n", b"RCPT TO:<c@d> NOTIFY=NEVER\r\n"
+    )
+    envelope = line.session.envelope
+    assert envelope is not None
+    assert (envelope.dsn.ret, envelope.dsn.envid) == (None, "x")
+    assert [(to.dsn.notify, to.dsn.orcpt) for to in envelope.rcpt_to] == [((), "rfc822;q"), (("NEVER",), None)]
 
 
 def test_an_envelope_is_a_snapshot() -> None:

@@ -422,7 +422,9 @@ def test_xtext_survives_being_written_and_read(text: str) -> None:
     assert all(33 <= ord(character) <= 126 and character != "=" for character in encoded)
 
 
-@pytest.mark.parametrize(("text", "encoded"), [("a+b=c d", "a+2Bb+3Dc+20d"), ("~!", "~!"), ("é", "+C3+A9")])
+@pytest.mark.parametrize(
+    ("text", "encoded"), [("a+b=c d", "a+2Bb+3Dc+20d"), ("~!", "~!"), ("X", "X"), ("\x7f", "+7F"), ("é", "+C3+A9")]
+)
 def test_xtext_escapes_what_section_4_says_and_nothing_else(text: str, encoded: str) -> None:
     assert grammar.encode_xtext(text) == encoded
 

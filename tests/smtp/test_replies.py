@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given, settings
@@ -51,6 +52,7 @@ def test_each_code_has_a_standard_reply(hook: str | None) -> None:
         assert well_formed(reply)
         assert class_agrees(reply)
         assert (reply.enhanced is None) == (reply.digit == 3 or code == 220), code
+        assert reply.enhanced is None or re.fullmatch(r"[245]\.\d{1,3}\.\d{1,3}", reply.enhanced)
         assert reply.text or code == 334
 
 
@@ -173,17 +175,35 @@ def test_no_text_breaks_a_line_that_was_not_meant(code: int, enhanced: str | Non
         (Reply(550, "5.1.1"), b"550 5.1.1\r\n"),
         (Reply(250, None, "a\nb"), b"250-a\r\n250 b\r\n"),
         (Reply(250, None, "é"), "250 é\r\n".encode()),
-        (replies.challenge(""), b"334 \r\n"),
-        (replies.challenge("AA=="), b"334 AA==\r\n"),
-        (replies.greeting("mx.example", "ESMTP", ""), b"220 mx.example ESMTP\r\n"),
-        (replies.greeting("mx.example", "LMTP", "ready now"), b"220 mx.example LMTP ready now\r\n"),
-        (replies.hello(("mx.example",)), b"250 mx.example\r\n"),
-        (replies.hello(("mx.example", "SIZE 5", "DSN")), b"250-mx.example\r\n250-SIZE 5\r\n250 DSN\r\n"),
-        (replies.chunk_received(7), b"250 2.0.0 7 octets received\r\n"),
     ],
 )
 def test_a_reply_is_written_as_section_4_2_1_says(reply: Reply, wire: bytes) -> None:
     assert reply.wire == wire
+
+
+@pytest.mark.parametrize(
+    ("build", "enhanced", "wire"),
+    [
+        (lambda: replies.challenge(""), None, b"334 \r\n"),
+        (lambda: replies.challenge("AA=="), None, b"334 AA==\r\n"),
+        (lambda: replies.greeting("mx.example", "ESMTP", ""), None, b"220 mx.example ESMTP\r\n"),
+        (lambda: replies.greeting("mx.example", "LMTP", "ready now"), None, b"220 mx.example LMTP ready now\r\n"),
+        (lambda: replies.hello(("mx.example",)), None, b"250 mx.example\r\n"),
+        (lambda: replies.hello(("mx.example", "SIZE 5", "DSN")), None, b"250-mx.example\r\n250-SIZE 5\r\n250 DSN\r\n"),
+        (lambda: replies.chunk_received(7), "2.0.0", b"250 2.0.0 7 octets received\r\n"),
+    ],
+)
+def test_a_reply_that_is_made_on_demand(build: Callable[[], Reply], enhanced: str | None, wire: bytes) -> None:
+    reply = build()
+    assert (reply.enhanced, reply.wire) == (enhanced, wire)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_reject_with_the_code_of_the_default_has_its_text(hook: str) -> None:
+    own = replies.REFUSALS[hook]
+    assert replies.refusal(Reject(own.code), hook).wire == own.wire
+    other = 559
+    assert replies.refusal(Reject(other), hook).text == replies.standard(other).text != own.text
 
 
 def test_a_lone_surrogate_in_a_hooks_text_does_not_stop_the_reply() -> None:
@@ -298,6 +318,13 @@ def test_raw_octets_may_begin_with_a_reply(raw: bytes, code: int, text: str, len
 )
 def test_what_does_not_begin_with_a_reply_is_none(raw: bytes) -> None:
     assert leading_reply(raw) is None
+
+
+def test_an_enhanced_code_at_the_head_of_raw_octets_counts() -> None:
+    reply = leading_reply(b"550-5.1.1 a\r\n550 5.1.1 b\r\n")
+    assert reply is not None
+    assert reply.enhanced == "5.1.1"
+    assert reply.text.startswith("a\n")
 
 
 @settings(deadline=None)

@@ -157,7 +157,9 @@ def test_oauthbearer_reads_the_example_of_section_4_1() -> None:
     assert not auth.validate_password("user@example.com")
 
 
-@pytest.mark.parametrize("message", [b"n,,\1auth=Bearer t\1\1", b"y,,\1auth=bearer t\1\1", b"n,a=,\1auth=BEARER t\1\1"])
+@pytest.mark.parametrize(
+    "message", [b"n,,\1auth=Bearer t\1\1", b"y,,\1auth=bearer  t \1\1", b"n,a=,\1auth=BEARER t\1\1"]
+)
 def test_oauthbearer_may_leave_the_name_to_the_token(message: bytes) -> None:
     auth = login("OAUTHBEARER", message)
     assert (auth.username, auth.access_token) == ("", "t")
@@ -298,6 +300,8 @@ def test_a_wrong_password_after_the_right_one_takes_the_proof_away() -> None:
         b"x,,n=user,r=x",
         b"n,user,n=user,r=x",
         b"n,,nn=user,r=x",
+        b"n,,n=user,r=x,ext=1",
+        b"n,,n=user,r=x,e",
     ],
 )
 def test_scram_refuses_a_malformed_first_message(message: bytes) -> None:

@@ -20,6 +20,7 @@ from pytest_smtpd.smtp.saslprep import saslprep
         ("", ""),
         ("a\u00a0b", "a b"),  # section 2.1: non-ASCII space characters are mapped to SPACE
         ("a\u3000b", "a b"),
+        ("a\u1680b", "a b"),  # one that NFKC alone leaves as it is
         ("a\u200bb", "ab"),
         ("a\ufe00b", "ab"),
         ("e\u0301", "\u00e9"),

@@ -216,6 +216,28 @@ def test_a_refused_greeting_that_does_not_close_leaves_only_quit() -> None:
     assert line.state.name == "CLOSED"
 
 
+@pytest.mark.parametrize(
+    ("state", "verb", "text"),
+    [
+        *((State.START, verb, "Send EHLO first") for verb in ("MAIL", "RCPT", "DATA", "BDAT", "AUTH")),
+        (State.READY, "RCPT", "Need MAIL before RCPT"),
+        *(
+            (state, verb, "Need RCPT before the message")
+            for state in (State.READY, State.MAIL)
+            for verb in ("DATA", "BDAT")
+        ),
+        *((state, "MAIL", "Nested MAIL command") for state in (State.MAIL, State.RCPT, State.BETWEEN_CHUNKS)),
+        (State.RCPT, "AUTH", "Bad sequence of commands"),
+        (State.BETWEEN_CHUNKS, "DATA", "Bad sequence of commands"),
+    ],
+    ids=named,
+)
+def test_a_503_says_what_is_missing(state: State, verb: str, text: str) -> None:
+    line = arrive(state)
+    line.say(LINES[verb])
+    assert line.said == f"503 5.5.1 {text}\r\n".encode()
+
+
 def test_nothing_follows_a_closed_connection() -> None:
     line = arrive(State.READY)
     assert line.say(b"QUIT\r\n", HELLO, b"NOOP\r\n") == [221]
