@@ -1,5 +1,6 @@
 """The texts of failed expectations: what was expected, what came, how the nearest differs, what to do."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,9 +120,8 @@ def _came(waiter: "Waiter", things: str) -> str:
 
 
 def _counts(journal: Journal) -> str:
-    counts: dict[str, int] = {}
-    for call in journal.calls:
-        counts[call.hook] = counts.get(call.hook, 0) + 1
+    """How many calls of each hook; without ``close``, which comes when the client likes."""
+    counts = Counter(call.hook for call in journal.calls if call.hook != "close")
     return ", ".join(f"{hook} {count}" for hook, count in counts.items())
 
 
