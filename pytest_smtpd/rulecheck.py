@@ -88,9 +88,13 @@ def _check_together(hook: str, options: Mapping[str, Any], *, needs_action: bool
     for name, applies, problem in _SENSELESS:
         if name in options and options[name] is not False and applies(actions, options):
             raise ValueError(f"on({hook!r}): {problem}")
-    if needs_action and not actions and not any(name in options for name in ("delay", "drip")):
+    if needs_action and not actions and not {"delay", "drip"} & options.keys():
         what = "reply=, drop=, hang=, raw= or call=" if hook != "close" else "call="
         raise TypeError(f"on({hook!r}): a rule needs an action: {what}")
+    _check_answer(hook, options)
+
+
+def _check_answer(hook: str, options: Mapping[str, Any]) -> None:
     if options.get("accept") is False and not _says_yes(options):
         raise ValueError(f"on({hook!r}): accept=False needs a reply that accepts, like reply=250")
     if hook == "secure" and "after" in options and "reply" in options:

@@ -317,17 +317,7 @@ class SMTPServer:
         """On the loop: put a connection's parts together."""
         settings, journal, workers = self.settings, self._journal, self._workers
         assert workers is not None
-        local = client.getsockname()
-        session = Session(
-            id=secrets.token_hex(8),
-            server=self.name,
-            local_address=local[0],
-            local_port=local[1],
-            remote_address=address[0].removeprefix("::ffff:"),
-            remote_port=address[1],
-            client_hostname=f"[{address[0]}]",
-            lmtp=settings.lmtp,
-        )
+        session = self._session(client.getsockname(), address)
         overloaded = settings.max_clients is not None and len(journal.open) >= settings.max_clients
         journal.connected(session)
         responder = Responder(settings, session, self._book, journal, workers)
@@ -355,6 +345,19 @@ class SMTPServer:
             now=self._clock.now,
         )
         return Wire(Connection(settings, session), hands, settings.timeout, overloaded=overloaded)
+
+    def _session(self, local: Any, remote: Any) -> Session:
+        client = remote[0].removeprefix("::ffff:")
+        return Session(
+            id=secrets.token_hex(8),
+            server=self.name,
+            local_address=local[0],
+            local_port=local[1],
+            remote_address=client,
+            remote_port=remote[1],
+            client_hostname=f"[{client}]",
+            lmtp=self.settings.lmtp,
+        )
 
     def _server_context(self, settings: Settings) -> ssl.SSLContext:
         if settings.ssl_context is not None:

@@ -1,6 +1,6 @@
 """From a rule to an answer: the only room that knows what the actions and modifiers mean on the wire."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -132,20 +132,21 @@ def combined(answers: Sequence[Answer]) -> Answer:
 
 def with_recipients(answer: Answer, own: dict[int, Rule], count: int) -> Answer:
     """LMTP: ``answer``, with the replies of some recipients replaced by what a rule of their own says."""
-    shared = list(answer.replies) if len(answer.replies) == count else [None] * count
+    shared = [(reply,) for reply in answer.replies] if len(answer.replies) == count else [()] * count
     answers = [
-        rule_answer(own[place], "data") if place in own else Answer(replies=(reply,) if reply else ())
-        for place, reply in enumerate(shared)
+        rule_answer(own[place], "data") if place in own else Answer(replies=replies)
+        for place, replies in enumerate(shared)
     ]
     combination = combined(answers)
     if not any(one.dress for one in answers) and answer.dress is None:
         return combination
+    return replace(combination, dress=lambda data: _each_in_turn(answers, own, answer.dress))
 
-    def steps(data: bytes) -> Iterator[Step]:
-        for place, one in enumerate(answers):
-            words = b"".join(reply.wire for reply in one.replies)
-            yield from one.dress(words) if one.dress else [Send(words)]
-            if place not in own and answer.dress is not None:
-                yield from answer.dress(b"")
 
-    return replace(combination, dress=steps)
+def _each_in_turn(answers: Sequence[Answer], own: Container[int], shared: Dress | None) -> Iterator[Step]:
+    """The steps of each recipient's own answer; behind those that have none of their own, what all share."""
+    for place, one in enumerate(answers):
+        words = b"".join(reply.wire for reply in one.replies)
+        yield from one.dress(words) if one.dress else [Send(words)]
+        if place not in own and shared is not None:
+            yield from shared(b"")

@@ -97,11 +97,8 @@ class Responder:
         return final, detail
 
     def _settle_points(self, event: Event, calls: list[Call], final: Answer) -> None:
-        if isinstance(event, events.Connected):  # one reply, to connect; or to the one that refused
-            speaker = calls.pop(0 if final.goes_on else -1)
-            for passed in calls:
-                self.settle([passed], NOTHING)
-            calls = [speaker]
+        if isinstance(event, events.Connected):
+            calls = [self._greeter(calls, final)]
         challenge = bool(final.replies) and final.replies[0].digit == 3
         if isinstance(event, events.Authenticate) and challenge:  # the exchange goes on: its command waits for the end
             self._tail += [call for call in calls if call.hook == "command"]
@@ -109,6 +106,13 @@ class Responder:
         elif event.command is None and not isinstance(event, events.TimedOut):
             calls, self._tail = [*self._tail, *calls], []
         self.settle(calls, final)
+
+    def _greeter(self, calls: list[Call], final: Answer) -> Call:
+        """The call that the one reply answers: ``connect``, or the one that refused. The others are settled."""
+        speaker = calls.pop(0 if final.goes_on else -1)
+        for passed in calls:
+            self.settle([passed], NOTHING)
+        return speaker
 
     def begin(self, hook: HookName, argument: Any) -> Call:
         """A hook point is passed: into the log with it."""

@@ -156,6 +156,9 @@ def _data_gate(options: Options, session: Session) -> Reply | None:
     return replies.BINARY_NEEDS_BDAT if binary else None
 
 
+_CHUNK = re.compile(r"([0-9]{1,20})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
+
+
 def _bdat(command: Command, argument: str, options: Options, session: Session) -> Event:
     """RFC 3030 section 2."""
     found = _CHUNK.fullmatch(argument)
@@ -164,26 +167,26 @@ def _bdat(command: Command, argument: str, options: Options, session: Session) -
     return Bdat(command=command, octets=int(found[1]), last=found[2] is not None)
 
 
-_CHUNK = re.compile(r"([0-9]{1,20})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
-
-
 def _auth(command: Command, argument: str, options: Options, session: Session) -> Event:
     """RFC 4954 section 4."""
     method, *initial = argument.split() or [""]
-    method = upper(method)
-    if options.auth_requires_tls and not session.secure:
-        raise Refused(replies.AUTH_NEEDS_TLS)
-    if session.user:
-        raise Refused(replies.ALREADY_AUTHENTICATED)
-    if method not in options.methods:
-        raise Refused(replies.UNKNOWN_MECHANISM if method else replies.ARGUMENT_NEEDED)
-    exchange = Conversation(method, options.hostname)
+    exchange = _exchange(upper(method), options, session)
     if len(initial) > 1 or (initial and exchange.method in SERVER_FIRST):
         raise Refused(replies.BAD_PARAMETER)
     if initial:
         exchange.respond(b"" if initial[0] == "=" else decode(initial[0].encode()))
     default = auth_default(exchange, options)
     return Authenticate(command=command, exchange=exchange, auth=exchange.auth, default=default)
+
+
+def _exchange(method: str, options: Options, session: Session) -> Conversation:
+    if options.auth_requires_tls and not session.secure:
+        raise Refused(replies.AUTH_NEEDS_TLS)
+    if session.user:
+        raise Refused(replies.ALREADY_AUTHENTICATED)
+    if method not in options.methods:
+        raise Refused(replies.UNKNOWN_MECHANISM if method else replies.ARGUMENT_NEEDED)
+    return Conversation(method, options.hostname)
 
 
 def auth_default(exchange: Conversation, options: Options) -> Reply:
