@@ -54,6 +54,7 @@ class Envelopes(Sequence[Envelope]):
             return self is other or list(self) == list(other)
         return list(self) == list(other) if isinstance(other, list | tuple) else NotImplemented
 
+    # It changes, so it cannot be hashed; for type checkers every object can.
     __hash__: ClassVar[None]  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def __repr__(self) -> str:
