@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Whatever bytes arrive, in whatever pieces, the core gives events or asks for more, and never raises.
 
 ``python fuzz/fuzz_core.py -max_total_time=60`` looks for a counter-example, guided by the coverage of the package's
