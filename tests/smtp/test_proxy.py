@@ -49,7 +49,7 @@ GOOD = [
 ]
 
 
-@pytest.mark.parametrize(("sent", "header"), GOOD, ids=[repr(sent[:40]) for sent, _ in GOOD])
+@pytest.mark.parametrize(("sent", "header"), GOOD, ids=range(len(GOOD)))
 def test_a_header_is_read_and_what_is_behind_it_is_left(sent: bytes, header: Header | None) -> None:
     used, found = parse(sent + REST)
     assert used == len(sent)
@@ -57,7 +57,7 @@ def test_a_header_is_read_and_what_is_behind_it_is_left(sent: bytes, header: Hea
     assert header is None or found == header
 
 
-@pytest.mark.parametrize(("sent", "header"), GOOD, ids=[repr(sent[:40]) for sent, _ in GOOD])
+@pytest.mark.parametrize(("sent", "header"), GOOD, ids=range(len(GOOD)))
 def test_the_beginning_of_a_header_asks_for_more(sent: bytes, header: Header | None) -> None:
     for length in range(0, len(sent), 1 if len(sent) < 1000 else 997):
         assert parse(sent[:length]) == (0, None), sent[:length]
