@@ -51,7 +51,7 @@ release-check: $(VENV)/.group-release
 	$(py) scripts/check_release.py
 
 clean:
-	rm -rf $(VENV) .venvs .bench build dist docs/_build .nox .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venvs mutants .bench build dist docs/_build .nox .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 # The package itself, editable, with its run-time dependencies only.
