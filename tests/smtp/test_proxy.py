@@ -193,3 +193,22 @@ def test_the_buffer_keeps_what_is_behind_the_header() -> None:
     buffer.append(REST)
     assert buffer.proxy_header() == HEADER_4
     assert buffer.take(100) == REST
+
+
+@pytest.mark.parametrize(
+    ("sent", "used", "reason"),
+    [
+        (b"EHLO", 0, "no PROXY header"),
+        (b"\r\nEHLO", 2, "malformed PROXY version 1 header"),
+        (b"PROXY TCP4 x\r\nrest", 14, "malformed PROXY version 1 header"),
+        (version_2(1, 0x11, BLOCK_4, version=3), 28, "malformed PROXY version 2 header"),
+        (version_2(1, 0xF1, b"x") + REST, 17, "PROXY version 2 header of an unknown family or protocol"),
+        (version_2(1, 0x11, b"x") + REST, 17, "PROXY version 2 header is too short for its addresses"),
+    ],
+)
+def test_a_bad_header_says_what_is_wrong(sent: bytes, used: int, reason: str) -> None:
+    assert parse(sent) == (used, Bad(reason))
+
+
+def test_a_header_of_the_head_alone_is_complete() -> None:
+    assert parse(version_2(0, 0, b"")) == (16, Header())
