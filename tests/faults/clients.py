@@ -128,12 +128,22 @@ async def _by_aiosmtplib(server: SMTPServer, errand: Errand, transports: list[as
 
 
 async def _forget(transports: list[asyncio.BaseTransport | None]) -> None:
-    """Closes what would wait for a server that does not read; a transport is closed a turn of the loop later."""
+    """Closes what would wait for a server that does not read; a transport is closed a few turns of the loop later."""
+    await _turns_of_the_loop()
     for transport in transports:
-        if isinstance(transport, asyncio.WriteTransport):
+        if isinstance(transport, asyncio.WriteTransport) and _is_open(transport):
             transport.abort()
+    await _turns_of_the_loop()
+
+
+async def _turns_of_the_loop() -> None:
     for _ in range(3):
         await asyncio.sleep(0)
+
+
+def _is_open(transport: asyncio.WriteTransport) -> bool:
+    sock = transport.get_extra_info("socket")
+    return sock is not None and sock.fileno() != -1
 
 
 async def _with_aiosmtplib(client: aiosmtplib.SMTP, errand: Errand) -> str:
