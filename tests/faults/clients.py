@@ -143,7 +143,7 @@ async def _turns_of_the_loop() -> None:
 
 def _is_open(transport: asyncio.WriteTransport) -> bool:
     sock = transport.get_extra_info("socket")
-    return sock is not None and sock.fileno() != -1
+    return bool(sock is not None and sock.fileno() != -1)
 
 
 async def _with_aiosmtplib(client: aiosmtplib.SMTP, errand: Errand) -> str:
