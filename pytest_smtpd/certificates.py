@@ -92,7 +92,7 @@ def _server_context(
     if client != "none":
         context.load_verify_locations(cadata=authority.pem.decode("ascii"))
     _certify(context, authority, mode, tuple(dict.fromkeys((*names, *_EVERYWHERE))))
-    context.num_tickets = 1  # a second is no use; without any, the client's next words wait for a delayed acknowledgement
+    context.num_tickets = 1  # without any, the client's next words wait for a delayed acknowledgement
     note_server_name(context)
     return context
 
