@@ -17,7 +17,7 @@ from pytest_smtpd.smtp.intake import Intake, Moved
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session, TLSInfo, open_transaction
-from pytest_smtpd.smtp.states import State
+from pytest_smtpd.smtp.states import EXPECTS_COMMAND, State
 
 _CONTENT: Final = (State.CONTENT, State.CHUNK)
 _ANSWERED_LATER: Final = (events.Bdat, events.Xclient)
@@ -59,6 +59,8 @@ class Connection:
         """The next thing that the client did, or None if more bytes are needed."""
         if self._event is not None:
             raise RuntimeError(f"{self._event.name} has not been answered yet")
+        if self.state in EXPECTS_COMMAND and not self._intake:
+            return None  # asked after each reply, and nearly always nothing more has been said
         while isinstance(event := self._intake.read(self.state), Moved):
             self.state = event.state
         if event is None or isinstance(event, events.Passing):
