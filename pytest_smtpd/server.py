@@ -1,20 +1,17 @@
 """SMTPServer: the layers wired into one object. Usable without pytest."""
 
 import os
-import secrets
-import socket
 import ssl
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
+from pytest_smtpd.client import House, connect
 from pytest_smtpd.clock import Clock
 from pytest_smtpd.errors import WaitTimeout
 from pytest_smtpd.match import EnvelopeMatch, query_keys
 from pytest_smtpd.net.loop import Listener, bind
-from pytest_smtpd.net.wire import Hands, Wire
 from pytest_smtpd.policy.book import RuleBook
-from pytest_smtpd.policy.responder import Responder
 from pytest_smtpd.policy.workers import Workers
 from pytest_smtpd.record import explain
 from pytest_smtpd.record.journal import Journal
@@ -23,10 +20,8 @@ from pytest_smtpd.record.waiting import wait_async
 from pytest_smtpd.rulecheck import check_rule
 from pytest_smtpd.rules import HookOptions, Rule, RuleArguments
 from pytest_smtpd.settings import Settings, SettingsDict, make_settings
-from pytest_smtpd.smtp.connection import Connection
 from pytest_smtpd.smtp.envelope import Envelope
 from pytest_smtpd.smtp.events import HookName
-from pytest_smtpd.smtp.session import Session
 
 if TYPE_CHECKING:
     import trustme
@@ -76,9 +71,18 @@ class SMTPServer:
         sock = bind(self.host, self._port)
         self._port = sock.getsockname()[1]
         self._pid = os.getpid()
-        self._listener = Listener(sock, self.name, self._connect, self._crashes.append)
-        self._workers = Workers(self._listener.loop, self.name)
-        self._listener.start()
+        listener = self._listener = Listener(sock, self.name, self._crashes.append)
+        self._workers = Workers(listener.loop, self.name)
+        house = House(
+            book=self._book,
+            journal=self._journal,
+            workers=self._workers,
+            gone=listener.gone,
+            crashed=self._crashes.append,
+            context=self._server_context,
+            now=self._clock.now,
+        )
+        listener.start(lambda client, address: connect(house, self.settings, client, address))
         return self
 
     def stop(self) -> None:
@@ -310,54 +314,6 @@ class SMTPServer:
     def _settle(self) -> None:
         if self._listener is not None:
             self._listener.settle()
-
-    # --- one client -------------------------------------------------------------------------------------------------
-
-    def _connect(self, listener: Listener, client: socket.socket, address: Any) -> Wire:
-        """On the loop: put a connection's parts together."""
-        settings, journal, workers = self.settings, self._journal, self._workers
-        assert workers is not None
-        session = self._session(client.getsockname(), address)
-        overloaded = settings.max_clients is not None and len(journal.open) >= settings.max_clients
-        journal.connected(session)
-        responder = Responder(settings, session, self._book, journal, workers)
-
-        def record(envelope: Envelope) -> None:
-            if responder.data_call is not None:
-                responder.data_call.envelope = envelope
-            journal.message(envelope)
-
-        async def close() -> None:
-            try:
-                await responder.close()
-            finally:
-                session.closed = True
-                journal.closed(session)
-
-        hands = Hands(
-            respond=responder.respond,
-            record=record,
-            note=lambda text, who="-": journal.note(session, text, who),
-            close=close,
-            gone=listener.gone,
-            crashed=self._crashes.append,
-            context=lambda: self._server_context(settings),
-            now=self._clock.now,
-        )
-        return Wire(Connection(settings, session), hands, settings.timeout, overloaded=overloaded)
-
-    def _session(self, local: Any, remote: Any) -> Session:
-        client = remote[0].removeprefix("::ffff:")
-        return Session(
-            id=secrets.token_hex(8),
-            server=self.name,
-            local_address=local[0],
-            local_port=local[1],
-            remote_address=client,
-            remote_port=remote[1],
-            client_hostname=f"[{client}]",
-            lmtp=self.settings.lmtp,
-        )
 
     def _server_context(self, settings: Settings) -> ssl.SSLContext:
         if settings.ssl_context is not None:

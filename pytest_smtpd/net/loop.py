@@ -49,25 +49,20 @@ def bind(host: str, port: int) -> socket.socket:
 class Listener:
     """Accepts clients and runs their wires, in a daemon thread of its own, until it is stopped."""
 
-    def __init__(
-        self,
-        listener: socket.socket,
-        name: str,
-        connect: Callable[["Listener", socket.socket, Any], Wire],
-        crashed: Callable[[BaseException], object],
-    ) -> None:
+    def __init__(self, listener: socket.socket, name: str, crashed: Callable[[BaseException], object]) -> None:
         self.loop: Loop = Loop()
         self.loop.set_debug(False)
         self.loop.set_exception_handler(lambda loop, context: crashed(_exception(context)))
         self._listener = listener
-        self._connect = connect
+        self._connect: Callable[[socket.socket, Any], Wire]
         self._wires: set[Wire] = set()
         self._empty: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._thread = threading.Thread(target=self._serve, name=f"{name} server", daemon=True)
 
-    def start(self) -> None:
-        """Begin to serve."""
+    def start(self, connect: Callable[[socket.socket, Any], Wire]) -> None:
+        """Begin to serve; ``connect`` makes the wire of each client, from its socket and address."""
+        self._connect = connect
         self._thread.start()
 
     def _serve(self) -> None:
@@ -87,7 +82,7 @@ class Listener:
                 self._out_of_files(error)
                 return
             client.setblocking(False)
-            wire = self._connect(self, client, address)
+            wire = self._connect(client, address)
             self._wires.add(wire)
             task = self.loop.create_task(self._open(wire, client))
             self._tasks.add(task)
