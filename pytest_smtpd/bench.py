@@ -91,11 +91,28 @@ class Bench:
         self._trust.begin(server)
         return server
 
-    def enter_body(self, *, inside: bool) -> None:
-        """From here on, rules are declared by the test itself (or not any more)."""
-        self.in_body = inside
+    def enter_body(self) -> None:
+        """From here on, rules are declared by the test itself."""
+        self._declare(by_the_test=True)
+
+    def leave_body(self) -> None:
+        """The test has passed so far: verify its servers. Raises what a hook raised by mistake, or fails the test."""
+        self._declare(by_the_test=False)
+        problem = self.verify()
+        if problem:
+            pytest.fail(problem, pytrace=False)  # where all frames were hidden, pytest would say so in the report
+        self.passed = True
+
+    def _declare(self, *, by_the_test: bool) -> None:
+        self.in_body = by_the_test
         for server in self.servers:
-            server.strict_rules = inside
+            server.strict_rules = by_the_test
+
+    def point_to_hooks(self, error: Exception) -> None:
+        """The test has failed by itself: add what its hooks raised by mistake to what it says."""
+        for raised in self.errors:
+            if raised is not error:
+                error.add_note(f"smtpd: a hook raised {raised!r}; its traceback is in 'Captured smtpd call' below")
 
     def give_back(self, server: SMTPServer) -> None:
         """Empty a server that goes on to serve other tests; what it did here is kept for the report."""

@@ -13,6 +13,7 @@ from pytest_smtpd.settings import check_settings
 if TYPE_CHECKING:
     from pytest_smtpd.smtp.events import HookName
 
+_OURS: Final = "pytest_smtpd.plugin"
 FIXTURES: Final = ("smtpd", "smtpd_factory", "smtpd_session")
 
 
@@ -136,7 +137,37 @@ def _rule(mark: pytest.Mark) -> Rule:
         raise type(error)(f"@pytest.mark.smtpd_on: {error}") from None
 
 
-def marks_problem(item: pytest.Item) -> str | None:
+def refuse_misuse(item: pytest.Item) -> None:
+    """Raise ``UsageError`` for wrong markers, and for another fixture in the place of ours."""
+    marked = any(True for _ in closest_marks(item))
+    problem = _foreign(item, marked=marked) or (_marks_problem(item) if marked else None)
+    if problem:
+        raise UsageError(problem)
+
+
+def _foreign(item: pytest.Item, *, marked: bool) -> str | None:
+    """Another fixture called ``smtpd``, to which this test gives our markers and parameters.
+
+    One that builds on ours is welcome, and without them so is any of a conftest or a test module.
+    """
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get("smtpd")
+    winner = definitions[-1] if definitions else None
+    module = getattr(getattr(winner, "func", None), "__module__", _OURS)
+    if winner is None or module == _OURS or "smtpd" in winner.argnames:
+        return None
+    parameter = getattr(getattr(item, "callspec", None), "params", {}).get("smtpd")
+    wished = marked or type(parameter).__module__ == "pytest_smtpd"
+    plugins = [plugin for plugin, _ in item.config.pluginmanager.list_plugin_distinfo()]
+    installed = {getattr(plugin, "__name__", "").partition(".")[0] for plugin in plugins}
+    if not wished and module.partition(".")[0] not in installed:
+        return None
+    return (
+        f"the fixture 'smtpd' of this test is not pytest-smtpd's: {module} defines one too, and wins; "
+        "switch that plugin off with -p no:NAME, or rename its fixture"
+    )
+
+
+def _marks_problem(item: pytest.Item) -> str | None:
     """What is wrong with a test's markers, in one line."""
     try:
         read_marks(item)

@@ -4,7 +4,7 @@ It imports pytest and nothing else; the rest of the package is loaded by the fir
 """
 
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import trustme
 
     from pytest_smtpd.bench import Bench, SMTPServerFactory, Trust
-    from pytest_smtpd.markers import Wishes
     from pytest_smtpd.server import SMTPServer
 
 _MARKERS = (
@@ -63,16 +62,11 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A test that uses ``smtpd_session`` gets it emptied, marked and verified."""
-    names = getattr(item, "fixturenames", [])
+    names: list[str] = getattr(item, "fixturenames", [])
     if "smtpd_session" in names and "_smtpd_guest" not in names:
-        names.insert(_first_of_the_test(item, names), "_smtpd_guest")
+        from pytest_smtpd.fixtures import first_of_the_test
 
-
-def _first_of_the_test(item: pytest.Item, names: list[str]) -> int:
-    """Behind the fixtures of a wider scope, whose mail belongs to no test, and before the test's own."""
-    chains = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
-    scopes = [chains[name][-1].scope if chains.get(name) else "function" for name in names]
-    return scopes.index("function") if "function" in scopes else len(names)
+        names.insert(first_of_the_test(item), "_smtpd_guest")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -80,52 +74,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start clean (a rerun keeps the stash), and refuse wrong markers before anything else happens."""
     _forget(item, _BENCH)
     _forget(item, _IN_BODY)
-    problem = _foreign(item)
-    if problem is None and _marked(item):
-        from pytest_smtpd.markers import marks_problem
+    if "smtpd" in getattr(item, "fixturenames", ()) or any(map(item.get_closest_marker, ("smtpd", "smtpd_on"))):
+        from pytest_smtpd.markers import refuse_misuse
 
-        problem = marks_problem(item)
-    if problem:
-        _usage_error(problem)
+        refuse_misuse(item)
 
 
 def _forget(item: pytest.Item, key: "pytest.StashKey[Any]") -> None:
     if key in item.stash:
         del item.stash[key]
-
-
-def _marked(item: pytest.Item) -> bool:
-    return item.get_closest_marker("smtpd") is not None or item.get_closest_marker("smtpd_on") is not None
-
-
-def _usage_error(problem: str) -> NoReturn:
-    from pytest_smtpd.markers import UsageError
-
-    raise UsageError(problem)
-
-
-def _foreign(item: pytest.Item) -> str | None:
-    """Another fixture in the place of ours, to which this test gives our markers and parameters.
-
-    One that builds on ours is welcome, and without them so is any of a conftest or a test module.
-    """
-    if "smtpd" not in getattr(item, "fixturenames", ()):
-        return None
-    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get("smtpd")
-    winner = definitions[-1] if definitions else None
-    module = getattr(getattr(winner, "func", None), "__module__", __name__)
-    if winner is None or module == __name__ or "smtpd" in winner.argnames:
-        return None
-    parameter = getattr(getattr(item, "callspec", None), "params", {}).get("smtpd")
-    wished = _marked(item) or type(parameter).__module__ == "pytest_smtpd"
-    plugins = [plugin for plugin, _ in item.config.pluginmanager.list_plugin_distinfo()]
-    installed = {getattr(plugin, "__name__", "").partition(".")[0] for plugin in plugins}
-    if not wished and module.partition(".")[0] not in installed:
-        return None
-    return (
-        f"the fixture 'smtpd' of this test is not pytest-smtpd's: {module} defines one too, and wins; "
-        "switch that plugin off with -p no:NAME, or rename its fixture"
-    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -135,30 +92,18 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     item.stash[_IN_BODY] = True
     bench = item.stash.get(_BENCH, None)
     if bench is not None:
-        bench.enter_body(inside=True)
+        bench.enter_body()
     try:
         result = yield
     except Exception as error:
-        _point_to_hooks(item, error)
+        bench = item.stash.get(_BENCH, None)
+        if bench is not None:
+            bench.point_to_hooks(error)
         raise
     bench = item.stash.get(_BENCH, None)  # the body may have asked for it
-    return result if bench is None else _verified(bench, result)
-
-
-def _verified(bench: "Bench", result: object) -> object:
-    bench.enter_body(inside=False)
-    problem = bench.verify()
-    if problem:
-        pytest.fail(problem, pytrace=False)
-    bench.passed = True
+    if bench is not None:
+        bench.leave_body()
     return result
-
-
-def _point_to_hooks(item: pytest.Item, error: Exception) -> None:
-    bench = item.stash.get(_BENCH, None)
-    for raised in [] if bench is None else bench.errors:
-        if raised is not error:
-            error.add_note(f"smtpd: a hook raised {raised!r}; its traceback is in 'Captured smtpd call' below")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -215,32 +160,14 @@ def _smtpd_bench(request: pytest.FixtureRequest) -> "Bench":
     return bench
 
 
-def _wishes(request: pytest.FixtureRequest, config: dict[str, Any], parameter: object = None) -> "Wishes":
-    """Everything that a test says about its server, nearest first. What is wrong is a one-line error."""
-    from pytest_smtpd.markers import all_wishes
-
-    wishes = all_wishes(request.node, config, parameter)
-    if isinstance(wishes, str):
-        _usage_error(wishes)
-    return wishes
-
-
 @pytest.fixture
 def smtpd(
     request: pytest.FixtureRequest, _smtpd_bench: "Bench", smtpd_config: dict[str, Any]
 ) -> Iterator["SMTPServer"]:
     """A fresh SMTP server on a free port; markers and parameters make it behave as you like."""
-    wishes = _wishes(request, smtpd_config, getattr(request, "param", None))
-    if "smtpd_session" in request.fixturenames:
-        server = request.getfixturevalue("smtpd_session")
-        request.getfixturevalue("_smtpd_guest")
-        _lend(server, wishes)
-        yield server
-        return
-    _smtpd_bench.hand_to_all(wishes.named_rules)
-    server = _smtpd_bench.open(wishes)
-    yield server
-    server.stop()
+    from pytest_smtpd.fixtures import serve
+
+    yield from serve(request, _smtpd_bench, smtpd_config)
 
 
 @pytest.fixture
@@ -248,32 +175,19 @@ def smtpd_factory(
     request: pytest.FixtureRequest, _smtpd_bench: "Bench", smtpd_config: dict[str, Any]
 ) -> Iterator["SMTPServerFactory"]:
     """More servers: smtpd_factory("backup", tls="implicit"); stopped and verified like smtpd."""
-    from pytest_smtpd.bench import Factory
+    from pytest_smtpd.fixtures import serve_more
 
-    wishes = _wishes(request, smtpd_config)
-    _smtpd_bench.hand_to_all(wishes.named_rules)
-    factory = Factory(_smtpd_bench, _wishes_of_config(smtpd_config))
-    yield factory
-    for server in factory.opened:
-        server.stop()
-
-
-def _wishes_of_config(config: dict[str, Any]) -> "Wishes":
-    from pytest_smtpd.markers import read_dict
-
-    return read_dict(config, "smtpd_config", optional=True)
+    yield from serve_more(request, _smtpd_bench, smtpd_config)
 
 
 @pytest.fixture(scope="session")
 def smtpd_session(request: pytest.FixtureRequest) -> Iterator["SMTPServer"]:
     """One SMTP server for the whole run (of each worker), emptied, marked and verified for each test that uses it."""
-    from pytest_smtpd.bench import Trust, session_server
+    from pytest_smtpd.bench import Trust
+    from pytest_smtpd.fixtures import serve_all
 
-    server = session_server(request)
     trust = request.session.stash[_TRUST] = Trust()  # an application may connect before the first test
-    trust.begin(server)
-    yield server
-    server.stop()
+    yield from serve_all(request, trust)
 
 
 @pytest.fixture
@@ -281,22 +195,7 @@ def _smtpd_guest(
     request: pytest.FixtureRequest, _smtpd_bench: "Bench", smtpd_session: "SMTPServer", smtpd_config: dict[str, Any]
 ) -> Iterator[None]:
     """A test's time on ``smtpd_session``."""
-    wishes = _wishes(request, smtpd_config)
-    _smtpd_bench.hand_to_all(wishes.named_rules)
+    from pytest_smtpd.fixtures import be_guest
+
     request.session.stash[_TRUST].end()  # the session's fixtures are set up; from here on the test decides
-    smtpd_session.start()  # the test before may have stopped it
-    smtpd_session.clear()
-    _lend(smtpd_session, wishes)
-    _smtpd_bench.adopt(smtpd_session)
-    yield
-    _smtpd_bench.give_back(smtpd_session)
-
-
-def _lend(server: "SMTPServer", wishes: "Wishes") -> None:
-    problem = None
-    try:
-        server.configure(wishes.settings, wishes.rules)
-    except ValueError as error:
-        problem = f"{error}; on smtpd_session it counts at start only: set it in a session-scoped smtpd_config"
-    if problem:
-        _usage_error(problem)
+    yield from be_guest(request, _smtpd_bench, smtpd_session, smtpd_config)

@@ -1,0 +1,81 @@
+"""What the fixtures do, loaded by the first test that uses one: from what a test says to a server, and back."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from pytest_smtpd.bench import Bench, Factory, Trust, session_server
+from pytest_smtpd.markers import UsageError, Wishes, all_wishes, read_dict
+from pytest_smtpd.server import SMTPServer
+
+Config = Mapping[str, Any]
+
+
+def serve(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Iterator[SMTPServer]:
+    """``smtpd``: a server for one test; the session's, where the test uses that."""
+    wishes = _wishes(request, config, getattr(request, "param", None))
+    if "smtpd_session" in request.fixturenames:
+        server = request.getfixturevalue("smtpd_session")
+        request.getfixturevalue("_smtpd_guest")
+        _lend(server, wishes)
+        yield server
+        return
+    bench.hand_to_all(wishes.named_rules)
+    server = bench.open(wishes)
+    yield server
+    server.stop()
+
+
+def serve_more(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Iterator[Factory]:
+    """``smtpd_factory``: the maker of a test's further servers."""
+    bench.hand_to_all(_wishes(request, config).named_rules)
+    factory = Factory(bench, read_dict(config, "smtpd_config", optional=True))
+    yield factory
+    for server in factory.opened:
+        server.stop()
+
+
+def serve_all(request: pytest.FixtureRequest, trust: Trust) -> Iterator[SMTPServer]:
+    """``smtpd_session``: the server of a whole run."""
+    server = session_server(request)
+    trust.begin(server)
+    yield server
+    server.stop()
+
+
+def be_guest(request: pytest.FixtureRequest, bench: Bench, server: SMTPServer, config: Config) -> Iterator[None]:
+    """A test's time on the session's server."""
+    wishes = _wishes(request, config)
+    bench.hand_to_all(wishes.named_rules)
+    server.start()  # the test before may have stopped it
+    server.clear()
+    _lend(server, wishes)
+    bench.adopt(server)
+    yield
+    bench.give_back(server)
+
+
+def first_of_the_test(item: pytest.Item) -> int:
+    """The place behind the fixtures of a wider scope, whose mail belongs to no test, and before the test's own."""
+    names: list[str] = getattr(item, "fixturenames", [])
+    chains = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    scopes = [chains[name][-1].scope if chains.get(name) else "function" for name in names]
+    return scopes.index("function") if "function" in scopes else len(names)
+
+
+def _wishes(request: pytest.FixtureRequest, config: Config, parameter: object = None) -> Wishes:
+    """Everything that a test says about its server, nearest first. What is wrong is a one-line error."""
+    wishes = all_wishes(request.node, config, parameter)
+    if isinstance(wishes, str):
+        raise UsageError(wishes)
+    return wishes
+
+
+def _lend(server: SMTPServer, wishes: Wishes) -> None:
+    try:
+        server.configure(wishes.settings, wishes.rules)
+    except ValueError as error:
+        raise UsageError(
+            f"{error}; on smtpd_session it counts at start only: set it in a session-scoped smtpd_config"
+        ) from None
