@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pytest_smtpd.smtp.events import HookName
 
 _OURS: Final = "pytest_smtpd.plugin"
+_NOT_INDIRECT: Final = (
+    "@pytest.mark.parametrize('smtpd', ...) needs indirect=True: without it the test gets the parameter, not a server"
+)
 FIXTURES: Final = ("smtpd", "smtpd_factory", "smtpd_session")
 
 
@@ -156,6 +159,8 @@ def _foreign(item: pytest.Item, *, marked: bool) -> str | None:
     if winner is None or module == _OURS or "smtpd" in winner.argnames:
         return None
     parameter = getattr(getattr(item, "callspec", None), "params", {}).get("smtpd")
+    if module.startswith("_pytest."):  # pytest's own stand-in: the test gets the parameter itself
+        return _NOT_INDIRECT if marked or _is_meant_for_us(parameter) else None
     wished = marked or type(parameter).__module__ == "pytest_smtpd"
     plugins = [plugin for plugin, _ in item.config.pluginmanager.list_plugin_distinfo()]
     installed = {getattr(plugin, "__name__", "").partition(".")[0] for plugin in plugins}
@@ -165,6 +170,14 @@ def _foreign(item: pytest.Item, *, marked: bool) -> str | None:
         f"the fixture 'smtpd' of this test is not pytest-smtpd's: {module} defines one too, and wins; "
         "switch that plugin off with -p no:NAME, or rename its fixture"
     )
+
+
+def _is_meant_for_us(parameter: object) -> bool:
+    try:
+        wishes = read_parameter(parameter)
+    except (TypeError, ValueError):
+        return False
+    return bool(wishes.rules or wishes.settings)
 
 
 def _marks_problem(item: pytest.Item) -> str | None:

@@ -211,6 +211,38 @@ def test_a_wrong_marker_applied_late_is_one_line_too(reports: Reports) -> None:
     assert "During handling" not in got[0].longreprtext
 
 
+@pytest.mark.parametrize("param", ["on('connect', reply=421)", "[on('connect', reply=421)]", "{'tls': 'implicit'}"])
+def test_a_parameter_without_indirect_is_said_to_need_it(reports: Reports, param: str) -> None:
+    got = reports(f"""
+        @pytest.mark.parametrize("smtpd", [{param}])
+        def test_wrong(smtpd): pass
+    """)
+    assert [(report.when, report.outcome) for report in got] == [("setup", "failed")]
+    assert got[0].longreprtext.count("\n") == 0
+    assert "indirect=True" in got[0].longreprtext
+    assert "plugin" not in got[0].longreprtext
+
+
+def test_a_marker_beside_a_parameter_without_indirect_is_refused_too(reports: Reports) -> None:
+    got = reports("""
+        @pytest.mark.smtpd(tls="implicit")
+        @pytest.mark.parametrize("smtpd", ["localhost"])
+        def test_wrong(smtpd): pass
+    """)
+    assert [(report.when, report.outcome) for report in got] == [("setup", "failed")]
+    assert "indirect=True" in got[0].longreprtext
+
+
+@pytest.mark.parametrize("param", ["'localhost'", "{'host': 'localhost', 'retries': 3}", "{}", "[]", "None", "5"])
+def test_a_parameter_of_that_name_may_be_anything_else(run: Run, param: str) -> None:
+    result = run(f"""
+        @pytest.mark.parametrize("smtpd", [{param}])
+        def test_own(smtpd):
+            assert smtpd == {param}
+    """)
+    result.assert_outcomes(passed=1)
+
+
 def test_the_same_under_xdist(reports: Reports) -> None:
     got = reports(
         """
