@@ -150,34 +150,32 @@ def smtpd_config() -> dict[str, Any]:
     return {}
 
 
-@pytest.fixture
-def _smtpd_bench(request: pytest.FixtureRequest) -> "Bench":
+def _bench(request: pytest.FixtureRequest) -> "Bench":
     """The servers of one test."""
     from pytest_smtpd.bench import Bench
 
-    bench = request.node.stash[_BENCH] = Bench(request.config.getini("smtpd_timeout"))
-    bench.in_body = request.node.stash.get(_IN_BODY, False)
+    stash = request.node.stash
+    if _BENCH not in stash:
+        stash[_BENCH] = Bench(request.config.getini("smtpd_timeout"))
+        stash[_BENCH].in_body = stash.get(_IN_BODY, False)
+    bench: Bench = stash[_BENCH]
     return bench
 
 
 @pytest.fixture
-def smtpd(
-    request: pytest.FixtureRequest, _smtpd_bench: "Bench", smtpd_config: dict[str, Any]
-) -> Iterator["SMTPServer"]:
+def smtpd(request: pytest.FixtureRequest, smtpd_config: dict[str, Any]) -> Iterator["SMTPServer"]:
     """A fresh SMTP server on a free port; markers and parameters make it behave as you like."""
     from pytest_smtpd.fixtures import serve
 
-    yield from serve(request, _smtpd_bench, smtpd_config)
+    yield from serve(request, _bench(request), smtpd_config)
 
 
 @pytest.fixture
-def smtpd_factory(
-    request: pytest.FixtureRequest, _smtpd_bench: "Bench", smtpd_config: dict[str, Any]
-) -> Iterator["SMTPServerFactory"]:
+def smtpd_factory(request: pytest.FixtureRequest, smtpd_config: dict[str, Any]) -> Iterator["SMTPServerFactory"]:
     """More servers: smtpd_factory("backup", tls="implicit"); stopped and verified like smtpd."""
     from pytest_smtpd.fixtures import serve_more
 
-    yield from serve_more(request, _smtpd_bench, smtpd_config)
+    yield from serve_more(request, _bench(request), smtpd_config)
 
 
 @pytest.fixture(scope="session")
@@ -192,10 +190,10 @@ def smtpd_session(request: pytest.FixtureRequest) -> Iterator["SMTPServer"]:
 
 @pytest.fixture
 def _smtpd_guest(
-    request: pytest.FixtureRequest, _smtpd_bench: "Bench", smtpd_session: "SMTPServer", smtpd_config: dict[str, Any]
+    request: pytest.FixtureRequest, smtpd_session: "SMTPServer", smtpd_config: dict[str, Any]
 ) -> Iterator[None]:
     """A test's time on ``smtpd_session``."""
     from pytest_smtpd.fixtures import be_guest
 
     request.session.stash[_TRUST].end()  # the session's fixtures are set up; from here on the test decides
-    yield from be_guest(request, _smtpd_bench, smtpd_session, smtpd_config)
+    yield from be_guest(request, _bench(request), smtpd_session, smtpd_config)
