@@ -16,14 +16,16 @@ _INPUT = object()
 
 
 class Driver:
-    """Runs one coroutine in the loop's thread; it may await ``until_input`` and futures, and be cancelled."""
+    """Runs one coroutine in the loop's thread; it may await ``until_input`` and futures, and be cancelled.
+
+    ``ended`` is called when it is over, however it ended.
+    """
 
     def __init__(self, talk: Coroutine[Any, Any, None], ended: Callable[[], object]) -> None:
         self._talk = talk
         self._ended = ended
         self._future: asyncio.Future[Any] | None = None
         self._wants_input = False
-        self._running = False
         self.over: bool = False
 
     @property
@@ -33,7 +35,7 @@ class Driver:
 
     def wake(self) -> None:
         """There is input, or there will be none."""
-        if self._wants_input and not self._running:
+        if self._wants_input:
             self._wants_input = False
             self.step()
 
@@ -44,15 +46,15 @@ class Driver:
 
     def step(self, _: object = None) -> None:
         """Go on to the next wait."""
-        self._future, self._running = None, True
+        self._future = None
         try:
             awaited = self._talk.send(None)
-        except StopIteration:
+        except BaseException as end:
             self.over = True
             self._ended()
-            return
-        finally:
-            self._running = False
+            if isinstance(end, StopIteration):
+                return
+            raise
         if awaited is _INPUT:
             self._wants_input = True
         elif awaited is None:  # asyncio.sleep(0)

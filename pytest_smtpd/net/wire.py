@@ -187,4 +187,6 @@ class Wire(asyncio.Protocol):
             if not self.over:
                 self.close_notify()
             self.over = True
+            if self.leaving and self.outlet.unsent:
+                self.transport.abort()  # a stop does not wait for a client that does not read
             self.transport.close()

@@ -72,6 +72,8 @@ class Responder:
         if slow or detail is not None:
             final = actions.slowed(replace(final, detail=detail or final.detail), slow)
         self._settle_points(event, calls, final)
+        if event.name == "DATA" and final.dress is None and _first_digit(final) == 3:
+            self.data_call = self.begin("data", Stream())  # in the log before the client can see the 354
         if self._message is not None and _ends_message(event, final):
             await self._give_up("the client gave up the message")
         return final
@@ -183,7 +185,9 @@ class Responder:
     # --- content ----------------------------------------------------------------------------------------------------
 
     async def _content_begins(self, event: Event) -> Answer | None:
-        self.data_call = self.begin("data", Stream())
+        if self.data_call not in self._pending:
+            self.data_call = self.begin("data", Stream())
+        assert self.data_call is not None
         self._message = Message(self, self.data_call)
         return await self._strike(await self._message.start())
 
@@ -305,6 +309,9 @@ def _by_default(event: Event) -> Answer:
 
 def _ends_message(event: Event, answer: Answer) -> bool:
     """RSET or a new greeting between two BDAT chunks: the content will never be complete."""
-    digit = answer.replies[0].digit if answer.replies else 0
     between = states.State.BETWEEN_CHUNKS
-    return states.following(between, event.name, digit) is not between
+    return states.following(between, event.name, _first_digit(answer)) is not between
+
+
+def _first_digit(answer: Answer) -> int:
+    return answer.replies[0].digit if answer.replies else 0
