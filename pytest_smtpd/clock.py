@@ -5,20 +5,21 @@ from collections.abc import Callable
 from functools import partial
 
 
-def _pick() -> Callable[[], float]:
-    """freezegun patches every module attribute that is ``time.monotonic``; it leaves ``clock_gettime`` alone."""
+def _pick(clock: str, otherwise: Callable[[], float]) -> Callable[[], float]:
+    """freezegun patches every module attribute that is ``time.time`` or the like; it leaves ``clock_gettime`` alone."""
     if hasattr(time, "clock_gettime"):
-        return partial(time.clock_gettime, time.CLOCK_MONOTONIC)
-    return time.monotonic
+        return partial(time.clock_gettime, getattr(time, clock))
+    return otherwise
 
 
 class Clock:
     """Seconds that pass evenly: ``monotonic`` for measuring, ``now`` since the epoch (which is looked up once)."""
 
-    monotonic: "staticmethod[[], float]" = staticmethod(_pick())
+    monotonic: "staticmethod[[], float]" = staticmethod(_pick("CLOCK_MONOTONIC", time.monotonic))
+    _since_epoch: "staticmethod[[], float]" = staticmethod(_pick("CLOCK_REALTIME", time.time))
 
     def __init__(self) -> None:
-        self._offset = time.time() - self.monotonic()
+        self._offset = self._since_epoch() - self.monotonic()
 
     def now(self) -> float:
         """Seconds since the epoch."""

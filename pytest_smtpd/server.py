@@ -88,11 +88,14 @@ class SMTPServer:
     def stop(self) -> None:
         """End every connection and release the port, in milliseconds; nothing is left behind.
 
-        A ``def`` hook that is still blocked is named in a ``RuntimeWarning``.
+        A ``def`` hook that is still blocked is named in a ``RuntimeWarning``. Raises ``RuntimeError`` in an ``async
+        def`` hook of this very server.
         """
         listener, workers = self._listener, self._workers
         if listener is None or workers is None or self._pid != os.getpid():
             return
+        if listener.runs_here:
+            raise RuntimeError("an async def hook cannot stop its own server; it can drop its client: drop=True")
         self._listener = None
         blocked = listener.stop(workers.dismiss)
         self._workers = None

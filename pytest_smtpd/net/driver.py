@@ -44,6 +44,11 @@ class Driver:
         if self._future is not None:
             self._future.cancel()
 
+    def abandon(self) -> None:
+        """It will never begin."""
+        self._talk.close()
+        self.over = True
+
     def step(self, _: object = None) -> None:
         """Go on to the next wait."""
         self._future = None

@@ -67,7 +67,7 @@ class Listener:
 
     def _serve(self) -> None:
         try:
-            self.loop.add_reader(self._listener, self._accept)
+            self._listen()
             self.loop.run_forever()
         finally:
             self.loop.close()
@@ -82,7 +82,11 @@ class Listener:
                 self._out_of_files(error)
                 return
             client.setblocking(False)
-            wire = self._connect(client, address)
+            try:
+                wire = self._connect(client, address)
+            except OSError:  # reset already: some systems do not know its address any more
+                client.close()
+                continue
             self._wires.add(wire)
             task = self.loop.create_task(self._open(wire, client))
             self._tasks.add(task)
@@ -93,12 +97,17 @@ class Listener:
             await self.loop.connect_accepted_socket(lambda: wire, client)
         except OSError:
             client.close()
+            await wire.unmade()
 
     def _out_of_files(self, error: OSError) -> None:
         """Without a descriptor left, accepting can only be tried again later."""
         if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
             self.loop.remove_reader(self._listener)
-            self.loop.call_later(0.1, lambda: self.loop.add_reader(self._listener, self._accept))
+            self.loop.call_later(0.1, self._listen)
+
+    def _listen(self) -> None:
+        if self._listener.fileno() >= 0:
+            self.loop.add_reader(self._listener, self._accept)
 
     def gone(self, wire: Wire) -> None:
         """This wire has ended."""
@@ -106,9 +115,14 @@ class Listener:
         if not self._wires and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
 
+    @property
+    def runs_here(self) -> bool:
+        """Whether this is the loop's own thread, which cannot wait for itself."""
+        return threading.current_thread() is self._thread
+
     def settle(self) -> None:
         """Wait until every client that has connected by now is known. From any other thread."""
-        if threading.current_thread() is self._thread:
+        if self.runs_here:
             return
         known = threading.Event()
         with contextlib.suppress(RuntimeError):  # the loop is closed
@@ -133,6 +147,13 @@ class Listener:
         last: Callable[[], tuple[list[threading.Thread], list[str]]],
         left: list[tuple[list[threading.Thread], list[str]]],
     ) -> None:
+        try:
+            await self._end_everything()
+        finally:
+            left.append(last())
+            self.loop.stop()
+
+    async def _end_everything(self) -> None:
         self.loop.remove_reader(self._listener)
         self._listener.close()
         opening = [task for task in self._tasks if task is not asyncio.current_task()]
@@ -146,10 +167,12 @@ class Listener:
                 await asyncio.wait([self._empty], timeout=patience)
         for wire in list(self._wires):
             wire.transport.abort()
+        if strays := asyncio.all_tasks() - {asyncio.current_task()}:  # which async hooks have started
+            for stray in strays:
+                stray.cancel()
+            await asyncio.wait(strays, timeout=_PATIENCE)
         await self.loop.shutdown_asyncgens()
         await asyncio.sleep(0)
-        left.append(last())
-        self.loop.stop()
 
 
 def _exception(context: dict[str, Any]) -> BaseException:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ssl
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pytest_smtpd.smtp.session import TLSInfo
@@ -38,16 +39,12 @@ class TLS:
         self.ready = True
         return True
 
-    def decrypt(self) -> bytes:
-        """The plaintext that has arrived. Raises ``ssl.SSLError``; ``ended`` after the peer's close_notify."""
-        pieces = []
-        try:
+    def decrypt(self) -> Iterator[bytes]:
+        """The plaintext that has arrived. Raises ``ssl.SSLError`` behind it; ``ended`` after the peer's close_notify."""
+        with contextlib.suppress(ssl.SSLWantReadError):
             while piece := self._object.read(_RECORDS):
-                pieces.append(piece)
+                yield piece
             self.ended = True
-        except ssl.SSLWantReadError:
-            pass
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def encrypt(self, plaintext: bytes) -> bytes:
         """The records that carry ``plaintext``."""

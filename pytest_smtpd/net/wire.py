@@ -40,6 +40,7 @@ class Wire(asyncio.Protocol):
         self.leaving: bool = False
         self.ending: bool = False
         self._timeout = timeout
+        self._in_vain = False  # the last wait ended without input
         self._paused = False  # the client is not being read
         self._lost = False  # the connection is gone
         self._driver = Driver(talk(self), self._part_over)
@@ -103,6 +104,12 @@ class Wire(asyncio.Protocol):
 
     # --- called by the server ---------------------------------------------------------------------------------------
 
+    async def unmade(self) -> None:
+        """The connection was gone before it could be served."""
+        self._driver.abandon()
+        await self.hands.close()
+        self.hands.gone(self)
+
     def leave(self) -> None:
         """The server stops: whatever is going on here ends now, at a second call the ``close`` hook too."""
         if self.ending and self.leaving:
@@ -122,11 +129,15 @@ class Wire(asyncio.Protocol):
         if self._timeout is None:
             await until_input()
             return True
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._timeout, self._driver.wake)
+        silent = asyncio.get_running_loop().call_later(self._timeout, self._wake_in_vain)
+        self._in_vain = False
         await until_input()
-        timer.cancel()
-        return loop.time() < timer.when()
+        silent.cancel()
+        return not self._in_vain
+
+    def _wake_in_vain(self) -> None:
+        self._in_vain = True
+        self._driver.wake()
 
     def stop_reading(self) -> None:
         """The client has to wait."""
@@ -142,7 +153,8 @@ class Wire(asyncio.Protocol):
     def decrypt(self, tls: TLS) -> None:
         """Hand over what has come through TLS."""
         try:
-            self.smtp.receive_data(tls.decrypt())
+            for piece in tls.decrypt():
+                self.smtp.receive_data(piece)
         except ssl.SSLError as error:
             self.tls_failed("TLS", error)
         if tls.ended or self.deaf:

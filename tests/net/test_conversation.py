@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from pytest_smtpd import Reject, Session, SMTPServer, on
+from pytest_smtpd import Address, Reject, Session, SMTPServer, on
+from pytest_smtpd.clock import Clock
+from pytest_smtpd.net.loop import Listener
 
 
 class Client:
@@ -89,3 +94,85 @@ def test_an_error_of_the_close_hook_leaves_no_connection_behind() -> None:
     assert server.errors
     with pytest.raises(type(server.errors[0])):
         server.verify()
+
+
+def test_an_async_hook_cannot_stop_its_own_server() -> None:
+    server = SMTPServer()
+
+    @server.on("mail_from")
+    async def stop(address: Address, session: Session) -> None:
+        server.stop()
+
+    with pytest.raises(RuntimeError, match="cannot stop its own server"), server, connected(server) as client:
+        assert client.ask(*ENVELOPE[:2]).startswith(b"451")
+
+
+def test_a_task_that_a_hook_has_started_ends_with_the_server() -> None:
+    happened: list[str] = []
+
+    async def for_ever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            happened.append("ended")
+
+    server = SMTPServer()
+
+    @server.on("mail_from")
+    async def start(address: Address, session: Session) -> None:
+        tasks.append(asyncio.create_task(for_ever()))
+        await asyncio.sleep(0)
+
+    tasks: list[asyncio.Task[None]] = []
+    with server, connected(server) as client:
+        assert client.ask(*ENVELOPE[:2]).startswith(b"250")
+    assert happened == ["ended"]
+    assert tasks[0].cancelled()
+    tasks.clear()
+    gc.collect()
+    assert server.errors == []
+
+
+def test_a_client_that_has_spoken_in_time_is_not_told_that_it_was_silent() -> None:
+    server = SMTPServer(timeout=0.1)
+    blocked, go_on = threading.Event(), threading.Event()
+
+    @server.on("mail_from")
+    async def block_the_loop(address: Address, session: Session) -> None:
+        blocked.set()
+        go_on.wait(5)
+
+    with server, connected(server) as slow, connected(server) as quick:
+        slow.ask(ENVELOPE[0])
+        slow.socket.sendall(ENVELOPE[1] + b"\r\n")
+        blocked.wait(5)
+        quick.socket.sendall(b"NOOP\r\n")
+        threading.Timer(0.3, go_on.set).start()  # longer than the time-out
+        assert quick.lines.readline().startswith(b"250")
+
+
+@pytest.mark.parametrize("step", ["connect_accepted_socket", "_connect"])
+def test_a_client_that_is_gone_before_it_is_served_is_forgotten(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Some systems refuse every call on a socket that the client has reset already."""
+    server = SMTPServer().start()
+    listener = server._listener
+    assert isinstance(listener, Listener)
+
+    def fail(*args: object) -> None:
+        raise OSError(22, "Invalid argument")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(listener.loop if step == "connect_accepted_socket" else listener, step, fail)
+        with socket.create_connection(server.address, timeout=5) as client:
+            assert client.recv(100) == b""
+    with connected(server) as next_client:
+        assert next_client.ask(b"QUIT").startswith(b"221")
+    server.wait_closed()
+    server.stop()
+    assert server.errors == []
+
+
+def test_time_stamps_are_real_whatever_a_test_makes_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = time.clock_gettime(time.CLOCK_REALTIME)
+    monkeypatch.setattr(time, "time", lambda: 1.0)
+    assert abs(Clock().now() - real) < 60

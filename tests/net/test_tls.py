@@ -79,7 +79,7 @@ def test_what_goes_in_comes_out(contexts: tuple[ssl.SSLContext, ssl.SSLContext],
     got = b""
     for piece in pieces(client.outgoing.read(), size):
         server.feed(piece)
-        got += server.decrypt()
+        got += b"".join(server.decrypt())
     assert got == plaintext
     assert not server.ended
     client.incoming.write(server.encrypt(plaintext))
@@ -95,7 +95,7 @@ def test_both_sides_say_goodbye(contexts: tuple[ssl.SSLContext, ssl.SSLContext])
     with pytest.raises(ssl.SSLWantReadError):
         client.object.unwrap()
     server.feed(client.outgoing.read())
-    assert server.decrypt() == b"QUIT\r\n"
+    assert b"".join(server.decrypt()) == b"QUIT\r\n"
     assert server.ended
     client.incoming.write(server.close_notify())
     client.object.unwrap()
@@ -126,4 +126,18 @@ def test_a_broken_record_is_an_error(contexts: tuple[ssl.SSLContext, ssl.SSLCont
     record[-1] ^= 1
     server.feed(bytes(record))
     with pytest.raises(ssl.SSLError):
-        server.decrypt()
+        list(server.decrypt())
+
+
+def test_what_came_before_a_broken_record_is_not_lost(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    server, client = shaken(contexts)
+    client.object.write(b"NOOP\r\n")
+    good = client.outgoing.read()
+    client.object.write(b"QUIT\r\n")
+    bad = bytearray(client.outgoing.read())
+    bad[-1] ^= 1
+    server.feed(good + bytes(bad))
+    pieces = server.decrypt()
+    assert next(pieces) == b"NOOP\r\n"
+    with pytest.raises(ssl.SSLError):
+        next(pieces)
