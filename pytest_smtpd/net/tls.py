@@ -40,7 +40,7 @@ class TLS:
         return True
 
     def decrypt(self) -> Iterator[bytes]:
-        """The plaintext that has arrived. Raises ``ssl.SSLError`` behind it; ``ended`` after the peer's close_notify."""
+        """The plaintext that has arrived. Raises ``ssl.SSLError`` behind it; ``ended`` after a close_notify."""
         with contextlib.suppress(ssl.SSLWantReadError):
             while piece := self._object.read(_RECORDS):
                 yield piece

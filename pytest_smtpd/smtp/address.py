@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Self
 
+from pytest_smtpd.smtp.values import read_only
 
+
+@read_only
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientDSN:
     """A recipient's wishes for delivery reports (RFC 3461 section 4): ``notify`` keywords, ``orcpt`` decoded."""
@@ -14,6 +17,7 @@ class RecipientDSN:
     orcpt: str | None = None
 
 
+@read_only
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvelopeDSN:
     """A message's wishes for delivery reports (RFC 3461 section 4): ``ret`` "FULL" or "HDRS", ``envid`` decoded."""

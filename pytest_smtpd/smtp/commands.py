@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pytest_smtpd.smtp import replies
-from pytest_smtpd.smtp.address import NO_ARGS, Address
+from pytest_smtpd.smtp.address import NO_ARGS, NO_RECIPIENT_DSN, Address, RecipientDSN
 from pytest_smtpd.smtp.events import (
     Authenticate,
     Bdat,
@@ -124,7 +124,7 @@ def _mail(command: Command, argument: str, options: Options, session: Session) -
 
 
 def _mail_gate(options: Options, session: Session) -> Reply | None:
-    if options.login_needed and not session.user:
+    if options.login_needed and session.user is None:
         return replies.AUTH_REQUIRED
     if options.max_messages is not None and session.transaction > options.max_messages:
         return replies.TOO_MANY_MESSAGES
@@ -137,12 +137,19 @@ def _rcpt(command: Command, argument: str, options: Options, session: Session) -
     path, rest = split_path(argument, "TO:", bad, strict=options.strict)
     mailbox = path if path.lower() == "postmaster" else parse_mailbox(path, bad, strict=options.strict)
     args = dict(parse_parameters(rest)) or NO_ARGS
+    try:
+        dsn = _rcpt_dsn(mailbox, args, options, session)
+    except Refused as refused:
+        return Rcpt(command=command, address=Address(mailbox, args=args)).refused(refused.reply)
+    return Rcpt(command=command, address=Address(mailbox, args=args, dsn=dsn), default=replies.RECIPIENT_OK)
+
+
+def _rcpt_dsn(mailbox: str, args: Mapping[str, str | bool], options: Options, session: Session) -> RecipientDSN:
     fields = read_parameters("RCPT", args, options, session)
     utf8 = session.mail is not None and session.mail.parameters.get("smtp_utf8")
     if options.strict and not mailbox.isascii() and not utf8:
         raise Refused(replies.NEED_SMTPUTF8)
-    address = Address(mailbox, args=args, dsn=recipient_dsn(fields)) if args else Address(mailbox)
-    return Rcpt(command=command, address=address, default=replies.RECIPIENT_OK)
+    return recipient_dsn(fields) if fields else NO_RECIPIENT_DSN
 
 
 def _rcpt_gate(options: Options, session: Session) -> Reply | None:
@@ -182,7 +189,7 @@ def _auth(command: Command, argument: str, options: Options, session: Session) -
 def _exchange(method: str, options: Options, session: Session) -> Conversation:
     if options.auth_requires_tls and not session.secure:
         raise Refused(replies.AUTH_NEEDS_TLS)
-    if session.user:
+    if session.user is not None:
         raise Refused(replies.ALREADY_AUTHENTICATED)
     if method not in options.methods:
         raise Refused(replies.UNKNOWN_MECHANISM if method else replies.ARGUMENT_NEEDED)
@@ -267,10 +274,8 @@ VERBS: Final[Mapping[str, Verb]] = {
 
 def parse_command(command: Command, options: Options, session: Session) -> Event:
     """The event for a command line; ``events.Refused`` if it is unknown, disabled, malformed or needs TLS."""
-    row = VERBS.get(command.verb)
     try:
-        _check_known(command, row, options, session)
-        assert row is not None
+        row = _known(command, options, session)
         argument = decode_line(command.raw, replies.BAD_ENCODING).partition(" ")[2].rstrip(" ")
         return row.parse(command, argument, options, session)
     except Refused as refused:
@@ -281,17 +286,19 @@ def parse_command(command: Command, options: Options, session: Session) -> Event
         return RefusedCommand(command=command, default=refused.reply)
 
 
-def _check_known(command: Command, row: Verb | None, options: Options, session: Session) -> None:
+def _known(command: Command, options: Options, session: Session) -> Verb:
+    row = VERBS.get(command.verb)
+    if options.require_tls and not session.secure and not (row is not None and row.in_clear):
+        raise Refused(replies.TLS_REQUIRED)
     if row is None:
         raise Refused(replies.UNKNOWN_COMMAND)
     if not options.accepts(command.verb):
         raise Refused(replies.NOT_IMPLEMENTED)
     if not row.offered(options):
         raise Refused(row.missing)
-    if options.require_tls and not session.secure and not row.in_clear:
-        raise Refused(replies.TLS_REQUIRED)
     if options.strict and len(command.raw) + 2 > longest_command(command.verb, options):
         raise Refused(replies.LINE_TOO_LONG)
+    return row
 
 
 def gate(command: Command, options: Options, session: Session) -> Reply | None:

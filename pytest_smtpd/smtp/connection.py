@@ -90,11 +90,7 @@ class Connection:
             refusal = gate(event.command, self.options, self.session)
         else:
             refusal = states.out_of_sequence(self.state, event.name)
-        if refusal is None:
-            return event
-        if isinstance(event, events.Bdat):
-            return events.RefusedBdat(command=event.command, default=refusal, octets=event.octets)
-        return events.Refused(command=event.command, default=refusal)
+        return event if refusal is None else event.refused(refusal)
 
     # --- replies to bytes -------------------------------------------------------------------------------------------
 
@@ -118,7 +114,7 @@ class Connection:
         if event is None:
             raise RuntimeError("there is nothing to answer")
         digit = answers[0].digit if answers else 0
-        if digit != 2:
+        if digit != 2 or len(answers) > 1:
             self.told(*answers)
         if isinstance(event, events.Authenticate) and (said := self._intake.login.explain(event, answers, detail)):
             self.state = State.SASL
@@ -142,7 +138,7 @@ class Connection:
             self.session.mail = None
             if self.state is State.CHUNK:
                 self._enter(State.READY)
-        if closes and any(reply.code == 421 for reply in answers):
+        if closes and 421 in answers:
             self._enter(State.CLOSED)
         return b"".join([reply.wire for reply in answers])
 
@@ -161,7 +157,7 @@ class Connection:
 
     def _move(self, event: Event, answers: Sequence[Reply], digit: int, *, closes: bool) -> None:
         state = states.following(self.state, event.name, digit)
-        if closes and digit == 4 and any(reply.code == 421 for reply in answers):
+        if closes and 421 in answers:  # LMTP: whoever's answer it is
             state = State.CLOSED
         if state is State.CLOSED and not closes:
             state = _SURVIVES.get(self.state, self.state)

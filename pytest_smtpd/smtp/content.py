@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pytest_smtpd.smtp.values import read_only
+
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
@@ -14,6 +16,7 @@ _TRAILING: Final = ".,;:!?*_~"  # what ends the sentence around a link rather th
 _BRACKETS: Final = {")": "(", "]": "["}
 
 
+@read_only
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
     """An attached file: ``filename`` (or None), ``content_type`` ("application/pdf") and decoded ``content``."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from pytest_smtpd.smtp import events
+from pytest_smtpd.smtp.address import Address
 from pytest_smtpd.smtp.envelope import NO_CHUNKS, Envelope, Transaction
 from pytest_smtpd.smtp.events import Event
 from pytest_smtpd.smtp.intake import Intake
@@ -41,17 +42,21 @@ class Effects:
         mail, answers = open_transaction(self._session), verdict.replies
         accepted = any(reply.digit == 2 for reply in answers) if verdict.accepted is None else verdict.accepted
         recipients = tuple(mail.recipients)
-        if self._options.lmtp and len(answers) == len(recipients):
-            pairs = list(zip(recipients, answers, strict=True))
-            recipients = tuple(address for address, reply in pairs if reply.digit == 2)
-            for address, answer in pairs:
-                if answer.refuses:
-                    mail.refuse(address, answer)
+        if self._options.lmtp and verdict.accepted is None:
+            recipients = self._served(mail, answers)
         reply = next((reply for reply in answers if reply.digit == 2), answers[0] if answers else mail.answered)
         envelope = mail.snapshot(self._session, accepted=accepted, reply=reply, rcpt_to=recipients, at=verdict.at)
         mail.chunks = NO_CHUNKS
         self._session.transaction += 1
         return envelope
+
+    def _served(self, mail: Transaction, answers: Sequence[Reply]) -> tuple[Address, ...]:
+        """LMTP: whom the message is for by their own replies; who was told nothing is neither served nor refused."""
+        pairs = list(zip(mail.recipients, answers, strict=False))
+        for address, answer in pairs:
+            if answer.refuses:
+                mail.refuse(address, answer)
+        return tuple([address for address, reply in pairs if reply.digit == 2])
 
     def _connected(self, event: events.Connected, verdict: Verdict) -> None:
         if verdict.digit == 2 and event.login is not None:
@@ -75,8 +80,19 @@ class Effects:
         mail = open_transaction(self._session)
         if verdict.digit == 2:
             mail.recipients.append(event.address)
+            if mail.refused:
+                mail.refused.pop(event.address, None)  # it was tried again
         elif verdict.digit >= 4:
             mail.refuse(event.address, verdict.replies[0])
+
+    def _refused(self, event: events.Refused, verdict: Verdict) -> None:
+        assert event.command is not None
+        if event.command.verb.strip() in ("", "AUTH"):
+            self._intake.login.refused = True
+
+    def _refused_rcpt(self, event: events.RefusedRcpt, verdict: Verdict) -> None:
+        if self._session.mail is not None and verdict.digit >= 4:
+            self._session.mail.refuse(event.address, verdict.replies[0])
 
     def _bdat(self, event: events.Bdat, verdict: Verdict) -> None:
         if verdict.later:
@@ -128,6 +144,8 @@ _EFFECTS: Final[Mapping[type[Event], Callable[[Effects, Any, Verdict], Envelope 
     events.Plain: Effects._plain,
     events.Mail: Effects._mail,
     events.Rcpt: Effects._rcpt,
+    events.Refused: Effects._refused,
+    events.RefusedRcpt: Effects._refused_rcpt,
     events.Bdat: Effects._bdat,
     events.RefusedBdat: Effects._refused_bdat,
     events.ChunkReceived: Effects._chunk_received,

@@ -9,6 +9,7 @@ from pytest_smtpd.smtp import content
 from pytest_smtpd.smtp.address import NO_ENVELOPE_DSN, Address, EnvelopeDSN
 from pytest_smtpd.smtp.content import Attachment
 from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.smtp.values import read_only
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -20,6 +21,7 @@ NO_CHUNKS: Final[list[bytes]] = []  # of a transaction that is over
 NONE_REFUSED: Final[Mapping[Address, Reply]] = MappingProxyType({})
 
 
+@read_only
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Envelope:
     """One message as the server received it. A snapshot: nothing changes it later, but its ``session`` is live.

@@ -6,6 +6,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pytest_smtpd.smtp.address import Address
+from pytest_smtpd.smtp.options import AUTH_METHODS
 from pytest_smtpd.smtp.replies import Reply
 
 if TYPE_CHECKING:
@@ -43,9 +44,10 @@ class Command:
 def masked(raw: bytes) -> str:
     """A command line for people: secrets of AUTH are left out, and what a terminal would obey is escaped."""
     text = raw.decode("utf-8", "backslashreplace")
-    words = text.split()
-    if words and words[0].upper() == "AUTH" and len(words) > 2:
-        text = f"{words[0]} {words[1]} ***"
+    verb, *words = text.split() or [""]
+    if verb.upper() == "AUTH" and words:
+        method = words[0] if words[0].upper() in AUTH_METHODS else "***"  # or a password: the method was left out
+        text = " ".join([verb, method, *["***" for _ in words[1:2]]])
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
@@ -64,6 +66,10 @@ class Event:
     def name(self) -> str:
         """The word of ``states.SEQUENCE`` for it: the verb, or the class's own."""
         return self.kind or (self.command.verb if self.command else "")
+
+    def refused(self, reply: Reply) -> "Refused":
+        """This command, refused with ``reply``."""
+        return Refused(command=self.command, default=reply)
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -131,6 +137,17 @@ class Rcpt(Event):
     passes: ClassVar[Passes] = (("command", "command"), ("rcpt_to", "address"))
     address: Address
 
+    def refused(self, reply: Reply) -> Refused:
+        """The address, which the envelope lists with its reply."""
+        return RefusedRcpt(command=self.command, default=reply, address=self.address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedRcpt(Refused):
+    """A well-formed recipient that a limit, or a parameter, has turned away; no ``rcpt_to`` hook is asked."""
+
+    address: Address
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bdat(Event):
@@ -138,6 +155,10 @@ class Bdat(Event):
 
     octets: int
     last: bool
+
+    def refused(self, reply: Reply) -> Refused:
+        """Its octets follow all the same."""
+        return RefusedBdat(command=self.command, default=reply, octets=self.octets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

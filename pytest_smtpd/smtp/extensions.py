@@ -117,7 +117,7 @@ def _submitter(value: Value, options: Options, session: Session) -> str:
 
 def _auth_methods(options: Options, session: Session) -> str | None:
     clear = options.auth_requires_tls and not session.secure
-    return None if not options.methods or clear or session.user else " ".join(options.methods)
+    return None if not options.methods or clear or session.user is not None else " ".join(options.methods)
 
 
 def _limits(options: Options, session: Session) -> str | None:
@@ -181,7 +181,7 @@ EXTENSIONS: Final[Mapping[str, Extension]] = {
 
 def ehlo_keywords(options: Options, session: Session) -> tuple[str, ...]:
     """The keyword lines of the EHLO reply (RFC 5321 section 4.1.1.1)."""
-    key = (session.secure, bool(session.user))
+    key = (session.secure, session.user is not None)
     if key not in options.told_keywords:
         arguments = {
             keyword: extension.argument(options, session)

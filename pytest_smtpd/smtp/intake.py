@@ -102,15 +102,12 @@ class Intake:
         if command.verb in VERBS:
             self.login.refused = False
         command.secret = self.login.refused
-        self._session.verbs.append(command.verb)
+        self._session.verbs.append("***" if command.secret else command.verb)
         if line.too_long:
             return events.Refused(command=command, default=replies.LINE_TOO_LONG)
         if line.bare and self._options.strict:
             return events.Refused(command=command, default=replies.BARE_LINE_FEED)
-        event = parse_command(command, self._options, self._session)
-        if isinstance(event, events.Refused) and command.verb.strip() in ("", "AUTH"):
-            self.login.refused = True
-        return event
+        return parse_command(command, self._options, self._session)
 
     def _read_response(self) -> Event | None:
         line = self._buffer.line(MAX_LINE)

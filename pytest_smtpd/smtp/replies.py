@@ -7,12 +7,14 @@ from functools import lru_cache
 from typing import Final
 
 from pytest_smtpd.errors import ENHANCED, Reject
+from pytest_smtpd.smtp.values import read_only
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _LINE = re.compile(r"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 _WIRE_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\r\n]*))?\r\n")
 
 
+@read_only
 @dataclass(frozen=True, slots=True, eq=False)
 class Reply:
     """What the server answers: ``code``, ``enhanced`` status code ("5.1.1" or None) and ``text`` (lines joined by LF).

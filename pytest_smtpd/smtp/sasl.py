@@ -66,8 +66,9 @@ class Auth:
     def validate_password(self, password: str) -> bool:
         """Whether the client knows this password (for XOAUTH2 and OAUTHBEARER: this token), whatever the mechanism."""
         if self._prove is not None:
-            self._proof = self._prove(password)
-            return self._proof is not None
+            proof = self._prove(password)
+            self._proof = proof or self._proof  # a wrong guess after the right one proves nothing
+            return proof is not None
         known = self.access_token if self.password is None else self.password
         return known is not None and hmac.compare_digest(known.encode("utf-8", "surrogateescape"), password.encode())
 
@@ -246,11 +247,9 @@ def knows(users: Any, auth: Auth) -> bool:
     """The default verdict: by the ``auth`` setting, "any" or a mapping of passwords."""
     if not isinstance(users, Mapping):
         return users == "any" and not auth.unproven
+    if not auth.username and auth.access_token is not None:  # OAUTHBEARER may leave the name to the token
+        auth.username = next((user for user, token in users.items() if auth.validate_password(token)), "")
     password = users.get(auth.username)
-    if (
-        password is None and not auth.username and auth.access_token is not None
-    ):  # OAUTHBEARER may leave the name to the token
-        return any(auth.validate_password(token) for token in users.values())
     return password is not None and auth.validate_password(password)
 
 

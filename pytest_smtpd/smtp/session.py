@@ -8,10 +8,12 @@ from typing import Any, Final
 from pytest_smtpd.smtp.address import Address
 from pytest_smtpd.smtp.envelope import Envelope, Transaction
 from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.smtp.values import read_only
 
 _NOTHING_SAID: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 
+@read_only
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TLSInfo:
     """A TLS session: protocol ``version`` ("TLSv1.3"), ``cipher``, ``server_name`` (SNI) and ``peer_certificate``.
@@ -23,6 +25,17 @@ class TLSInfo:
     cipher: str | None = None
     server_name: str | None = None
     peer_certificate: Mapping[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        words = [word for word in (self.version, self.cipher, self.server_name) if word]
+        client = [] if self.peer_certificate is None else [f"client {_subject(self.peer_certificate)}"]
+        return f"<TLSInfo {' '.join([*words, *client])}>"
+
+
+def _subject(certificate: Mapping[str, Any]) -> str:
+    """The first name in a certificate."""
+    names = [*certificate.get("subjectAltName", ()), *(pair for row in certificate.get("subject", ()) for pair in row)]
+    return str(names[0][1]) if names else "certificate"
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -59,7 +72,7 @@ class Session:
     def transmission_type(self) -> str:
         """SMTP, ESMTP or LMTP, with S for TLS and A for a logged-in user (RFC 3848)."""
         base = "LMTP" if self.lmtp else "ESMTP" if self.opening_command == "EHLO" else "SMTP"
-        return base + "S" * self.secure + "A" * bool(self.user)
+        return base + "S" * self.secure + "A" * (self.user is not None)
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -78,7 +91,7 @@ class Session:
 
     def __repr__(self) -> str:
         peer = f"{self.remote_address}:{self.remote_port}" if self.remote_address else "unknown"
-        user = f" user={self.user!r}" if self.user else ""
+        user = f" user={self.user!r}" if self.user is not None else ""
         state = "closed" if self.closed else "open"
         return f"<Session {self.id} {self.transmission_type} from {peer}{user} {state}>"
 

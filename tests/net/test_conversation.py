@@ -1,4 +1,4 @@
-"""The conversation over a socket: what is in the log when the client can see a reply, and what a stop does not wait for."""
+"""The conversation over a socket: the log when the client can see a reply, and what a stop does not wait for."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ def test_a_verb_that_the_settings_do_not_offer(settings: Any, command: bytes, co
 IN_CLEAR = {"NOOP", "EHLO", "HELO", "LHLO", "STARTTLS", "RSET", "QUIT"}
 
 
-@pytest.mark.parametrize("verb", sorted(set(VERBS) - {"LHLO"}))
+@pytest.mark.parametrize("verb", [*sorted(set(VERBS) - {"LHLO"}), "FOO", ""])
 def test_require_tls_lets_only_these_pass(verb: str) -> None:
     """RFC 3207 section 4: 530 "to every command other than NOOP, EHLO, STARTTLS, or QUIT"; and the like."""
     line = Line(require_tls=True, xclient=True, xforward=True)

@@ -124,6 +124,40 @@ def until(line: Line, kind: type[Event]) -> Any:
     raise AssertionError(f"no {kind.__name__} came")
 
 
+@pytest.mark.parametrize(
+    ("settings", "command", "code"),
+    [
+        ({"max_recipients": 1}, b"RCPT TO:<c@example.com>\r\n", 452),
+        ({}, b"RCPT TO:<c@example.com> FOO=bar\r\n", 555),
+        ({}, b"RCPT TO:<c@example.com> NOTIFY=WHENEVER\r\n", 501),
+        ({"strict": True}, "RCPT TO:<ç@example.com>\r\n".encode(), 553),
+    ],
+)
+def test_recipients_that_no_hook_is_asked_about_are_refused_all_the_same(
+    settings: Any, command: bytes, code: int
+) -> None:
+    line = with_mail(**settings)
+    assert line.say(command, b"DATA\r\nx\r\n.\r\n") == [code, 354, 250]
+    assert dict(line.envelopes[0].refused) == {command.decode()[9:22]: code}
+    assert "rcpt_to" not in [hook for event in line.events[4:] for hook, _ in event.points]
+
+
+def test_a_bad_recipient_without_a_transaction_is_just_refused() -> None:
+    line = Line()
+    assert line.say(HELLO, b"RCPT TO:<c@example.com> FOO=bar\r\n", MAIL, RCPT, b"DATA\r\n.\r\n")[1] == 555
+    assert dict(line.envelopes[0].refused) == {}
+
+
+def test_a_recipient_that_is_accepted_at_the_second_try_was_not_refused() -> None:
+    line = with_mail()
+    line.answers["RCPT"] = 450
+    line.say(b"RCPT TO:<c@example.com>\r\n")
+    del line.answers["RCPT"]
+    line.say(b"RCPT TO:<c@example.com>\r\n", b"DATA\r\nx\r\n.\r\n")
+    assert line.envelopes[0].rcpt_to == ("b@example.com", "c@example.com")
+    assert dict(line.envelopes[0].refused) == {}
+
+
 # --- LMTP ------
 
 
@@ -159,6 +193,37 @@ def test_an_lmtp_message_that_nobody_gets_is_not_accepted() -> None:
 
 
 # --- size ------
+
+
+def test_an_lmtp_recipient_who_was_told_nothing_is_not_served() -> None:
+    line = with_mail(lmtp=True)
+    line.say(b"RCPT TO:<c@example.com>\r\n", b"RCPT TO:<d@example.com>\r\n")
+    line.smtp.receive_data(b"DATA\r\nx\r\n.\r\n")
+    until(line, events.Content)
+    line.smtp.send(standard(250), standard(452))
+    assert line.smtp.envelope is not None
+    assert line.smtp.envelope.rcpt_to == ("b@example.com",)
+    assert dict(line.smtp.envelope.refused) == {"c@example.com": 452}
+
+
+def test_an_lmtp_message_that_is_kept_all_the_same_is_for_everybody() -> None:
+    line = with_mail(lmtp=True)
+    line.smtp.receive_data(b"DATA\r\nx\r\n.\r\n")
+    until(line, events.Content)
+    line.smtp.send(standard(452), accepted=True)
+    assert line.smtp.envelope is not None
+    assert line.smtp.envelope.rcpt_to == ("b@example.com",)
+    assert line.smtp.envelope.accepted
+
+
+def test_a_421_to_any_lmtp_recipient_closes() -> None:
+    line = with_mail(lmtp=True)
+    line.say(b"RCPT TO:<c@example.com>\r\n")
+    line.smtp.receive_data(b"DATA\r\nx\r\n.\r\n")
+    until(line, events.Content)
+    line.smtp.send(standard(250), standard(421))
+    assert line.state is State.CLOSED
+    assert line.session.error == 421
 
 
 @pytest.mark.parametrize(
@@ -554,3 +619,60 @@ def test_an_answer_of_several_lines_is_one_answer() -> None:
     until(line, events.Mail)
     assert line.smtp.send(Reply(250, None, "a\nb")) == b"250-a\r\n250 b\r\n"
     assert line.state is State.MAIL
+
+
+# --- secrets ------
+
+
+@pytest.mark.parametrize(
+    ("settings", "before", "code"),
+    [
+        ({}, [], 503),
+        ({}, [HELLO, MAIL], 503),
+        ({"auth": None}, [HELLO], 502),
+        ({"disable": {"AUTH"}}, [HELLO], 502),
+        ({"auth_requires_tls": True}, [HELLO], 538),
+        ({"require_tls": True}, [HELLO], 530),
+        ({"auth_methods": ["PLAIN"]}, [HELLO], 504),
+    ],
+)
+def test_what_follows_a_refused_auth_is_kept_secret(settings: Any, before: list[bytes], code: int) -> None:
+    """A client that goes on as if it had been asked says its password as a command line."""
+    line = Line(**settings)
+    line.say(*before)
+    assert line.say(b"AUTH LOGIN\r\n", b"czNjcmV0\r\n", b"\r\n", b"cGFzc3dvcmQ=\r\n")[0] == code
+    told = [str(event.command) for event in line.events if event.command is not None]
+    assert told[-3:] == ["***"] * 3
+    assert line.session.commands[-4:] == ("AUTH", "***", "***", "***")
+    line.say(b"NOOP\r\n")
+    assert str(line.events[-1].command) == "NOOP"
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("AUTH PLAIN AGFkYQBzM2NyZXQ=", "AUTH PLAIN ***"),
+        ("auth plain =", "auth plain ***"),
+        ("AUTH LOGIN YWRh czNjcmV0", "AUTH LOGIN ***"),
+        ("AUTH SCRAM-SHA-256", "AUTH SCRAM-SHA-256"),
+        ("AUTH AGFkYQBzM2NyZXQ=", "AUTH ***"),
+        ("AUTH PLAIN=AGFkYQBzM2NyZXQ=", "AUTH ***"),
+        ("AUTH", "AUTH"),
+        ("NOOP x y", "NOOP x y"),
+    ],
+)
+def test_a_secret_is_not_shown_whatever_is_wrong_with_the_command(sent: str, shown: str) -> None:
+    assert str(events.Command(sent.encode())) == shown
+
+
+@pytest.mark.parametrize(
+    ("auth", "user"),
+    [({"app": "t0ken", "other": "x"}, "app"), ("any", "")],
+)
+def test_a_token_without_a_name_logs_in(auth: Any, user: str) -> None:
+    """RFC 7628 section 3.1: the authzid may be left out."""
+    line = Line(auth=auth)
+    token = b64encode(b"n,,\x01auth=Bearer t0ken\x01\x01")
+    assert line.say(HELLO, b"AUTH OAUTHBEARER " + token + b"\r\n", MAIL) == [250, 235, 250]
+    assert line.session.user == user
+    assert line.session.transmission_type == "ESMTPA"

@@ -7,9 +7,11 @@ import pickle
 
 import pytest
 
-from pytest_smtpd.smtp.address import Address, RecipientDSN
-from pytest_smtpd.smtp.session import Session
-from tests.smtp.helpers import TLS
+from pytest_smtpd.smtp.address import Address, EnvelopeDSN, RecipientDSN
+from pytest_smtpd.smtp.content import Attachment
+from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.smtp.session import Session, TLSInfo
+from tests.smtp.helpers import TLS, with_mail
 
 
 @pytest.mark.parametrize(
@@ -70,3 +72,31 @@ def test_a_fresh_session_knows_nothing() -> None:
     session = Session(id="x")
     assert (session.envelope, session.recipients, session.commands, session.transaction) == (None, (), (), 1)
     assert (session.tls, session.user, session.error, session.hostname_appears_as) == (None, None, None, None)
+
+
+def read_only_values() -> list[object]:
+    line = with_mail()
+    line.say(b"DATA\r\nSubject: x\r\n\r\n.\r\n")
+    attachment = Attachment(filename="a.txt", content_type="text/plain", content=b"x")
+    return [line.envelopes[0], Reply(250), TLS, RecipientDSN(), EnvelopeDSN(), attachment]
+
+
+@pytest.mark.parametrize("name", ["mail_from", "code", "subject", "message", "text", "version", "ret", "other", "_x"])
+def test_what_was_received_cannot_be_changed(name: str) -> None:
+    """Properties and names that are none are refused like fields, with the same kind of error."""
+    for value in read_only_values():
+        with pytest.raises(AttributeError, match=f"cannot assign to '{name}' of <?"):
+            setattr(value, name, "x")
+        with pytest.raises(AttributeError, match=f"cannot delete '{name}' of <?"):
+            delattr(value, name)
+
+
+def test_tls_is_told_in_a_short_line() -> None:
+    subject = {"subject": ((("organizationName", "trustme v1.2"),),), "subjectAltName": (("email", "a@x.example"),)}
+    by_name = {"subject": ((("commonName", "Ada"),),), "serialNumber": "77" * 20}
+    assert repr(TLS) == "<TLSInfo TLSv1.3 TLS_AES_256_GCM_SHA384>"
+    assert repr(TLSInfo(version="TLSv1.2", server_name="mx", peer_certificate=subject)) == (
+        "<TLSInfo TLSv1.2 mx client a@x.example>"
+    )
+    assert repr(TLSInfo(peer_certificate=by_name)) == "<TLSInfo client Ada>"
+    assert repr(TLSInfo(peer_certificate={})) == "<TLSInfo client certificate>"

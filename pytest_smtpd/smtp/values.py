@@ -1,0 +1,23 @@
+"""Values that cannot be changed, and say so."""
+
+from dataclasses import FrozenInstanceError
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def read_only(cls: type[T]) -> type[T]:
+    """For a frozen dataclass with slots: to set or delete what is no field of it is a clear error, too.
+
+    The methods that ``dataclass`` makes look for a ``super()`` of the class as it was before it got its slots.
+    """
+
+    def refuse_to_set(self: T, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"cannot assign to {name!r} of {self!r}: it is read-only")
+
+    def refuse_to_delete(self: T, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete {name!r} of {self!r}: it is read-only")
+
+    cls.__setattr__ = refuse_to_set  # type: ignore[method-assign, assignment]
+    cls.__delattr__ = refuse_to_delete  # type: ignore[method-assign, assignment]
+    return cls
