@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -321,8 +322,10 @@ def test_what_a_hook_leaves_is_read_for_it(hook: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("final", [True, False])
 @pytest.mark.parametrize("value", [None, "fine", Reject(550, "no")])
 def test_what_is_final_wins_over_any_hook(value: Any, final: bool) -> None:
+    read: list[bytes] = []
+
     async def hook(stream: Stream, session: Session) -> Any:
-        await stream.aread()
+        read.append(await stream.aread())
         if isinstance(value, Reject):
             raise value
         return value
@@ -333,6 +336,7 @@ def test_what_is_final_wins_over_any_hook(value: Any, final: bool) -> None:
         return await letter.message.complete(replies.TOO_BIG, final=final)
 
     answer = send(on("data", call=hook), main=main)
+    assert read == [HEAD + REST]
     (reply,) = answer.replies
     if final:
         assert (reply, answer.outcome) == (replies.TOO_BIG, "refused")
@@ -421,6 +425,28 @@ def test_a_reader_in_a_thread_is_woken_and_not_cancelled() -> None:
 
     assert send(on("data", call=hook), main=break_off) is None
     assert got == ["the client closed the connection"]
+
+
+def test_a_blocked_def_hook_runs_to_its_end_and_its_mistake_is_told() -> None:
+    gate, error = threading.Event(), ValueError("x")
+
+    def hook(stream: Stream, session: Session) -> None:
+        gate.wait(20)
+        raise error
+
+    async def main(letter: Letter) -> tuple[bool, Answer | None]:
+        await letter.message.start()
+        await settled()
+        giving_up = asyncio.ensure_future(letter.message.discard("the client closed the connection"))
+        await settled()
+        waited = not giving_up.done()
+        gate.set()
+        return waited, await giving_up
+
+    waited, answer = send(on("data", call=hook), main=main)
+    assert waited
+    assert answer is not None
+    assert answer.error is error
 
 
 @pytest.mark.parametrize("moment", ["at the break", "before it"])
@@ -512,6 +538,9 @@ ANSWERS: list[tuple[list[Rule], list[int]]] = [
     ([on("data", to="bob@*", raw=b"552 no\r\n")], [250, 552, 250]),
     ([on("data", to="eve@*", reply=550), on("data", to="ada@*", reply=450)], [450, 250, 550]),
     ([on("data", mail_from="app@*", reply=451), on("data", reply=554)], [451, 451, 451]),
+    ([on("data", subject="Other", reply=554), on("data", to="bob@*", reply=550)], [250, 550, 250]),
+    ([on("data", drip=1), on("data", to="bob@*", reply=550)], [250, 550, 250]),
+    ([on("data", to="nobody@*", call=refuse), on("data", to="bob@*", reply=550)], [250, 550, 250]),
 ]
 
 
@@ -535,6 +564,12 @@ def test_a_rule_for_one_recipient_is_used_once_however_many_it_names() -> None:
     rule = on("data", to="*@example.com", reply=550, times=1)
     assert codes(send(rule, lmtp=True, to=THREE)) == [550, 550, 550]
     assert rule.used == 1
+
+
+def test_a_rule_for_nobody_who_is_there_is_not_used() -> None:
+    rules = [on("data", to="nobody@*", reply=550), on("data", to="bob@*", reply=551), on("data", to="b*", reply=552)]
+    assert codes(send(*rules, lmtp=True, to=TWO)) == [250, 551]
+    assert [rule.used for rule in rules] == [0, 1, 0]
 
 
 def test_a_recipient_given_twice_is_answered_twice() -> None:

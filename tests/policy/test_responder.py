@@ -1176,6 +1176,26 @@ def test_the_command_of_a_chunk_is_pending_until_its_octets_are_there(connect: C
     assert client.last("data").outcome == "pending"
 
 
+@pytest.mark.parametrize(
+    ("rules", "line", "code", "outcome"),
+    [
+        ([on("data", after=3, reply=552)], FIRST, 552, "refused"),
+        ([on("data", after=3, reply=552)], LAST, 552, "refused"),
+        ([on("data", reply=554)], LAST, 554, "refused"),
+        ([], LAST, 250, "accepted"),
+    ],
+)
+def test_the_answer_to_a_chunk_is_final_for_its_command_and_what_follows_is_a_new_matter(
+    connect: Connect, rules: list[Rule], line: str, code: int, outcome: str
+) -> None:
+    client = connect(*(rule.copy() for rule in rules)).before(DATA)
+    assert client.says(line) == [code]
+    decided = [(call.code, call.outcome) for call in (client.last("BDAT"), client.last("data"))]
+    assert decided == [(code, outcome)] * 2
+    assert client.says("AUTH LOGIN", "YWRh", "cHc=", MAIL) == [334, 334, 235, 250]
+    assert [(call.code, call.outcome) for call in (client.last("BDAT"), client.last("data"))] == decided
+
+
 GIVE_UPS: list[tuple[str, int]] = [("RSET", 250), ("EHLO again", 250), ("HELO again", 250), ("QUIT", 221)]
 
 
