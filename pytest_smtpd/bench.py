@@ -119,6 +119,7 @@ class Bench:
         server.strict_rules = False
         server.configure({}, ())
         self._past[server] = server.clear()
+        server.errors.clear()
 
     def end(self) -> None:
         """The test and its fixtures are over. Raises what a ``close`` hook raised by mistake during a stop."""

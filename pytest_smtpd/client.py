@@ -41,7 +41,7 @@ class Client:
         self._session = session
         self._responder = Responder(settings, session, house.book, house.journal, house.workers)
         self.respond = self._responder.respond
-        self.crashed, self.gone, self.now = house.crashed, house.gone, house.now
+        self.crashed, self.gone, self.now, self.sent = house.crashed, house.gone, house.now, house.journal.sent
 
     @property
     def context(self) -> ssl.SSLContext:

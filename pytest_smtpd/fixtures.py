@@ -50,6 +50,7 @@ def be_guest(request: pytest.FixtureRequest, bench: Bench, server: SMTPServer, c
     bench.hand_to_all(wishes.named_rules)
     server.start()  # the test before may have stopped it
     server.clear()
+    server.errors.clear()
     _lend(server, wishes)
     bench.adopt(server)
     yield

@@ -53,9 +53,9 @@ class SMTPServer:
         self._workers: Workers | None = None
         self._pid = 0
         self._port = self.settings.port
-        self._crashes: list[BaseException] = []
         self.log: Log = Log(self._journal, lambda: self.wait_timeout)
         self.envelopes: Envelopes = Envelopes(self._journal)
+        self.errors: list[BaseException] = self._journal.errors  # what hooks raised by mistake, in order
 
     def __repr__(self) -> str:
         where = self.url if self._listener else f"{self.url} stopped"
@@ -71,14 +71,14 @@ class SMTPServer:
         sock = bind(self.host, self._port)
         self._port = sock.getsockname()[1]
         self._pid = os.getpid()
-        listener = self._listener = Listener(sock, self.name, self._crashes.append)
+        listener = self._listener = Listener(sock, self.name, self._crashed)
         self._workers = Workers(listener.loop, self.name)
         house = House(
             book=self._book,
             journal=self._journal,
             workers=self._workers,
             gone=listener.gone,
-            crashed=self._crashes.append,
+            crashed=self._crashed,
             context=self._server_context,
             now=self._clock.now,
         )
@@ -116,23 +116,18 @@ class SMTPServer:
             self.verify()
 
     def clear(self) -> Log:
-        """Forget what has been received and logged so far, and return it. Rules and open connections stay."""
-        self._crashes.clear()
+        """Forget what has been received and logged so far, and return it. Rules, connections and ``errors`` stay."""
         return Log(self._journal.clear(), lambda: self.wait_timeout)
 
     def verify(self) -> None:
         """Raise what a hook raised by mistake (the first, if there were several)."""
         __tracebackhide__ = True
-        errors = self.errors
-        if errors:
-            first = errors[0]
-            raise first.with_traceback(first.__traceback__)
+        if self.errors:
+            raise self.errors[0]
 
-    @property
-    def errors(self) -> list[BaseException]:
-        """What hooks raised by mistake, in order."""
-        raised = [call.error for call in self._journal.calls if call.error is not None]
-        return [*self._crashes, *raised]
+    def _crashed(self, error: BaseException) -> None:
+        error.add_note("this is a mistake of pytest-smtpd, not of the test: please report it, with the transcript")
+        self.errors.append(error)
 
     def configure(self, settings: Mapping[str, Any], rules: Iterable[Rule]) -> None:
         """Other settings and rules than those it was made with, for connections and calls from now on.

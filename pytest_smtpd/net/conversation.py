@@ -53,6 +53,7 @@ class Conversation:
                 if smtp.envelope is not None:
                     hands.record(smtp.envelope)
                     smtp.envelope = None
+                hands.sent()
                 if not await self._perform(answer, data):
                     return
             turns += 1

@@ -25,6 +25,10 @@ class Hands(Protocol):
         """A transaction has ended."""
         ...
 
+    def sent(self) -> None:
+        """The session is as the verdict has left it, before the client can see the reply."""
+        ...
+
     def note(self, text: str, who: str = "-") -> None:
         """Something for the transcript; ``who`` is C, S or "-" for the connection itself."""
         ...

@@ -32,10 +32,11 @@ class Journal:
         self.sessions: list[Session] = []
         self.open: set[Session] = set()
         self.entries: dict[Session, list[Call | Note]] = {}
+        self.errors: list[BaseException] = []  # a bug in the test; no clearing of the log takes it away
         self._clock = clock
         self._lock = threading.RLock()  # taken for itself where nobody is told: a Condition is slower
         self._changed = threading.Condition(self._lock)
-        self._waiting = 0
+        self._waiting = self._changes = 0
         self._listeners: set[Callable[[], object]] = set()
 
     # --- writing, on the server's loop ------------------------------------------------------------------------------
@@ -67,6 +68,7 @@ class Journal:
             call.rule, call.error = answer.rule, answer.error
             call.duration = self._clock.now() - call.at
             if answer.error is not None:
+                self.errors.append(answer.error)
                 call.traceback = "".join(format_exception(answer.error))
         self._tell()
 
@@ -82,6 +84,10 @@ class Journal:
         """Something for the transcript."""
         with self._lock:
             self._entries(session).append(Note(self._clock.now(), who, text))
+
+    def sent(self) -> None:
+        """A verdict has done to the session what it does."""
+        self._tell()
 
     def closed(self, session: Session) -> None:
         """A connection has ended, and its ``close`` hook has run."""
@@ -113,6 +119,7 @@ class Journal:
     def _tell(self) -> None:
         if self._waiting:
             with self._changed:
+                self._changes += 1
                 self._changed.notify_all()
                 listeners = tuple(self._listeners)
             for listener in listeners:
@@ -120,13 +127,27 @@ class Journal:
                     listener()
 
     def wait(self, ready: Callable[[], object], timeout: float) -> bool:
-        """Block until ``ready()`` is true; False after ``timeout`` seconds."""
+        """Block until ``ready()`` is true; False after ``timeout`` seconds.
+
+        ``ready`` may be slow, and may talk to the server: it is not asked under the lock.
+        """
+        end = Clock.monotonic() + timeout
         with self._changed:
             self._waiting += 1
-            try:
-                return bool(self._changed.wait_for(ready, timeout))
-            finally:
+        try:
+            while True:
+                seen = self._changes
+                if ready():
+                    return True
+                if not self._wait_for_more_than(seen, end - Clock.monotonic()):
+                    return bool(ready())
+        finally:
+            with self._changed:
                 self._waiting -= 1
+
+    def _wait_for_more_than(self, seen: int, seconds: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._changes != seen, seconds)
 
     def listen(self, listener: Callable[[], object]) -> None:
         """Call ``listener``, on the server's loop, after each change."""

@@ -62,7 +62,7 @@ class Envelopes(Sequence[Envelope]):
 
 
 class Waiter:
-    """A wait for ``count`` matching subjects, that looks at each subject once where subjects do not change."""
+    """A wait for ``count`` matching subjects, that looks once at those that do not change any more."""
 
     def __init__(
         self, journal: Journal, kind: Kind, count: int, match: Mapping[str, Any], hook: str | None = None
@@ -86,7 +86,7 @@ class Waiter:
         if subjects is not self._subjects:  # the log has been cleared
             self._subjects, self._judged, self._seen = subjects, [], 0
         count = len(subjects)
-        while self._seen < count and getattr(subjects[self._seen], "outcome", "") != "pending":
+        while self._seen < count and _is_final(subjects[self._seen]):
             self._judged += self._matching(self._seen, self._seen + 1)
             self._seen += 1
         self.found = [*self._judged, *self._matching(self._seen, count)]
@@ -171,6 +171,11 @@ class Log:
         _check_hook(hook)
         waiter = Waiter(self._journal, "Call", count, match, hook)
         return await waiter.wait_async(self._timeout() if timeout is None else timeout)
+
+
+def _is_final(subject: Envelope | Call) -> bool:
+    """Whether it will never change: of a call's open connection, someone may still log in."""
+    return isinstance(subject, Envelope) or (subject.session.closed and subject.outcome != "pending")
 
 
 def _check_hook(hook: object) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -176,3 +177,55 @@ def test_time_stamps_are_real_whatever_a_test_makes_of_the_time(monkeypatch: pyt
     real = time.clock_gettime(time.CLOCK_REALTIME)
     monkeypatch.setattr(time, "time", lambda: 1.0)
     assert abs(Clock().now() - real) < 60
+
+
+LOGIN = (b"EHLO client.example", b"AUTH PLAIN AGFkYQBzZWNyZXQ=")
+
+
+def in_background(*commands: bytes, server: SMTPServer) -> threading.Thread:
+    def talk() -> None:
+        with connected(server) as client:
+            client.ask(*commands, b"QUIT")
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize(
+    ("hook", "match"), [("connect", {"user": "ada"}), ("command", {"verb": "AUTH", "user": "ada"})], ids=str
+)
+def test_a_call_is_looked_at_again_when_somebody_logs_in(hook: Any, match: dict[str, Any]) -> None:
+    with SMTPServer() as server, connected(server) as client:
+        client.ask(LOGIN[0])
+        client.socket.sendall(LOGIN[1] + b"\r\n")
+        assert len(server.log.wait_for(hook, timeout=5, **match)) == 1
+        assert client.lines.readline().startswith(b"235")
+
+
+def test_a_condition_may_talk_to_the_server_while_it_is_waited_for() -> None:
+    with SMTPServer() as server:
+
+        def asks_the_server(call: Any) -> bool:
+            with connected(server) as client:
+                return client.ask(b"NOOP").startswith(b"250")
+
+        thread = in_background(b"EHLO client.example", server=server)
+        assert server.log.wait_for("connect", timeout=5, when=asks_the_server)
+        thread.join()
+
+
+def test_clearing_the_log_does_not_forgive_a_hook() -> None:
+    server = SMTPServer()
+
+    @server.on("mail_from")
+    def wrong(address: Address, session: Session) -> None:
+        raise ZeroDivisionError("wrong")
+
+    server.start()
+    with connected(server) as client:
+        assert client.ask(*ENVELOPE[:2]).startswith(b"451")
+    server.clear()
+    server.stop()
+    with pytest.raises(ZeroDivisionError, match="wrong"):
+        server.verify()
