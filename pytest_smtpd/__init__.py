@@ -4,6 +4,7 @@ Everything here is loaded when it is first used, so that importing the package c
 """
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from pytest_smtpd.smtp.sasl import Auth as Auth
     from pytest_smtpd.smtp.session import Session as Session
     from pytest_smtpd.smtp.session import TLSInfo as TLSInfo
+
+# What cannot be imported twice in one process. Where pytest runs inside of pytest, all that the inner run has imported
+# is taken out of sys.modules after it; this package stays, as long as the outer run has the plugin.
+lasting: dict[str, ModuleType] = {}
 
 __version__ = "0.1.0"
 
@@ -70,9 +75,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)  # not kept: after an inner run it is another one
 
 
 def __dir__() -> list[str]:

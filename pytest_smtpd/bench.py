@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol, Unpack
+from typing import Unpack
 
 import pytest
 
@@ -14,42 +14,27 @@ from pytest_smtpd.server import SMTPServer
 from pytest_smtpd.settings import SettingsDict
 
 
-class SMTPServerFactory(Protocol):
-    """The type of ``smtpd_factory``: makes and starts a server, which is stopped and verified like ``smtpd``."""
-
-    def __call__(
-        self,
-        name: str | None = None,
-        /,
-        *,
-        on: Iterable[Rule] = (),
-        **settings: Unpack[SettingsDict],  # pyright: ignore[reportGeneralTypeIssues]  # a positional name is no keyword
-    ) -> SMTPServer:
-        """A running server called ``name`` (by default ``smtpd``, ``smtpd2``, ...)."""
-        ...
-
-
-SMTPServerFactory.__module__ = "pytest_smtpd"
-
-
 class Trust:
     """For a while, TLS clients in this process and its children trust the test CA beside the system's."""
 
     def __init__(self) -> None:
         self._before: dict[str, str | None] | None = None
+        self._ours: dict[str, str] = {}
 
     def begin(self, server: SMTPServer) -> None:
         """Set the environment, if it is not set already, and the server's settings do not say otherwise."""
         if self._before is not None or not server.settings.trust or server.settings.tls is None:
             return
-        env = server.trust_env
-        self._before = {name: os.environ.get(name) for name in env}
-        os.environ.update(env)
+        self._ours = server.trust_env
+        self._before = {name: os.environ.get(name) for name in self._ours}
+        os.environ.update(self._ours)
 
     def end(self) -> None:
-        """Put the environment back as it was."""
+        """Put the environment back as it was; not what someone else, ``monkeypatch`` say, has put back already."""
         before, self._before = self._before, None
         for name, value in (before or {}).items():
+            if os.environ.get(name) != self._ours[name]:
+                continue
             if value is None:
                 os.environ.pop(name, None)
             else:
@@ -173,16 +158,28 @@ def _explain_unused(servers: list[SMTPServer], rule: Rule) -> str:
     return text if len(servers) == 1 and named[0].name == "smtpd" else f"{named[0].name}: {text}"
 
 
-class Factory:
-    """What ``smtpd_factory`` gives: a maker of servers for one test."""
+class SMTPServerFactory:
+    """What ``smtpd_factory`` gives: it makes and starts servers, which are stopped and verified like ``smtpd``."""
+
+    __module__ = "pytest_smtpd"
 
     def __init__(self, bench: Bench, config: Wishes) -> None:
         self.opened: list[SMTPServer] = []
         self._bench = bench
         self._config = config
 
-    def __call__(self, name: str | None = None, /, *, on: Iterable[Rule] = (), **settings: Any) -> SMTPServer:
-        """A running server. Raises ``TypeError``, ``ValueError`` or ``OSError``, in one line."""
+    def __call__(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        on: Iterable[Rule] = (),
+        **settings: Unpack[SettingsDict],  # pyright: ignore[reportGeneralTypeIssues]  # a positional name is no keyword
+    ) -> SMTPServer:
+        """A running server called ``name`` (by default ``smtpd``, ``smtpd2``, ...).
+
+        Raises ``TypeError``, ``ValueError`` or ``OSError``, in one line.
+        """
         __tracebackhide__ = True
         wishes = read_dict({"name": name or self._free_name(), **settings}, "smtpd_factory", optional=True)
         wishes.rules = read_rules(on, optional=not self._bench.in_body)
@@ -190,6 +187,9 @@ class Factory:
         server = self._bench.open(wishes)
         self.opened.append(server)
         return server
+
+    def __repr__(self) -> str:
+        return f"<SMTPServerFactory {', '.join(server.name for server in self.opened) or 'unused'}>"
 
     def _free_name(self) -> str:
         taken = {server.name for server in self._bench.servers}

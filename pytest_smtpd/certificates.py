@@ -4,6 +4,7 @@ import datetime
 import os
 import shutil
 import ssl
+import sys
 import tempfile
 import threading
 import weakref
@@ -17,8 +18,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from pytest_smtpd import lasting
 from pytest_smtpd.settings import CertificateMode, ClientCertificateMode
 
+_ONLY_ONCE: Final = ("trustme", "cryptography")  # the latter's compiled half keeps the classes of its first import
 _EVERYWHERE: Final = ("localhost", "127.0.0.1", "::1")
 _PAST: Final = (datetime.datetime(2000, 1, 1), datetime.datetime(2001, 1, 1))
 _FUTURE: Final = (datetime.datetime(2900, 1, 1), datetime.datetime(2901, 1, 1))
@@ -144,7 +147,10 @@ def _remove(path: str, owner: int) -> None:
 
 @cache
 def _authority() -> Authority:
-    return Authority()
+    made = Authority()
+    lasting.update({name: module for name, module in sys.modules.items() if name.partition(".")[0] in _ONLY_ONCE})
+    lasting[__name__] = sys.modules[__name__]
+    return made
 
 
 _ONE_AT_A_TIME: Final = threading.Lock()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pytest_smtpd.bench import Bench, Factory, Trust, session_server
+from pytest_smtpd.bench import Bench, SMTPServerFactory, Trust, session_server
 from pytest_smtpd.markers import UsageError, Wishes, all_wishes, read_dict
 from pytest_smtpd.server import SMTPServer
 
@@ -27,10 +27,10 @@ def serve(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Itera
     server.stop()
 
 
-def serve_more(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Iterator[Factory]:
+def serve_more(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Iterator[SMTPServerFactory]:
     """``smtpd_factory``: the maker of a test's further servers."""
     bench.hand_to_all(_wishes(request, config).named_rules)
-    factory = Factory(bench, read_dict(config, "smtpd_config", optional=True))
+    factory = SMTPServerFactory(bench, read_dict(config, "smtpd_config", optional=True))
     yield factory
     for server in factory.opened:
         server.stop()

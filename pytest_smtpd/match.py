@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar
 
@@ -197,7 +198,10 @@ def shown(value: object) -> str:
         return repr(str(value))
     if isinstance(value, tuple):
         return f"({', '.join(shown(item) for item in value)})"
-    return repr(value)
+    text = repr(value)
+    if " at 0x" in text:  # an address means nothing to people, and is another one in each worker of xdist
+        return shown(value.func) if isinstance(value, partial) else type(value).__name__
+    return text
 
 
 def agrees(expected: Any, actual: Any, fold: Fold = _same) -> bool:

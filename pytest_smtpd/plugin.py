@@ -3,10 +3,13 @@
 It imports pytest and nothing else; the rest of the package is loaded by the first test that uses it.
 """
 
+import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pytest_smtpd import lasting
 
 if TYPE_CHECKING:
     import trustme
@@ -37,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Tell pytest of the markers, and check the option."""
+    sys.modules.update(lasting)
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
     problem = None

@@ -204,6 +204,8 @@ def read_parameters(verb: str, given: Mapping[str, Value], options: Options, ses
     """The fields that the parameters of a MAIL or RCPT fill. Raises ``Refused``: 555 for one that nobody knows."""
     if not given:
         return {}
+    if options.strict and session.opening_command == "HELO":  # RFC 5321 section 2.2.1: extensions need EHLO
+        raise Refused(replies.UNKNOWN_PARAMETER)
     known = _known(verb, options.disable, auth=bool(options.methods))
     if not given.keys() <= known.keys():
         raise Refused(replies.UNKNOWN_PARAMETER)

@@ -66,8 +66,13 @@ def split_lines(text: str) -> list[str]:
 
 
 def _split_enhanced(text: str) -> tuple[str | None, str]:
+    """The enhanced status code in front of a text, if there is one, and the text; lines may repeat the code."""
     found = ENHANCED.match(text)
-    return (found[0].strip(), text[found.end() :]) if found else (None, text)
+    if found is None:
+        return None, text
+    enhanced = found[0].strip()
+    first, *others = split_lines(text[found.end() :])
+    return enhanced, "\n".join([first, *(line.removeprefix(f"{enhanced} ") for line in others)])
 
 
 def parse_reply(text: str) -> Reply:
@@ -82,10 +87,9 @@ def parse_reply(text: str) -> Reply:
     heads = [f"{line[1]}-{line[3] or ''}" for line in lines[:-1]]
     last = lines[-1]
     end = last[1] if last[2] is None else f"{last[1]} {last[3]}"
-    enhanced, first = _split_enhanced(lines[0][3] or "")
-    rest = [(line[3] or "").removeprefix(f"{enhanced} ") for line in lines[1:]]
+    enhanced, said = _split_enhanced("\n".join(line[3] or "" for line in lines))
     wire = ("\r\n".join([*heads, end]) + "\r\n").encode("utf-8", "surrogateescape")
-    return Reply(int(lines[0][1]), enhanced, "\n".join([first, *rest]), wire)
+    return Reply(int(lines[0][1]), enhanced, said, wire)
 
 
 def leading_reply(raw: bytes) -> Reply | None:
@@ -101,8 +105,8 @@ def leading_reply(raw: bytes) -> Reply | None:
         return None
     if len(codes) != 1:
         return None
-    enhanced, first = _split_enhanced(texts[0])
-    return Reply(int(codes.pop()), enhanced, "\n".join([first, *texts[1:]]), raw[:position])
+    enhanced, said = _split_enhanced("\n".join(texts))
+    return Reply(int(codes.pop()), enhanced, said, raw[:position])
 
 
 # --- the catalogue --------------------------------------------------------------------------------------------------

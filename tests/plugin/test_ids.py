@@ -194,3 +194,15 @@ def test_workers_agree_on_the_ids(run: Run) -> None:
         *["-p", "xdist", "-n", "2"],
     )
     result.assert_outcomes(passed=6)
+
+
+def test_an_id_has_no_address_in_memory(ids: Callable[..., list[str]]) -> None:
+    """Every worker of xdist has another one, and refuses to run when the ids differ."""
+    setup = FUNCTIONS + "\nimport functools\nclass Odd:\n    def __call__(self, *args): return True\n"
+    got = ids(
+        "on('rcpt_to', reply=550, when=Odd())",
+        "on('rcpt_to', reply=550, to=Odd())",
+        "on('rcpt_to', call=functools.partial(refuse, session=None))",
+        setup=setup,
+    )
+    assert got == ["rcpt_to-550-when=Odd", "rcpt_to-550-to=Odd", "rcpt_to-call=refuse"]

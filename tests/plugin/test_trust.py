@@ -216,3 +216,23 @@ def test_env_is_for_children_that_are_configured_by_hand(run: Run) -> None:
             assert all(isinstance(value, str) for value in env.values())
     """)
     result.assert_outcomes(passed=1)
+
+
+def test_what_monkeypatch_has_put_back_stays_as_it_is(run: Run) -> None:
+    """A fixture that sets the variable before the server, and takes it away again before the server's trust ends."""
+    result = run("""
+        import os
+
+        @pytest.fixture
+        def own_ca(monkeypatch, tmp_path):
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "own.pem"))
+            monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(tmp_path / "own.pem"))
+
+        def test_a(own_ca, smtpd):
+            assert "own" not in os.environ["SSL_CERT_FILE"]
+
+        def test_b():
+            assert "own" not in os.environ.get("SSL_CERT_FILE", "")
+            assert "own" not in os.environ.get("NODE_EXTRA_CA_CERTS", "")
+    """)
+    result.assert_outcomes(passed=2)

@@ -676,3 +676,10 @@ def test_a_token_without_a_name_logs_in(auth: Any, user: str) -> None:
     assert line.say(HELLO, b"AUTH OAUTHBEARER " + token + b"\r\n", MAIL) == [250, 235, 250]
     assert line.session.user == user
     assert line.session.transmission_type == "ESMTPA"
+
+
+def test_a_strict_server_takes_no_parameters_after_helo() -> None:
+    """RFC 5321 section 2.2.1: service extensions are for clients that have said EHLO."""
+    line = Line(strict=True)
+    assert line.say(b"HELO client.example\r\n", b"MAIL FROM:<a@b.example> SIZE=1\r\n", MAIL) == [250, 555, 250]
+    assert Line().say(b"HELO client.example\r\n", b"MAIL FROM:<a@b.example> SIZE=1\r\n") == [250, 250]

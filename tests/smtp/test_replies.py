@@ -101,7 +101,8 @@ def test_a_reject_of_any_code_gets_an_enhanced_code_of_its_class(hook: str, mess
         (550, "5.1.1", "5.1.1", ""),
         (550, "5.1.1x", "5.1.1", "5.1.1x"),
         (550, "Version 5.1.1", "5.1.1", "Version 5.1.1"),
-        (550, "5.1.1 a\r\nb", "5.1.1", "a\r\nb"),
+        (550, "5.1.1 a\r\nb", "5.1.1", "a\nb"),
+        (550, "5.1.1 a\n5.1.1 b", "5.1.1", "a\nb"),
     ],
 )
 def test_a_message_may_begin_with_an_enhanced_code(code: int | None, message: str, enhanced: str, text: str) -> None:
@@ -113,6 +114,8 @@ def test_the_enhanced_code_stands_on_every_line() -> None:
     """RFC 2034 section 3: "status codes MUST appear in all reply lines"."""
     reply = replies.refusal(Reject(550, "5.1.1 one\ntwo\r\nthree\rfour"), "rcpt_to")
     assert reply.wire == b"550-5.1.1 one\r\n550-5.1.1 two\r\n550-5.1.1 three\r\n550 5.1.1 four\r\n"
+    repeated = replies.refusal(Reject(550, "5.1.1 one\n5.1.1 two"), "rcpt_to")
+    assert repeated.wire == b"550-5.1.1 one\r\n550 5.1.1 two\r\n"
 
 
 @pytest.mark.parametrize(
