@@ -59,8 +59,8 @@ def test_another_server(smtpd_factory):
 ```
 
 A setting such as `size=1000` is written `@pytest.mark.smtpd(size=1000)`, `{"size": 1000}` as a parameter, and
-`smtpd_factory(size=1000)`. Two rules in one line, `on=[on(...), on(...)]`, are a setting too. An empty line means that
-nothing is needed: the server always does that.
+`smtpd_factory(size=1000)`. Two rules in one line, `on=[on(...), on(...)]`, are a setting too. *None* in place of a line means
+that none is needed: the server always does that, when a client does what the failure says.
 
 Whatever the line, it can be made narrower or rarer: `to="bob@*"` for one recipient, `times=2` for two failures and then
 none, `skip=1` for the second of something, `delay=0.1` to have it late.
@@ -120,7 +120,8 @@ def rows(fault: Fault) -> list[str]:
 def row(fault: Fault, way: Way, said: str) -> str:
     first = bool(said)
     what = ": ".join(filter(None, [fault.title if first else "", way.what]))
-    return f"| {fault.id if first else ''} | {cell(what)} | {code(way.line)} | {cell(said)} |"
+    line = code(way.line) if way.line else "*none*"
+    return f"| {fault.id if first else ''} | {cell(what)} | {line} | {cell(said)} |"
 
 
 def table(section: Section) -> str:

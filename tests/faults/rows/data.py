@@ -46,7 +46,7 @@ DATA = Section(
             _BOUNCE,
             "sends RSET, gives up",
             way('on("command", verb="DATA", reply="503 5.5.1 Not now")', "S: 503 5.5.1 Not now"),
-            way("", "C: RSET", OK, MAIL, OK, "C: DATA", "S: 5?? 5.5.1 *", what="because it is"),
+            way("", "C: RSET", OK, MAIL, OK, "C: DATA", "S: 5?? 5.5.1 *", what="and the client sent no RCPT"),
         ),
         fault(
             "D04",

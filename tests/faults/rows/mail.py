@@ -117,7 +117,7 @@ SENDER = Section(
                 OK,
                 *_STAYS,
             ),
-            way("", MAIL, OK, MAIL, "S: 503 5.5.1 *", "C: RSET", OK, *_STAYS, what="because it is"),
+            way("", MAIL, OK, MAIL, "S: 503 5.5.1 *", "C: RSET", OK, *_STAYS, what="and the client sent MAIL twice"),
         ),
         fault(
             "M11",
