@@ -59,8 +59,8 @@ def test_another_server(smtpd_factory):
 ```
 
 A setting such as `size=1000` is written `@pytest.mark.smtpd(size=1000)`, `{"size": 1000}` as a parameter, and
-`smtpd_factory(size=1000)`. Two rules in one line, `on=[on(...), on(...)]`, are a setting too. *None* in place of a line means
-that none is needed: the server always does that, when a client does what the failure says.
+`smtpd_factory(size=1000)`. Two rules in one line, `on=[on(...), on(...)]`, are a setting too. *None* in place of a
+line means that none is needed: the server always does that, when a client does what the failure says.
 
 Whatever the line, it can be made narrower or rarer: `to="bob@*"` for one recipient, `times=2` for two failures and then
 none, `skip=1` for the second of something, `delay=0.1` to have it late.

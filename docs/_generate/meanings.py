@@ -12,7 +12,7 @@ SETTINGS = {
     "require_tls": "everything but NOOP, EHLO, HELO, LHLO, STARTTLS, RSET and QUIT is refused with `530 5.7.0` until TLS is on",
     "certificate": "which certificate the server shows",
     "client_certificate": "whether the client has to show one, signed by `smtpd_ca`",
-    "ssl_context": "your own server-side `ssl.SSLContext`, instead of the two above",
+    "ssl_context": "your own server-side `ssl.SSLContext`, instead of the two above. `session.tls.server_name` is then `None`",
     "trust": "for the length of the test, `ssl.create_default_context()` in this process and its children trusts the test CA beside the system's. See [TLS](../how-to/tls.md)",
     "auth": "`\"any\"`: every login succeeds and is recorded. A dict of `{user: password}`: only these; the value is also the token of XOAUTH2 and OAUTHBEARER. `None`: AUTH is not offered",
     "require_auth": "`530 5.7.0 Authentication required` before MAIL. `None` means `True` if `auth` is a dict, else `False`",
@@ -42,8 +42,8 @@ VALUES = {
     },
     "certificate": {
         "valid": "names `host`, `hostname`, localhost, 127.0.0.1 and ::1",
-        "expired": "was valid until recently",
-        "not-yet-valid": "will be valid",
+        "expired": "was valid in the year 2000",
+        "not-yet-valid": "will be valid in the year 2900",
         "wrong-host": "for another name",
         "untrusted": "signed by a CA that nobody trusts",
         "self-signed": "signed by itself",
@@ -98,7 +98,7 @@ ACTIONS = {
 MODIFIERS = {
     "times": "apply to at most this many matching calls",
     "skip": "let the first so many pass",
-    "delay": "seconds before the answer. Alone: the normal answer, late",
+    "delay": "seconds before the answer. Alone: the normal answer, late. A client that closes its side of the connection meanwhile is taken to have left",
     "drip": "the answer one byte at a time, so many seconds apart. Alone: the normal answer, slowly",
     "linger": "seconds between the answer and `drop`",
     "after": "on `data`: as soon as so many bytes of content have arrived, while the client is still sending. With `hang` the server stops reading; with a refusal the rest is read, thrown away and not answered again. On `secure`: so many bytes into the client's handshake",
@@ -126,7 +126,7 @@ FIXTURES = {
 
 # Public to the package, and nothing to rely on.
 OBJECTS: dict[str, tuple[str, ...]] = {
-    "SMTPServer": ("strict_rules", "trust_env", "wait_timeout", "configure", "explain_unused", "errors", "rules", "settings", "on"),
+    "SMTPServer": ("strict_rules", "trust_env", "configure", "explain_unused", "errors", "rules", "settings", "on"),
     "Envelope": (),
     "Attachment": (),
     "Address": (),
@@ -146,6 +146,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "log": "the [log](#log): everything, in order",
         "envelopes": "a live, read-only sequence of the accepted envelopes, in order; equal to a list of the same ones",
         "name": "what reports call it",
+        "wait_timeout": "how many seconds a wait lasts by default: the ini option `smtpd_timeout`, or 5 without pytest. Assign another",
         "host": "the address it listens on",
         "port": "the port; kept by `stop()` and `start()`",
         "address": "`(host, port)`",
@@ -160,7 +161,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "mail_from": "the sender, an [`Address`](#address)",
         "rcpt_to": "the accepted recipients, a tuple. One that was given twice is there twice. LMTP recipients that were refused after the data are in `refused`",
         "content": "the bytes as the client sent them, dot-unstuffed, nothing added, nothing changed",
-        "size": "how many bytes that are",
+        "size": "how many bytes came. `content` is not all of them where the message was over the `size` setting, or refused while it came in",
         "session": "the connection it came on",
         "user": "who was logged in",
         "body_type": "`\"7bit\"`, `\"8bitmime\"` or `\"binarymime\"`",
@@ -205,7 +206,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "error": "the last refusal, a `Reply`",
         "xclient": "the attributes of XCLIENT",
         "xforward": "the attributes of XFORWARD",
-        "closed": "whether the connection has ended and its `close` hook has run",
+        "closed": "whether the connection has ended; already `True` in the `close` hook",
         "secure": "whether TLS is on",
         "transmission_type": "`SMTP`, `ESMTP`, `ESMTPSA`, `LMTPS` ... (RFC 3848)",
         "commands": "the verbs of all command lines, in order",
@@ -214,7 +215,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
     "TLSInfo": {
         "version": "for instance `\"TLSv1.3\"`",
         "cipher": "its name",
-        "server_name": "what the client asked for (SNI), or `None`",
+        "server_name": "what the client asked for (SNI), or `None`; always `None` with an `ssl_context` of your own",
         "peer_certificate": "the client's verified certificate, as `ssl.SSLSocket.getpeercert()` gives it, or `None`",
     },
     "Call": {
@@ -241,8 +242,8 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "password": "of PLAIN and LOGIN",
         "authzid": "as whom, where the mechanism can say it",
         "access_token": "of XOAUTH2 and OAUTHBEARER",
-        "challenge": "of CRAM-MD5",
-        "response": "of CRAM-MD5",
+        "challenge": "what the server asked (CRAM-MD5, SCRAM-SHA-256)",
+        "response": "what the client answered to it; after a rule's `334`, the client's next line",
     },
     "Stream": {
         "size": "how many bytes have arrived",
@@ -399,7 +400,8 @@ One; or `reply` or `raw`, followed by `drop` or `hang`.
 
 {modifiers}
 `times` and `skip` count only the calls that reach the rule. A rule with nothing but `delay` or `drip` slows the answer
-down, and the search for a rule that answers goes on.
+down, and the search for a rule that answers goes on. A rule can answer a command that is malformed or out of sequence
+as it likes (on `command`), but the command changes nothing: the server goes on reading commands even after a 354.
 
 ## Match keys
 
@@ -436,7 +438,7 @@ PROSE["received"] = """\
 {SMTPServer}
 {SMTPServer_methods}
 `**match` are [match keys](rules.md#match-keys). `timeout` is in seconds; without it, the ini option `smtpd_timeout`
-counts. `WaitTimeout` is an `AssertionError` and a `TimeoutError`, and says what came instead. An unknown match key is a
+counts (`wait_timeout` of the server). `WaitTimeout` is an `AssertionError` and a `TimeoutError`, and says what came instead. An unknown match key is a
 `TypeError`.
 
 ## Log

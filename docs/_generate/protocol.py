@@ -23,20 +23,31 @@ SCRIPT = "protocol.py"
 
 # ---------------------------------------------------------------- verbs
 
+ALWAYS = VERBS["NOOP"].offered
 WANTED = {
     "EHLO": "not in LMTP",
     "HELO": "not in LMTP",
     "LHLO": "`lmtp=True`",
     "STARTTLS": '`tls="starttls"`',
     "AUTH": "unless `auth=None`",
+    "BDAT": 'unless `disable={"CHUNKING"}`',
     "XCLIENT": "`xclient=True`",
     "XFORWARD": "`xforward=True`",
 }
 
 
 def verbs() -> str:
-    rows = [(code(verb), row.rfc, where(verb), WANTED.get(verb, "")) for verb, row in VERBS.items()]
-    return table(("verb", "defined in", "in state", "offered"), rows)
+    wanted = dict(explained([verb for verb, row in VERBS.items() if row.offered is not ALWAYS], WANTED, "verbs"))
+    rows = [
+        (code(verb), row.rfc, where(verb), wanted.get(verb, ""), missing(row.missing) if verb in wanted else "")
+        for verb, row in VERBS.items()
+    ]
+    return table(("verb", "defined in", "in state", "offered", "where it is not"), rows)
+
+
+def missing(reply: Reply) -> str:
+    """What is said to a verb that is not offered."""
+    return code(f"{reply.code} {reply.enhanced}")
 
 
 def where(verb: str) -> str:
@@ -197,7 +208,7 @@ From the tables by which the server itself works.
 ## Verbs
 
 {verbs}
-An unknown verb is `500 5.5.2`; a known one that is not offered is `502 5.5.1` (XCLIENT and XFORWARD: `550 5.7.1`).
+An unknown verb is `500 5.5.2`, one of the setting `disable` is `502 5.5.1`.
 
 ## Extensions
 
