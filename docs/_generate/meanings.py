@@ -396,12 +396,14 @@ decorator for a hook function where no action is given. What could never work is
 One; or `reply` or `raw`, followed by `drop` or `hang`.
 
 {actions}
+The session goes on by the first digit of the answer. Only a command that is malformed or out of sequence changes
+nothing, whatever a rule on `command` answers: after a 354 to it, the server goes on reading commands.
+
 ## Modifiers
 
 {modifiers}
 `times` and `skip` count only the calls that reach the rule. A rule with nothing but `delay` or `drip` slows the answer
-down, and the search for a rule that answers goes on. A rule can answer a command that is malformed or out of sequence
-as it likes (on `command`), but the command changes nothing: the server goes on reading commands even after a 354.
+down, and the search for a rule that answers goes on.
 
 ## Match keys
 
@@ -437,8 +439,8 @@ PROSE["received"] = """\
 
 {SMTPServer}
 {SMTPServer_methods}
-`**match` are [match keys](rules.md#match-keys). `timeout` is in seconds; without it, the ini option `smtpd_timeout`
-counts (`wait_timeout` of the server). `WaitTimeout` is an `AssertionError` and a `TimeoutError`, and says what came instead. An unknown match key is a
+`**match` are [match keys](rules.md#match-keys). `timeout` is in seconds; without it, the server's `wait_timeout` counts.
+`WaitTimeout` is an `AssertionError` and a `TimeoutError`, and says what came instead. An unknown match key is a
 `TypeError`.
 
 ## Log

@@ -32,7 +32,10 @@ def links(page: Page) -> list[str]:
     return [target for link in found if not (target := link["target"] or link["image"]).startswith(("http", "mailto:"))]
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.id)
+PAGES = [*pages(), Page(ROOT / "CONTRIBUTING.md"), Page(ROOT / "SECURITY.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.id)
 def test_links_resolve(page: Page) -> None:
     for link in links(page):
         name, _, fragment = link.partition("#")
