@@ -166,7 +166,7 @@ def run(command: Sequence[str], folder: Path, plugins: Sequence[str], python: st
         "PYTHONPATH": str(ROOT),
         "PYTEST_ADDOPTS": "-p no:cacheprovider --color=no",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "COLUMNS": "140",
+        "COLUMNS": "80",
     }
     for name in ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_VERSION"):
         environment.pop(name, None)
