@@ -48,6 +48,7 @@ class Bench:
         self.servers: list[SMTPServer] = []
         self.in_body: bool = False
         self.passed: bool = False
+        self.made: dict[int, Rule] = {}  # by markers
         self._wait_timeout = wait_timeout
         self._trust = Trust()
         self._named: list[Rule] = []

@@ -14,7 +14,7 @@ Config = Mapping[str, Any]
 
 def serve(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Iterator[SMTPServer]:
     """``smtpd``: a server for one test; the session's, where the test uses that."""
-    wishes = _wishes(request, config, getattr(request, "param", None))
+    wishes = _wishes(request, bench, config, getattr(request, "param", None))
     if "smtpd_session" in request.fixturenames:
         server = request.getfixturevalue("smtpd_session")
         request.getfixturevalue("_smtpd_guest")
@@ -29,7 +29,7 @@ def serve(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Itera
 
 def serve_more(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Iterator[SMTPServerFactory]:
     """``smtpd_factory``: the maker of a test's further servers."""
-    bench.hand_to_all(_wishes(request, config).named_rules)
+    bench.hand_to_all(_wishes(request, bench, config).named_rules)
     factory = SMTPServerFactory(bench, read_dict(config, "smtpd_config", optional=True))
     yield factory
     for server in factory.opened:
@@ -46,7 +46,7 @@ def serve_all(request: pytest.FixtureRequest, trust: Trust) -> Iterator[SMTPServ
 
 def be_guest(request: pytest.FixtureRequest, bench: Bench, server: SMTPServer, config: Config) -> Iterator[None]:
     """A test's time on the session's server."""
-    wishes = _wishes(request, config)
+    wishes = _wishes(request, bench, config)
     bench.hand_to_all(wishes.named_rules)
     server.start()  # the test before may have stopped it
     server.clear()
@@ -65,9 +65,9 @@ def first_of_the_test(item: pytest.Item) -> int:
     return scopes.index("function") if "function" in scopes else len(names)
 
 
-def _wishes(request: pytest.FixtureRequest, config: Config, parameter: object = None) -> Wishes:
+def _wishes(request: pytest.FixtureRequest, bench: Bench, config: Config, parameter: object = None) -> Wishes:
     """Everything that a test says about its server, nearest first. What is wrong is a one-line error."""
-    wishes = all_wishes(request.node, config, parameter)
+    wishes = all_wishes(request.node, config, parameter, bench.made)
     if isinstance(wishes, str):
         raise UsageError(wishes)
     return wishes

@@ -20,10 +20,6 @@ _NOT_INDIRECT: Final = (
 FIXTURES: Final = ("smtpd", "smtpd_factory", "smtpd_session")
 
 
-# A marker's rule is one rule, however often the marker is read.
-_MADE: pytest.StashKey[dict[int, Rule]] = pytest.StashKey()
-
-
 # Type checkers do not see that the first base is a class, and the second is final to them, though not at run time.
 class UsageError(pytest.fail.Exception, pytest.UsageError):  # type: ignore[misc, name-defined]  # pyright: ignore[reportGeneralTypeIssues]
     """Something about the use of this plugin is wrong; shown in one line, without a traceback."""
@@ -113,12 +109,14 @@ def closest_marks(item: pytest.Item) -> Iterator[tuple[pytest.Mark, bool]]:
         yield from fresh(node.own_markers, own=node is item)
 
 
-def read_marks(item: pytest.Item) -> Wishes:
-    """What the markers of a test say. Raises ``TypeError`` or ``ValueError`` in one line."""
+def read_marks(item: pytest.Item, made: dict[int, Rule]) -> Wishes:
+    """What the markers of a test say. Raises ``TypeError`` or ``ValueError`` in one line.
+
+    ``made`` are the markers' rules so far: one rule each, however often the marker is read.
+    """
     wishes = Wishes()
     for mark, own in closest_marks(item):
         if mark.name == "smtpd_on":
-            made = item.stash.setdefault(_MADE, {})
             made[id(mark)] = made.get(id(mark)) or _rule(mark)
             wishes.rules.append(made[id(mark)].copy(optional=not own))
             continue
@@ -183,7 +181,7 @@ def _is_meant_for_us(parameter: object) -> bool:
 def _marks_problem(item: pytest.Item) -> str | None:
     """What is wrong with a test's markers, in one line."""
     try:
-        read_marks(item)
+        read_marks(item, {})
     except (TypeError, ValueError) as error:
         return str(error)
     if set(getattr(item, "fixturenames", FIXTURES)) & set(FIXTURES) or _may_ask_later(item):
@@ -230,11 +228,11 @@ def _setting_word(name: Any, value: Any) -> str:
     return f"{name}={value}" if plain else f"{name}={type(value).__name__}"
 
 
-def all_wishes(item: pytest.Item, config: Mapping[str, Any], parameter: object) -> Wishes | str:
+def all_wishes(item: pytest.Item, config: Mapping[str, Any], parameter: object, made: dict[int, Rule]) -> Wishes | str:
     """Everything that a test says about its server, nearest first; or what is wrong with it, in one line."""
     try:
         wishes = read_parameter(parameter)
-        wishes.behind(read_marks(item))
+        wishes.behind(read_marks(item, made))
         wishes.behind(read_dict(config, "smtpd_config", optional=True))
     except (TypeError, ValueError) as error:
         return str(error)

@@ -134,6 +134,8 @@ def pytest_runtest_makereport(
     if bench is not None and (report.failed or hasattr(report, "wasxfail")):
         for name, text in bench.sections():
             report.sections.append((f"Captured {name} {report.when}", text))
+    if report.when == "teardown":
+        _forget(item, _BENCH)  # nobody asks any more, and pytest keeps its items, with all their mail, to the end
     return report
 
 

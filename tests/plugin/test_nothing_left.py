@@ -200,3 +200,61 @@ def test_development_mode_has_nothing_to_say(
     assert result.stderr.str().strip() == ""
     result.stdout.no_fnmatch_line("*warning*")
     assert list(files.iterdir()) == []
+
+
+MEMORY = """
+    import gc, weakref
+
+    seen, marked = [], []
+    rules = [on("rcpt_to", reply=550, optional=True, name="nobody")]
+
+    def remember(*servers):
+        for server in servers:
+            send(server)
+            seen.extend([weakref.ref(server), weakref.ref(server.log), weakref.ref(server.one().message)])
+
+    @pytest.fixture
+    def relay(smtpd_factory):
+        return smtpd_factory("relay")
+
+    def test_passed(smtpd, relay):
+        remember(smtpd, relay)
+
+    @pytest.mark.smtpd_on("rcpt_to", reply=550, to="nobody@*", optional=True)
+    @pytest.mark.parametrize("smtpd", rules, indirect=True)
+    def test_marked(smtpd):
+        remember(smtpd)
+
+    def test_failed(smtpd, relay):
+        remember(smtpd, relay)
+        assert False, "on purpose"
+
+    def test_late(request):
+        remember(request.getfixturevalue("smtpd"))
+
+    class TestCase(unittest.TestCase):
+        @pytest.fixture(autouse=True)
+        def _server(self, smtpd):
+            self.server = smtpd
+
+        def test_it(self):
+            remember(self.server)
+
+    def test_after():
+        gc.collect()
+        assert len(seen) >= 18
+        assert [one() for one in seen if one() is not None] == []
+"""
+
+
+PLUGINS = {"alone": [], "rerun": ["-p", "rerunfailures", "--reruns", "1"], "xdist": ["-p", "xdist", "-n", "1"]}
+
+
+@pytest.mark.parametrize("plugins", PLUGINS.values(), ids=PLUGINS)
+def test_no_server_and_no_mail_outlives_its_test(
+    pytester: pytest.Pytester, write: Callable[..., None], arguments: list[str], plugins: list[str]
+) -> None:
+    write(MEMORY)
+    result = pytester.runpytest_subprocess(*arguments, *plugins)  # inside, the recorder would keep every traceback
+    outcomes = result.parseoutcomes()
+    assert (outcomes["passed"], outcomes["failed"]) == (5, 1)
