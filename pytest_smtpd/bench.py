@@ -94,11 +94,13 @@ class Bench:
         for server in self.servers:
             server.strict_rules = by_the_test
 
-    def point_to_hooks(self, error: Exception) -> None:
+    def point_to_hooks(self, error: BaseException) -> None:
         """The test has failed by itself: add what its hooks raised by mistake to what it says."""
-        for raised in self.errors:
-            if raised is not error:
-                error.add_note(f"smtpd: a hook raised {raised!r}; its traceback is in 'Captured smtpd call' below")
+        for server in self.servers:
+            where = f"its traceback is in 'Captured {server.name} call' below"
+            for raised in server.errors:
+                if raised is not error:
+                    error.add_note(f"{server.name}: a hook raised {raised!r}; {where}")
 
     def give_back(self, server: SMTPServer) -> None:
         """Empty a server that goes on to serve other tests; what it did here is kept for the report."""

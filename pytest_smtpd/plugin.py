@@ -99,7 +99,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         bench.enter_body()
     try:
         result = yield
-    except Exception as error:
+    except (Exception, pytest.fail.Exception) as error:  # which pytest.fail and pytest.raises raise is no Exception
         bench = item.stash.get(_BENCH, None)
         if bench is not None:
             bench.point_to_hooks(error)

@@ -224,6 +224,42 @@ def test_the_tests_own_failure_comes_first_and_both_are_shown(failure: Failure) 
     assert "SMTPSenderRefused" in crash.message
 
 
+WAYS_TO_FAIL = {
+    "an assertion": "assert False",
+    "pytest.fail": "pytest.fail('of the test')",
+    "an exception that did not come": "with pytest.raises(LookupError): pass",
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_FAIL.values(), ids=WAYS_TO_FAIL)
+def test_however_a_test_fails_it_points_to_its_hooks(failure: Failure, way: str) -> None:
+    report = failure(f"""
+        def test_own(smtpd, smtpd_factory):
+            relay = smtpd_factory("relay")
+            relay.on("mail_from", call=lambda address, session: int("x"))
+            attempt(relay)
+            {way}
+    """)
+    lines = [line for line in report.longreprtext.splitlines() if "a hook raised" in line]
+    assert len(lines) == 1
+    assert "relay: a hook raised ValueError(" in lines[0]
+    assert lines[0].endswith("its traceback is in 'Captured relay call' below")
+
+
+def test_a_test_that_skips_itself_is_left_alone(run: Run) -> None:
+    result = run(
+        """
+        def test_it(smtpd):
+            smtpd.on("mail_from", call=lambda address, session: int("x"))
+            attempt(smtpd)
+            pytest.skip("of the test")
+        """,
+        "-rs",
+    )
+    result.assert_outcomes(skipped=1)
+    result.stdout.no_fnmatch_line("*a hook raised*")
+
+
 def test_several_errors_are_all_shown(failure: Failure) -> None:
     report = failure("""
         def test_three(smtpd, smtpd_factory):
