@@ -54,6 +54,7 @@ class Bench:
         self._named: list[Rule] = []
         self._past: dict[SMTPServer, Log] = {}
         self._verified: list[BaseException] = []
+        self._late: list[BaseException] = []
 
     def hand_to_all(self, rules: Sequence[Rule]) -> None:
         """Rules with ``name=``: every further server of this test gets them."""
@@ -102,19 +103,20 @@ class Bench:
                 if raised is not error:
                     error.add_note(f"{server.name}: a hook raised {raised!r}; {where}")
 
-    def give_back(self, server: SMTPServer) -> None:
-        """Empty a server that goes on to serve other tests; what it did here is kept for the report."""
-        server.strict_rules = False
-        server.configure({}, ())
-        self._past[server] = server.clear()
-        server.errors.clear()
+    def give_back(self, shared: "SharedServer") -> None:
+        """The session's server goes on to other tests; what it did here is kept for the report and the verdict."""
+        self._late += self._unverified(shared.server)
+        self._past[shared.server] = shared.reset()
 
     def end(self) -> None:
         """The test and its fixtures are over. Raises what a ``close`` hook raised by mistake during a stop."""
         self._trust.end()
-        late = [error for error in self.errors if error not in self._verified]
+        late = [*self._late, *(error for server in self.servers for error in self._unverified(server))]
         if late and self.passed:
             raise late[0]
+
+    def _unverified(self, server: SMTPServer) -> list[BaseException]:
+        return [error for error in server.errors if error not in self._verified]
 
     def verify(self) -> str | None:
         """Raise what a hook raised by mistake; else the text about rules of the test that were never used."""
@@ -200,11 +202,36 @@ class SMTPServerFactory:
         return next(name for name in names if name not in taken)
 
 
-def session_server(request: pytest.FixtureRequest) -> SMTPServer:
-    """A server for the whole session, with the settings of ``smtpd_config`` if its override has that scope."""
+class SharedServer:
+    """The server of ``smtpd_session``, with what it goes back to between two tests."""
+
+    def __init__(self, config: Wishes) -> None:
+        self.server: SMTPServer = SMTPServer(on=config.rules, **config.settings).start()
+        self._rules = config.rules
+        self._trust = Trust()
+        self.begin_trust()
+
+    def begin_trust(self) -> None:
+        """An application may be set up now, by a fixture of the session, and connect before its first test."""
+        self._trust.begin(self.server)
+
+    def end_trust(self) -> None:
+        """From here on each test decides."""
+        self._trust.end()
+
+    def reset(self) -> Log:
+        """Forget a test: its settings, its rules, a stop, and what has come, which is returned."""
+        self.server.strict_rules = False
+        self.server.configure({}, [rule.copy() for rule in self._rules])
+        self.server.start()
+        self.server.errors.clear()
+        return self.server.clear()
+
+
+def session_config(request: pytest.FixtureRequest) -> Wishes:
+    """What ``smtpd_config`` says for the whole session, if its override has that scope."""
     try:
         config = request.getfixturevalue("smtpd_config")
     except pytest.fail.Exception:  # a narrower scope: each test's own business
         config = {}
-    wishes = read_dict(config, "smtpd_config", optional=True)
-    return SMTPServer(on=wishes.rules, **wishes.settings).start()
+    return read_dict(config, "smtpd_config", optional=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pytest_smtpd.bench import Bench, SMTPServerFactory, Trust, session_server
-from pytest_smtpd.markers import UsageError, Wishes, all_wishes, read_dict
+from pytest_smtpd.bench import Bench, SharedServer, SMTPServerFactory
+from pytest_smtpd.markers import UsageError, Wishes, all_wishes, parameter_of, read_dict
 from pytest_smtpd.server import SMTPServer
 
 Config = Mapping[str, Any]
@@ -14,13 +14,11 @@ Config = Mapping[str, Any]
 
 def serve(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Iterator[SMTPServer]:
     """``smtpd``: a server for one test; the session's, where the test uses that."""
-    wishes = _wishes(request, bench, config, getattr(request, "param", None))
     if "smtpd_session" in request.fixturenames:
-        server = request.getfixturevalue("smtpd_session")
         request.getfixturevalue("_smtpd_guest")
-        _lend(server, wishes)
-        yield server
+        yield request.getfixturevalue("smtpd_session")
         return
+    wishes = _wishes(request, bench, config, getattr(request, "param", None))
     bench.hand_to_all(wishes.named_rules)
     server = bench.open(wishes)
     yield server
@@ -36,25 +34,18 @@ def serve_more(request: pytest.FixtureRequest, bench: Bench, config: Config) -> 
         server.stop()
 
 
-def serve_all(request: pytest.FixtureRequest, trust: Trust) -> Iterator[SMTPServer]:
-    """``smtpd_session``: the server of a whole run."""
-    server = session_server(request)
-    trust.begin(server)
-    yield server
-    server.stop()
-
-
-def be_guest(request: pytest.FixtureRequest, bench: Bench, server: SMTPServer, config: Config) -> Iterator[None]:
+def be_guest(request: pytest.FixtureRequest, bench: Bench, shared: SharedServer, config: Config) -> Iterator[None]:
     """A test's time on the session's server."""
-    wishes = _wishes(request, bench, config)
+    shared.end_trust()
+    wishes = _wishes(request, bench, config, parameter_of(request.node))
     bench.hand_to_all(wishes.named_rules)
-    server.start()  # the test before may have stopped it
-    server.clear()
-    server.errors.clear()
-    _lend(server, wishes)
-    bench.adopt(server)
+    shared.server.start()  # a fixture of the session may have stopped it
+    shared.server.clear()
+    shared.server.errors.clear()
+    _lend(shared.server, wishes)
+    bench.adopt(shared.server)
     yield
-    bench.give_back(server)
+    bench.give_back(shared)
 
 
 def first_of_the_test(item: pytest.Item) -> int:

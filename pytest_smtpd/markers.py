@@ -151,12 +151,11 @@ def _foreign(item: pytest.Item, *, marked: bool) -> str | None:
 
     One that builds on ours is welcome, and without them so is any of a conftest or a test module.
     """
-    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get("smtpd")
-    winner = definitions[-1] if definitions else None
-    module = getattr(getattr(winner, "func", None), "__module__", _OURS)
-    if winner is None or module == _OURS or "smtpd" in winner.argnames:
+    winner = _winner(item)
+    if winner is None or _is_ours(winner):
         return None
-    parameter = getattr(getattr(item, "callspec", None), "params", {}).get("smtpd")
+    module = winner.func.__module__
+    parameter = _parameter(item)
     if module.startswith("_pytest."):  # pytest's own stand-in: the test gets the parameter itself
         return _NOT_INDIRECT if marked or _is_meant_for_us(parameter) else None
     wished = marked or type(parameter).__module__ == "pytest_smtpd"
@@ -168,6 +167,26 @@ def _foreign(item: pytest.Item, *, marked: bool) -> str | None:
         f"the fixture 'smtpd' of this test is not pytest-smtpd's: {module} defines one too, and wins; "
         "switch that plugin off with -p no:NAME, or rename its fixture"
     )
+
+
+def _winner(item: pytest.Item) -> Any:
+    """The fixture that ``smtpd`` is in this test."""
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get("smtpd")
+    return definitions[-1] if definitions else None
+
+
+def _is_ours(definition: Any) -> bool:
+    return getattr(definition.func, "__module__", _OURS) == _OURS or "smtpd" in definition.argnames
+
+
+def parameter_of(item: pytest.Item) -> object:
+    """The parameter of our ``smtpd``; None where there is none, or where it belongs to another one."""
+    winner = _winner(item)
+    return _parameter(item) if winner is not None and _is_ours(winner) else None
+
+
+def _parameter(item: pytest.Item) -> object:
+    return getattr(getattr(item, "callspec", None), "params", {}).get("smtpd")
 
 
 def _is_meant_for_us(parameter: object) -> bool:

@@ -14,7 +14,7 @@ from pytest_smtpd import lasting
 if TYPE_CHECKING:
     import trustme
 
-    from pytest_smtpd.bench import Bench, SMTPServerFactory, Trust
+    from pytest_smtpd.bench import Bench, SharedServer, SMTPServerFactory
     from pytest_smtpd.server import SMTPServer
 
 _MARKERS = (
@@ -29,7 +29,7 @@ _MARKERS = (
     ),
 )
 _BENCH: "pytest.StashKey[Bench]" = pytest.StashKey()
-_TRUST: "pytest.StashKey[Trust]" = pytest.StashKey()
+_SHARED: "pytest.StashKey[SharedServer]" = pytest.StashKey()
 _IN_BODY: "pytest.StashKey[bool]" = pytest.StashKey()
 
 
@@ -78,6 +78,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start clean (a rerun keeps the stash), and refuse wrong markers before anything else happens."""
     _forget(item, _BENCH)
     _forget(item, _IN_BODY)
+    shared = item.session.stash.get(_SHARED, None)
+    if shared is not None and "smtpd_session" in getattr(item, "fixturenames", ()):
+        shared.begin_trust()  # an application may be set up now that makes its TLS context once
     if "smtpd" in getattr(item, "fixturenames", ()) or any(map(item.get_closest_marker, ("smtpd", "smtpd_on"))):
         from pytest_smtpd.markers import refuse_misuse
 
@@ -116,9 +119,9 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     try:
         return (yield)
     finally:
-        trust = item.session.stash.get(_TRUST, None)
-        if trust is not None:
-            trust.end()
+        shared = item.session.stash.get(_SHARED, None)
+        if shared is not None:
+            shared.end_trust()
         bench = item.stash.get(_BENCH, None)
         if bench is not None:
             bench.end()
@@ -187,11 +190,11 @@ def smtpd_factory(request: pytest.FixtureRequest, smtpd_config: dict[str, Any]) 
 @pytest.fixture(scope="session")
 def smtpd_session(request: pytest.FixtureRequest) -> Iterator["SMTPServer"]:
     """One SMTP server for the whole run (of each worker), emptied, marked and verified for each test that uses it."""
-    from pytest_smtpd.bench import Trust
-    from pytest_smtpd.fixtures import serve_all
+    from pytest_smtpd.bench import SharedServer, session_config
 
-    trust = request.session.stash[_TRUST] = Trust()  # an application may connect before the first test
-    yield from serve_all(request, trust)
+    shared = request.session.stash[_SHARED] = SharedServer(session_config(request))
+    yield shared.server
+    shared.server.stop()
 
 
 @pytest.fixture
@@ -201,5 +204,4 @@ def _smtpd_guest(
     """A test's time on ``smtpd_session``."""
     from pytest_smtpd.fixtures import be_guest
 
-    request.session.stash[_TRUST].end()  # the session's fixtures are set up; from here on the test decides
-    yield from be_guest(request, _bench(request), smtpd_session, smtpd_config)
+    yield from be_guest(request, _bench(request), request.session.stash[_SHARED], smtpd_config)

@@ -1,0 +1,160 @@
+"""What `smtpd_session` is outside of tests, and that a test's time on it has one beginning and one end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+Run = Callable[..., pytest.RunResult]
+Reports = Callable[..., list[pytest.TestReport]]
+Failure = Callable[..., pytest.TestReport]
+
+
+def test_the_rule_of_a_fixture_is_there_in_a_test_that_uses_smtpd_too(run: Run) -> None:
+    result = run("""
+        @pytest.fixture
+        def strict(smtpd_session):
+            smtpd_session.on("rcpt_to", reply="550 5.1.1 fixture", times=1)
+
+        def test_one(strict, smtpd):
+            assert order(smtpd) == ["fixture"]
+
+        @pytest.mark.parametrize("smtpd", [on("rcpt_to", reply="550 5.1.1 parameter", times=1)], indirect=True)
+        def test_in_front_of_a_parameter(strict, smtpd):
+            assert order(smtpd) == ["fixture", "parameter"]
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_what_a_fixture_sends_counts_for_the_rules_of_the_test(run: Run) -> None:
+    result = run("""
+        @pytest.fixture
+        def first(smtpd_session):
+            assert attempt(smtpd_session).recipients
+
+        @pytest.mark.smtpd_on("rcpt_to", reply=550, times=1)
+        def test_marker(first, smtpd):
+            send(smtpd)
+            assert len(smtpd.log.calls("rcpt_to")) == 2
+
+        @pytest.mark.parametrize("smtpd", [on("rcpt_to", reply=550, times=1)], indirect=True)
+        def test_parameter(first, smtpd):
+            send(smtpd)
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_a_parameter_of_the_tests_own_called_smtpd_is_none_of_ours(run: Run) -> None:
+    result = run("""
+        @pytest.mark.parametrize("smtpd", ["text"])
+        def test_direct(smtpd, smtpd_session):
+            assert smtpd == "text"
+            send(smtpd_session)
+
+        class TestOwn:
+            @pytest.fixture
+            def smtpd(self, request):
+                return request.param
+
+            @pytest.mark.parametrize("smtpd", ["text"], indirect=True)
+            def test_indirect(self, smtpd, smtpd_session):
+                assert smtpd == "text"
+                send(smtpd_session)
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_between_two_tests_it_has_the_rules_of_its_config_afresh(run: Run) -> None:
+    result = run(
+        """
+        @pytest.fixture(scope="session")
+        def app(smtpd_session):
+            return order(smtpd_session)
+
+        def test_before(smtpd_session):
+            smtpd_session.on("rcpt_to", reply="550 5.1.1 body", times=1)
+            assert order(smtpd_session) == ["body", "config"]
+
+        def test_started_later(app, smtpd):
+            assert app == ["config"]
+            assert order(smtpd) == ["config"]
+        """,
+        conftest="""
+        @pytest.fixture(scope="session")
+        def smtpd_config():
+            return {"on": [on("rcpt_to", reply="550 5.1.1 config", times=1)]}
+        """,
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_between_two_tests_it_runs(run: Run) -> None:
+    result = run("""
+        @pytest.fixture(scope="session")
+        def app(smtpd_session):
+            send(smtpd_session)
+
+        def test_outage(smtpd_session):
+            smtpd_session.stop()
+
+        def test_started_later(app, smtpd):
+            pass
+    """)
+    result.assert_outcomes(passed=2)
+
+
+APP = """
+    @pytest.fixture(scope="session")
+    def app(smtpd_session):
+        return ssl.create_default_context()
+"""
+USES = """
+    def test_app(app, smtpd):
+        with upgraded(smtpd, app) as client:
+            assert client.noop()[0] == 250
+"""
+ALONE = """
+    def test_alone(smtpd_session):
+        send(smtpd_session)
+"""
+NONE = """
+    def test_without():
+        assert "SSL_CERT_FILE" not in os.environ
+"""
+
+
+@pytest.mark.parametrize("tests", [USES + ALONE + NONE, ALONE + USES + NONE, ALONE + NONE + USES], ids=range(3))
+def test_an_application_trusts_the_server_whichever_test_starts_it(run: Run, tests: str) -> None:
+    result = run(APP + tests)
+    result.assert_outcomes(passed=tests.count("def "))
+
+
+def test_a_wrong_marker_leaves_nobody_trusted(reports: Reports) -> None:
+    wrong = """
+    @pytest.mark.smtpd(tsl=None)
+    def test_wrong(smtpd_session):
+        pass
+    """
+    got = reports(ALONE + wrong + NONE)
+    assert [(report.when, report.passed) for report in got] == [("call", True), ("setup", False), ("call", True)]
+
+
+def test_a_mistake_of_a_hook_during_the_teardown_of_fixtures_is_seen(failure: Failure) -> None:
+    report = failure("""
+        @pytest.fixture
+        def client(smtpd_session):
+            with connect(smtpd_session) as client:
+                yield client
+            smtpd_session.wait_closed()
+
+        def test_left_open(client, smtpd):
+            @smtpd.on("close")
+            def broken(session):
+                raise ValueError("at the end")
+
+        def test_after(smtpd_session):
+            send(smtpd_session)
+    """)
+    assert (report.nodeid.partition("::")[2], report.when) == ("test_left_open", "teardown")
+    assert "ValueError: at the end" in report.longreprtext
