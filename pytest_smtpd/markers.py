@@ -159,9 +159,7 @@ def _foreign(item: pytest.Item, *, marked: bool) -> str | None:
     if module.startswith("_pytest."):  # pytest's own stand-in: the test gets the parameter itself
         return _NOT_INDIRECT if marked or _is_meant_for_us(parameter) else None
     wished = marked or type(parameter).__module__ == "pytest_smtpd"
-    plugins = [plugin for plugin, _ in item.config.pluginmanager.list_plugin_distinfo()]
-    installed = {getattr(plugin, "__name__", "").partition(".")[0] for plugin in plugins}
-    if not wished and module.partition(".")[0] not in installed:
+    if not wished and not _is_installed(winner, item.config):
         return None
     return (
         f"the fixture 'smtpd' of this test is not pytest-smtpd's: {module} defines one too, and wins; "
@@ -212,16 +210,34 @@ def _marks_problem(item: pytest.Item) -> str | None:
 
 
 def _may_ask_later(item: pytest.Item) -> bool:
-    """Whether the test, or a fixture that is not pytest's own, has ``request``, by which it may still ask for ours."""
+    """Whether the test, a fixture of the project, or one that either needs, has ``request``, to ask for ours by.
+
+    What an installed plugin does in every test, and pytest's own fixtures, do not count: they know nothing of ours.
+    """
     info = getattr(item, "_fixtureinfo", None)
-    if "request" in getattr(info, "argnames", ()):
-        return True
-    chains = getattr(info, "name2fixturedefs", {}).values()
-    definitions = [definition for chain in chains for definition in chain]
-    return any(
-        "request" in definition.argnames and not definition.func.__module__.startswith("_pytest.")
-        for definition in definitions
-    )
+    chains: dict[str, Any] = getattr(info, "name2fixturedefs", {})
+    wished = [name for mark in item.iter_markers("usefixtures") for name in mark.args]
+    own = [name for name, chain in chains.items() if not all(_is_installed(one, item.config) for one in chain)]
+    return "request" in _needed([*getattr(info, "argnames", ()), *wished, *own], chains)
+
+
+def _needed(names: Iterable[str], chains: Mapping[str, Any]) -> set[str]:
+    """These names, and those of all that they are made with."""
+    todo, found = list(names), set[str]()
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            chain = [one for one in chains.get(name, ()) if not one.func.__module__.startswith("_pytest.")]
+            todo += [argument for one in chain for argument in one.argnames]
+    return found
+
+
+def _is_installed(definition: Any, config: pytest.Config) -> bool:
+    """Whether a fixture is of pytest or of a plugin that is installed, and not of the project."""
+    plugins = [plugin for plugin, _ in config.pluginmanager.list_plugin_distinfo()]
+    installed = {getattr(plugin, "__name__", "").partition(".")[0] for plugin in plugins}
+    return definition.func.__module__.partition(".")[0] in {"_pytest", *installed}
 
 
 def parameter_id(parameter: object) -> str | None:
