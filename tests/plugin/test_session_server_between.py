@@ -158,3 +158,19 @@ def test_a_mistake_of_a_hook_during_the_teardown_of_fixtures_is_seen(failure: Fa
     """)
     assert (report.nodeid.partition("::")[2], report.when) == ("test_left_open", "teardown")
     assert "ValueError: at the end" in report.longreprtext
+
+
+def test_a_config_for_the_session_may_fail(reports: Reports) -> None:
+    got = reports(
+        """
+        def test_it(request):
+            request.getfixturevalue("smtpd_session")
+        """,
+        conftest="""
+        @pytest.fixture(scope="session")
+        def smtpd_config():
+            pytest.fail("no licence")
+        """,
+    )
+    assert [(report.when, report.outcome) for report in got] == [("call", "failed")]
+    assert "no licence" in got[0].longreprtext
