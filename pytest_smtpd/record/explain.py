@@ -8,7 +8,9 @@ from pytest_smtpd.calls import Call
 from pytest_smtpd.match import KEYS, Difference, Key, differences, shown
 from pytest_smtpd.record.journal import Journal
 from pytest_smtpd.rules import Rule
+from pytest_smtpd.smtp.commands import VERBS
 from pytest_smtpd.smtp.envelope import Envelope
+from pytest_smtpd.smtp.session import Session
 
 if TYPE_CHECKING:
     from pytest_smtpd.record.query import Waiter
@@ -100,9 +102,7 @@ def waited(waiter: "Waiter", timeout: float, *, in_loop: bool) -> str:
         lines += _nearest(journal.accepted, waiter.match, waiter.keys)
         lines += _refused(journal)
     lines += _still_open(journal)
-    lines += (
-        f"still open after {session.commands[-1]}: {session!r}" for session in journal.open if session.mail is not None
-    )
+    lines += (f"still open {_after(one)}: {one!r}" for one in tuple(journal.open) if one.mail is not None)
     if in_loop:
         lines.append(
             "this wait blocks the running event loop: if the sender runs in it, use 'await ...wait_for_async(...)'"
@@ -134,12 +134,19 @@ def _still_open(journal: Journal) -> Iterator[str]:
 
 def still_connected(journal: Journal, timeout: float) -> str:
     """Why ``wait_closed`` gave up."""
-    lines = [f"waited {timeout:g} s for every connection to end: {plural(len(journal.open), 'connection')} still open"]
-    lines += [
-        f"  {session!r} after {session.commands[-1] if session.commands else 'connecting'}" for session in journal.open
-    ]
+    sessions = tuple(journal.open)  # the server goes on meanwhile
+    lines = [f"waited {timeout:g} s for every connection to end: {plural(len(sessions), 'connection')} still open"]
+    lines += [f"  {session!r} {_after(session)}" for session in sessions]
     lines += _still_open(journal)
     return "\n".join([*lines, "the client has to quit, or close its socket, before this can return"])
+
+
+def _after(session: Session) -> str:
+    """Where a session is. A line that is no command may be a secret, or anything else."""
+    if not session.commands:
+        return "after connecting"
+    verb = session.commands[-1]
+    return f"after {verb}" if verb in VERBS else "after an unknown command"
 
 
 def unused(rule: Rule, journal: Journal) -> str:
