@@ -1,7 +1,7 @@
 """The texts of failed expectations: what was expected, what came, how the nearest differs, what to do."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_smtpd.calls import Call
@@ -56,11 +56,17 @@ def _list(subjects: Sequence[Any]) -> list[str]:
     return lines if len(subjects) <= _MOST else [*lines, f"  and {len(subjects) - _MOST} more"]
 
 
-def _nearest(subjects: Sequence[Any], match: Mapping[str, Any], keys: Mapping[str, Key]) -> list[str]:
-    """What came, the nearest first, each with its differences."""
+def _nearest(
+    subjects: Sequence[Any],
+    match: Mapping[str, Any],
+    keys: Mapping[str, Key],
+    otherwise: Callable[[Any], str] = lambda subject: "",
+) -> list[str]:
+    """What came, the nearest first, each with its differences; where there are none, what ``otherwise`` says."""
     judged = [(_differences(subject, match, keys), subject) for subject in subjects[-200:]]
     judged.sort(key=lambda pair: len(pair[0]))
-    lines = [f"  {subject!r}: {'; '.join(map(str, found))}" if found else f"  {subject!r}" for found, subject in judged]
+    reasons = [("; ".join(map(str, found)) or otherwise(subject), subject) for found, subject in judged]
+    lines = [f"  {subject!r}: {reason}" if reason else f"  {subject!r}" for reason, subject in reasons]
     return lines if len(lines) <= _MOST else [*lines[:_MOST], f"  and {len(subjects) - _MOST} more"]
 
 
@@ -151,12 +157,27 @@ def _after(session: Session) -> str:
 
 def unused(rule: Rule, journal: Journal) -> str:
     """Why an unused rule fails a test."""
-    hook = rule.hook
-    calls = [call for call in journal.calls if call.hook == hook]
-    lines = [f"{rule!r} was never used"]
-    if calls:
-        lines[0] += f": of {plural(len(calls), f'{hook} call')}, none came to it"
-        lines += _nearest(calls, rule.match, KEYS)
+    calls = [call for call in journal.calls if call.hook == rule.hook]
+    lines = [f"{rule!r} was never used: "]
+    if rule.seen:
+        lines[0] += f"{plural(rule.seen, f'{rule.hook} call')} matched, but {_let_pass(rule)}"
+    elif not calls:
+        lines[0] += f"there was no {rule.hook} call (calls: {_counts(journal) or 'none'})"
     else:
-        lines[0] += f": there was no {hook} call (calls: {_counts(journal) or 'none'})"
+        lines[0] += f"of {plural(len(calls), f'{rule.hook} call')}, none came to it"
+        lines += _nearest(calls, rule.match, KEYS, lambda call: _elsewhere(call, rule))
     return "\n".join([*lines, "remove the rule, or give it optional=True if it need not apply"])
+
+
+def _let_pass(rule: Rule) -> str:
+    """Why a rule did not apply to calls that came to it."""
+    skip = rule.get("skip", 0)
+    return f"skip={skip} let {'it' if rule.seen == 1 else 'them'} pass" if rule.seen <= skip else "it had ended by then"
+
+
+def _elsewhere(call: Call, rule: Rule) -> str:
+    """Why a call that matches did not come to a rule, where that can be seen."""
+    after = rule.get("after")
+    if after is not None and rule.hook == "data" and call.argument.size < after:
+        return f"only {plural(call.argument.size, 'byte')} came"
+    return f"answered by {call.rule!r}" if call.rule is not None else ""

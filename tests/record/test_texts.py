@@ -294,6 +294,40 @@ def test_an_unused_rule_says_which_calls_there_were() -> None:
     assert text.endswith("remove the rule, or give it optional=True if it need not apply")
 
 
+def test_an_unused_rule_that_was_reached_says_why_it_did_not_apply() -> None:
+    scene = Scene()
+    rule = on("rcpt_to", skip=2, reply=550)
+    session = scene.connect()
+    scene.call("rcpt_to", session, Address("b@x"), "250 ok")
+    rule.take()
+    text = explain.unused(rule, scene.journal)
+    assert "was never used: 1 rcpt_to call matched, but skip=2 let it pass\n" in text
+    scene.call("rcpt_to", session, Address("c@x"), "250 ok")
+    rule.take()
+    assert "2 rcpt_to calls matched, but skip=2 let them pass\n" in explain.unused(rule, scene.journal)
+    with on("rcpt_to", reply=550) as rule:
+        pass
+    rule.take()
+    assert "1 rcpt_to call matched, but it had ended by then\n" in explain.unused(rule, scene.journal)
+
+
+def test_an_unused_rule_behind_another_says_who_answered() -> None:
+    scene = Scene()
+    scene.call("rcpt_to", scene.connect(), Address("b@x"), "250 ok", rule=on("rcpt_to", reply=250))
+    text = explain.unused(on("rcpt_to", reply=550), scene.journal)
+    assert "  <Call 1 rcpt_to b@x accepted 250>: answered by on('rcpt_to', reply=250)\n" in text
+
+
+def test_an_unused_rule_that_waits_for_more_content_says_how_much_came() -> None:
+    scene = Scene()
+    stream = Stream()
+    stream.size = 23
+    scene.call("data", scene.connect(), stream, "250 ok", rule=on("data", reply=250))
+    text = explain.unused(on("data", reply=552, after=1000), scene.journal)
+    assert "  <Call 1 data accepted 250>: only 23 bytes came\n" in text
+    assert "answered by on('data', reply=250)\n" in explain.unused(on("data", reply=552, after=5), scene.journal)
+
+
 @pytest.mark.parametrize(("count", "text"), [(0, "0 envelopes"), (1, "1 envelope"), (2, "2 envelopes")])
 def test_things_are_counted_in_words(count: int, text: str) -> None:
     assert explain.plural(count, "envelope") == text
