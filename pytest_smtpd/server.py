@@ -46,6 +46,7 @@ class SMTPServer:
         self._first = self.settings
         self.wait_timeout: float = 5.0
         self.strict_rules: bool = False  # whether rules added from now on have to be used
+        self._undecorated: list[Rule] = []  # made without an action, and waiting for a function
         self._clock = Clock()
         self._journal = Journal(self._clock)
         self._book = RuleBook(rule.copy() for rule in _rules(on))
@@ -139,6 +140,7 @@ class SMTPServer:
             raise ValueError(f"{name} cannot change on a running server")
         self.settings = changed
         self._book.replace(rules)
+        self._undecorated.clear()
 
     # --- where it is ------------------------------------------------------------------------------------------------
 
@@ -232,8 +234,12 @@ class SMTPServer:
         rule = Rule(hook, options)
         if rule.answers or "delay" in options or "drip" in options:
             return self._add(rule.copy(optional=self._optional))
+        waiting = rule.copy(optional=self._optional)
+        self._undecorated.append(waiting)
 
         def decorate(function: F) -> F:
+            if waiting in self._undecorated:
+                self._undecorated.remove(waiting)
             given = {"call": function, **options}
             check_rule(hook, given)
             self._add(Rule(hook, given).copy(optional=self._optional))
@@ -251,8 +257,8 @@ class SMTPServer:
 
     @property
     def rules(self) -> list[Rule]:
-        """The server's rules, nearest first; those that have ended too."""
-        return list(self._book)
+        """The server's rules, nearest first; those that have ended too, and those that wait for a function."""
+        return [*self._undecorated, *self._book]
 
     def explain_unused(self, rule: Rule) -> str:
         """Why a rule that was never used fails a test."""

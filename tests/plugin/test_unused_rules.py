@@ -270,3 +270,43 @@ def test_each_parameter_is_verified_for_itself(run: Run) -> None:
                 client.rcpt("bob@example.com")
     """)
     result.assert_outcomes(passed=1, failed=1)
+
+
+def test_a_rule_without_an_action_that_decorates_nothing_fails_the_test(reports: Reports) -> None:
+    (report,) = reports("""
+        def test(smtpd):
+            smtpd.on("rcpt_to", to="bob@*", times=2)
+            send(smtpd)
+    """)
+    assert (report.when, report.outcome) == ("call", "failed")
+    assert report.longreprtext.strip() == (
+        "on('rcpt_to', times=2, to='bob@*') has no action, and no function was decorated with it; "
+        "give it an action, like reply=550, or a function"
+    )
+
+
+def test_a_decorator_may_be_kept_for_later(run: Run) -> None:
+    result = run("""
+        @pytest.fixture
+        def decorator(smtpd):
+            smtpd.on("data")                         # of a fixture: may remain unused
+            return smtpd.on("rcpt_to")
+
+        def test_of_a_fixture(decorator):
+            pass
+
+        def test_twice(smtpd):
+            hook = smtpd.on("rcpt_to", times=1)
+            for text in ("first", "second"):
+                @hook
+                def refuse(address, session, text=text):
+                    raise Reject(550, text)
+            assert order(smtpd) == ["second", "first"]
+
+        def test_before(smtpd_session):
+            smtpd_session.on("rcpt_to", optional=True)
+
+        def test_after(smtpd_session):
+            send(smtpd_session)
+    """)
+    result.assert_outcomes(passed=4)
