@@ -224,22 +224,24 @@ class Responder:
         return answer
 
     async def _content_complete(self, event: events.Content) -> Answer:
-        message, self._message = self._message, None
+        message = self._message
         assert message is not None
         if event.default is None:  # already accepted, while it was coming in
-            await message.discard("the message was accepted while it was being sent")
+            await self._give_up("the message was accepted while it was being sent")
             return Answer(accepted=True)
         answer = await message.complete(event.default, final=event.final)
+        self._message = None  # not before: of a client that leaves meanwhile, close() gives it up
         self.settle([*self._tail, message.call], answer)
         self._tail = []
         return answer
 
     async def _give_up(self, reason: str) -> None:
         """The message will never be complete."""
-        message, self._message = self._message, None
+        message = self._message
         if message is None:
             return
         mistake = await message.discard(reason)
+        self._message = None
         if message.call in self._pending:
             self.settle([message.call], mistake or Answer(outcome="dropped", rule=message.call.rule))
         elif mistake is not None:

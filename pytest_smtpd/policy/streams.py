@@ -32,9 +32,10 @@ class Pipe:
         self._wake()
 
     def end(self, broken: str | None = None) -> None:
-        """There is no more; ``broken`` says why the message is not complete. On the loop."""
+        """There is no more; ``broken`` says why the message is not complete: what is complete stays so. On the loop."""
         with self._changed:
-            self._ended, self._broken = True, broken
+            if not self._ended:
+                self._ended, self._broken = True, broken
         self._wake()
 
     def abandon(self) -> None:
@@ -46,8 +47,8 @@ class Pipe:
 
     @property
     def has_reader(self) -> bool:
-        """Whether someone is blocked in it right now."""
-        return bool(self._sleepers)
+        """Whether someone waits in it for more."""
+        return bool(self._sleepers) and not self._ended
 
     def get(self) -> bytes | None:
         """The next chunk, None at the end. Blocks; in a worker thread."""
