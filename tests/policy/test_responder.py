@@ -42,6 +42,7 @@ BODY = "Subject: Hi\r\n\r\nHello\r\n."
 FIRST = "BDAT 7\r\nhello"  # the line's end belongs to the chunk
 LAST = "BDAT 7 LAST\r\nhello"
 PLAIN = f"AUTH PLAIN {b64encode(b'%cada%cpw' % (0, 0)).decode()}"
+TOKEN = f"AUTH XOAUTH2 {b64encode(b'user=ada%cauth=Bearer x%c%c' % (1, 1, 1)).decode()}"
 WAY = ("", HELLO, MAIL, RCPT, DATA, BODY)
 
 Connect = Callable[..., "Client"]
@@ -705,15 +706,19 @@ def test_without_a_hook_the_setting_decides_a_login(connect: Connect, auth: Any,
 
 
 def test_a_refused_token_is_explained_and_its_command_waits_for_the_end(connect: Connect) -> None:
-    token = b64encode(b"user=ada\1auth=Bearer x\1\1").decode()
     client = connect(on("auth", call=raising(Reject(data={"status": "7"}), "async def"))).before(MAIL)
-    assert client.says(f"AUTH XOAUTH2 {token}") == [334]
+    assert client.says(TOKEN) == [334]
     assert b64encode(b'{"status": "7"}') in client.told
     assert client.says("=") == [535]
     assert [(point(call), call.code, call.outcome) for call in client.calls[-2:]] == [
         ("AUTH", 535, "refused"),
         ("auth", 535, "refused"),
     ]
+
+
+def test_the_server_explains_its_own_refusal_of_a_token_but_a_rule_says_exactly_its_reply(connect: Connect) -> None:
+    assert connect(auth={"ada": "other"}).before(MAIL).says(TOKEN, "=") == [334, 535]
+    assert connect(on("auth", reply=535)).before(MAIL).says(TOKEN, "NOOP") == [535, 250]
 
 
 @KINDS
@@ -1136,6 +1141,22 @@ def test_an_early_refusal_breaks_the_stream_of_the_hook(connect: Connect) -> Non
     assert (call.outcome, call.code, call.rule, call.error) == ("refused", 552, rules[1], None)
 
 
+def test_a_hook_has_ended_when_a_message_that_was_accepted_early_is_complete(connect: Connect) -> None:
+    happened: list[str] = []
+
+    async def hook(stream: Stream, session: Session) -> None:
+        try:
+            async for _ in stream:
+                pass
+        finally:
+            happened.append("ended")
+
+    client = connect(on("data", after=3, reply=250), on("data", call=hook)).before(BODY)
+    assert client.says(BODY) == [250]
+    assert happened == ["ended"]
+    assert client.errors == []
+
+
 def test_a_bug_of_a_hook_whose_message_was_refused_early_is_not_lost(connect: Connect) -> None:
     error = ValueError("x")
 
@@ -1238,11 +1259,22 @@ def test_what_does_not_end_the_transaction_leaves_the_message_alone(
     assert [envelope.content for envelope in client.envelopes] == [b"hello\r\nhello\r\n"]
 
 
-def test_a_chunk_over_the_size_refuses_the_message(connect: Connect) -> None:
-    client = connect(size=10).before(DATA)
+def test_a_chunk_over_the_size_refuses_the_message_and_its_hook_is_told(connect: Connect) -> None:
+    raised: list[BaseException] = []
+
+    async def hook(stream: Stream, session: Session) -> None:
+        try:
+            await stream.aread()
+        except ConnectionError as error:
+            raised.append(error)
+            raise
+
+    client = connect(on("data", call=hook), size=10).before(DATA)
     assert client.says(FIRST, FIRST) == [250, 552]
     assert (client.last("data").outcome, client.last("data").code) == ("refused", 552)
     assert [envelope.accepted for envelope in client.envelopes] == [False]
+    assert [type(error) for error in raised] == [ConnectionError]
+    assert client.errors == []
     assert client.says(MAIL) == [250]
 
 
@@ -1325,6 +1357,19 @@ def test_in_lmtp_each_recipient_has_an_answer(
     if len(codes) == 2 and accepted:
         assert [address.local for address in envelope.rcpt_to] == accepted
         assert {address.partition("@")[0] for address in envelope.refused} == {"ada", "bob"} - set(accepted)
+
+
+@pytest.mark.parametrize(("error", "code"), [(Reject(450), 450), (ValueError("x"), 451)])
+@pytest.mark.parametrize(
+    ("hook", "lines"), [("mail_from", [MAIL]), ("rcpt_to", [MAIL, RCPT]), ("rcpt_to", [MAIL, RCPT, BOB])]
+)
+def test_in_lmtp_too_all_but_the_message_has_one_answer(
+    connect: Connect, hook: Any, lines: list[str], error: BaseException, code: int
+) -> None:
+    client = connect(on(hook, skip=lines.count(BOB), call=raising(error, "async def")), lmtp=True)
+    client.says("", "LHLO client.example", *lines[:-1])
+    assert client.says(lines[-1]) == [code]
+    assert client.says("NOOP") == [250]
 
 
 # --- during a handshake ------
