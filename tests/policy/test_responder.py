@@ -841,11 +841,13 @@ def test_a_mistake_gives_the_recipient_no_chance_but_the_transaction_goes_on(con
 # --- the client goes away ------
 
 
-LEFT = {**WHERE, "data": [*WHERE["data"][:-1], "Subject: half a message"]}
+LEFT = [*WHERE.items(), ("data", [*WHERE["data"][:-1], "Subject: half a message"])]
 
 
-@pytest.mark.parametrize("hook", LEFT)
-def test_a_client_that_leaves_cancels_the_hook_and_only_close_follows(connect: Connect, hook: Any) -> None:
+@pytest.mark.parametrize(("hook", "lines"), LEFT)
+def test_a_client_that_leaves_cancels_the_hook_and_only_close_follows(
+    connect: Connect, hook: Any, lines: list[str]
+) -> None:
     began, happened = asyncio.Event(), list[str]()
 
     async def waiting(*args: object) -> None:
@@ -860,8 +862,8 @@ def test_a_client_that_leaves_cancels_the_hook_and_only_close_follows(connect: C
 
     rule = on(hook, call=waiting)
     client = connect(rule, on("close", call=last))
-    client.says(*LEFT[hook][:-1])
-    client.begins(*LEFT[hook][-1:], MAIL)
+    client.says(*lines[:-1])
+    client.begins(lines[-1], MAIL)
     client.run(began.wait())
     pending = client.calls[-1]
     client.leaves()
@@ -1080,6 +1082,20 @@ def test_what_an_early_yes_was_said_to_is_kept_to_its_end(connect: Connect) -> N
     (envelope,) = client.envelopes
     assert envelope.content == b"0123456\r\n"
     assert str(envelope.reply) == "250 early"
+
+
+def test_a_bug_of_a_hook_whose_message_was_accepted_early_is_not_lost(connect: Connect) -> None:
+    error = ValueError("x")
+
+    async def hook(stream: Stream, session: Session) -> None:
+        try:
+            await stream.aread()
+        finally:
+            raise error
+
+    client = connect(on("data", after=3, reply=250), on("data", call=hook)).before(BODY)
+    assert client.says(BODY, "NOOP") == [250, 250]
+    assert client.errors == [("data", error)]
 
 
 def test_what_was_said_in_passing_is_in_the_transcript_with_its_rule(connect: Connect) -> None:
