@@ -72,14 +72,14 @@ class SMTPServer:
         sock = bind(self.host, self._port)
         self._port = sock.getsockname()[1]
         self._pid = os.getpid()
-        listener = self._listener = Listener(sock, self.name, self._crashed)
+        listener = self._listener = Listener(sock, self.name, self.errors.append)
         self._workers = Workers(listener.loop, self.name)
         house = House(
             book=self._book,
             journal=self._journal,
             workers=self._workers,
             gone=listener.gone,
-            crashed=self._crashed,
+            crashed=self.errors.append,
             context=self._server_context,
             now=self._clock.now,
         )
@@ -125,10 +125,6 @@ class SMTPServer:
         __tracebackhide__ = True
         if self.errors:
             raise self.errors[0]
-
-    def _crashed(self, error: BaseException) -> None:
-        error.add_note("this is a mistake of pytest-smtpd, not of the test: please report it, with the transcript")
-        self.errors.append(error)
 
     def configure(self, settings: Mapping[str, Any], rules: Iterable[Rule]) -> None:
         """Other settings and rules than those it was made with, for connections and calls from now on.

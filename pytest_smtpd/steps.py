@@ -55,7 +55,8 @@ class Answer:
 
     ``dress`` turns the bytes of the replies into steps; None is the usual: send them. ``keep`` and ``again`` belong
     to words said while content is still coming in: whether the rest is kept, and whether it is answered again.
-    ``later`` means that the reply to this command is the answer to a later event.
+    ``later`` means that the reply to this command is the answer to a later event. ``each`` are LMTP's replies by
+    recipient, where some have none.
     """
 
     replies: tuple[Reply, ...] = ()
@@ -69,6 +70,7 @@ class Answer:
     keep: bool = False
     again: bool = False
     later: bool = False
+    each: tuple[Reply | None, ...] | None = None
 
     @property
     def goes_on(self) -> bool:

@@ -34,6 +34,7 @@ class Conversation:
         except asyncio.CancelledError:
             pass  # the client has left, or the server leaves
         except Exception as error:
+            error.add_note("this is a mistake of pytest-smtpd, not of the test: please report it, with the transcript")
             self._hands.crashed(error)
         self._wire.hang_up()
         with contextlib.suppress(asyncio.CancelledError):  # a stop does not wait for a hook for ever
@@ -73,6 +74,7 @@ class Conversation:
             closes=answer.closes,
             later=answer.later,
             at=at,
+            each=answer.each,
         )
 
     async def _next_event(self) -> Event | None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import ssl
-from collections.abc import Iterator
 from typing import Any, Final
 
 from pytest_smtpd.smtp.session import TLSInfo
@@ -20,6 +19,7 @@ class TLS:
         self.received: int = 0
         self.ready: bool = False
         self.ended: bool = False
+        self.failure: ssl.SSLError | None = None
 
     def feed(self, ciphertext: bytes) -> None:
         """Take what came from the network."""
@@ -39,12 +39,18 @@ class TLS:
         self.ready = True
         return True
 
-    def decrypt(self) -> Iterator[bytes]:
-        """The plaintext that has arrived. Raises ``ssl.SSLError`` behind it; ``ended`` after a close_notify."""
-        with contextlib.suppress(ssl.SSLWantReadError):
+    def decrypt(self) -> bytes:
+        """The plaintext that has arrived; ``failure`` says what is wrong behind it, ``ended`` is the close_notify."""
+        pieces = []
+        try:
             while piece := self._object.read(_RECORDS):
-                yield piece
+                pieces.append(piece)
             self.ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError as error:
+            self.failure = error
+        return b"".join(pieces)
 
     def encrypt(self, plaintext: bytes) -> bytes:
         """The records that carry ``plaintext``."""

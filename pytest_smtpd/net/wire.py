@@ -152,11 +152,9 @@ class Wire(asyncio.Protocol):
 
     def decrypt(self, tls: TLS) -> None:
         """Hand over what has come through TLS."""
-        try:
-            for piece in tls.decrypt():
-                self.smtp.receive_data(piece)
-        except ssl.SSLError as error:
-            self.tls_failed("TLS", error)
+        self.smtp.receive_data(tls.decrypt())
+        if tls.failure is not None:
+            self.tls_failed("TLS", tls.failure)
         if tls.ended or self.deaf:
             self._client_left()
         self.outlet.put(tls.output())

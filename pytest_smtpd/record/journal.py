@@ -81,8 +81,10 @@ class Journal:
         self._tell()
 
     def note(self, session: Session, text: str, who: str = "-") -> None:
-        """Something for the transcript."""
+        """Something for the transcript; of a connection whose words were cleared away, only new words."""
         with self._lock:
+            if who == "-" and session not in self.entries:
+                return
             self._entries(session).append(Note(self._clock.now(), who, text))
 
     def sent(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeVar, Unpack, overload
+from typing import Any, ClassVar, Final, Literal, TypeVar, Unpack, overload
 
 from pytest_smtpd.calls import Call
 from pytest_smtpd.errors import WaitTimeout
@@ -18,6 +18,7 @@ from pytest_smtpd.smtp.session import Session
 from pytest_smtpd.suggest import did_you_mean
 
 T = TypeVar("T", Envelope, Call, Session)
+_LIVE: Final = {"user", "subject", "session", "when"}  # what may become true of a call that has been decided
 Kind = Literal["Envelope", "Call", "Session"]
 
 
@@ -86,11 +87,17 @@ class Waiter:
         if subjects is not self._subjects:  # the log has been cleared
             self._subjects, self._judged, self._seen = subjects, [], 0
         count = len(subjects)
-        while self._seen < count and _is_final(subjects[self._seen]):
+        while self._seen < count and self._is_final(subjects[self._seen]):
             self._judged += self._matching(self._seen, self._seen + 1)
             self._seen += 1
         self.found = [*self._judged, *self._matching(self._seen, count)]
         return len(self.found) >= self.count
+
+    def _is_final(self, subject: Envelope | Call) -> bool:
+        """Whether it will never match another way: on a call's open connection someone may still log in."""
+        if isinstance(subject, Envelope):
+            return True
+        return subject.outcome != "pending" and (subject.session.closed or not _LIVE & self.match.keys())
 
     def _matching(self, start: int, end: int) -> list[Any]:
         return [
@@ -171,11 +178,6 @@ class Log:
         _check_hook(hook)
         waiter = Waiter(self._journal, "Call", count, match, hook)
         return await waiter.wait_async(self._timeout() if timeout is None else timeout)
-
-
-def _is_final(subject: Envelope | Call) -> bool:
-    """Whether it will never change: of a call's open connection, someone may still log in."""
-    return isinstance(subject, Envelope) or (subject.session.closed and subject.outcome != "pending")
 
 
 def _check_hook(hook: object) -> None:

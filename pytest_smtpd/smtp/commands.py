@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.address import NO_ARGS, NO_RECIPIENT_DSN, Address, RecipientDSN
@@ -42,11 +42,12 @@ from pytest_smtpd.smtp.grammar import (
 )
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.replies import Reply
-from pytest_smtpd.smtp.sasl import SERVER_FIRST, Auth, Conversation, decode, encode, knows
+from pytest_smtpd.smtp.sasl import SERVER_FIRST, Auth, Conversation, decode, encode, owner
 from pytest_smtpd.smtp.session import Session
 from pytest_smtpd.smtp.xclient import XCLIENT_NAMES, XFORWARD_NAMES, read_attributes
 
 Parser = Callable[[Command, str, Options, Session], Event]
+A = TypeVar("A", bound=Authenticate)
 Gate = Callable[[Options, Session], Reply | None]
 
 
@@ -182,8 +183,7 @@ def _auth(command: Command, argument: str, options: Options, session: Session) -
         raise Refused(replies.BAD_PARAMETER)
     if initial:
         exchange.respond(b"" if initial[0] == "=" else decode(initial[0].encode()))
-    default = auth_default(exchange, options)
-    return Authenticate(command=command, exchange=exchange, auth=exchange.auth, default=default)
+    return authenticate(Authenticate, exchange, options, command=command)
 
 
 def _exchange(method: str, options: Options, session: Session) -> Conversation:
@@ -196,11 +196,13 @@ def _exchange(method: str, options: Options, session: Session) -> Conversation:
     return Conversation(method, options.hostname)
 
 
-def auth_default(exchange: Conversation, options: Options) -> Reply:
-    """The next challenge; when there are credentials, the verdict of the ``auth`` setting."""
+def authenticate(kind: type[A], exchange: Conversation, options: Options, **facts: Any) -> A:
+    """The event; by default the next challenge, and when there are credentials, the verdict of the ``auth`` setting."""
     if exchange.auth is None:
-        return replies.challenge(encode(exchange.challenge))
-    return replies.AUTHENTICATED if knows(options.auth, exchange.auth) else replies.REFUSALS["auth"]
+        return kind(exchange=exchange, default=replies.challenge(encode(exchange.challenge)), **facts)
+    user = owner(options.auth, exchange.auth)
+    default = replies.REFUSALS["auth"] if user is None else replies.AUTHENTICATED
+    return kind(exchange=exchange, auth=exchange.auth, user=user, default=default, **facts)
 
 
 def _xclient(command: Command, argument: str, options: Options, session: Session) -> Event:

@@ -102,13 +102,15 @@ class Connection:
         closes: bool = True,
         later: bool = False,
         at: float = 0.0,
+        each: Sequence[Reply | None] | None = None,
     ) -> bytes:
         """Answer the event; the bytes for the client. In LMTP, ``Content`` is answered by one reply for each recipient.
 
         No reply at all means that none is due, or that none will ever come; ``later``, that the answer to a later event
         is the reply to this command. ``detail`` is the user of a login, or the JSON object of a refused token (None: no
         explanation, just the reply). ``accepted`` keeps (or does not keep) a message whatever the reply says. Without
-        ``closes`` the connection survives a reply that would end it. ``at`` is the time stamp of an envelope.
+        ``closes`` the connection survives a reply that would end it. ``at`` is the time stamp of an envelope,
+        ``each`` LMTP's reply to each recipient where not all of them have one.
         """
         event, self._event = self._event, None
         if event is None:
@@ -119,7 +121,7 @@ class Connection:
         if isinstance(event, events.Authenticate) and (said := self._intake.login.explain(event, answers, detail)):
             self.state = State.SASL
             return said
-        verdict = Verdict(answers, digit, detail, accepted, later, at)
+        verdict = Verdict(answers, digit, detail, accepted, later, at, each)
         self.envelope = self._effects.apply(event, verdict) or self.envelope
         if digit or later or type(event) not in _ANSWERED_LATER:
             self._move(event, answers, digit, closes=closes)

@@ -14,7 +14,10 @@ from pytest_smtpd.smtp.session import Session, open_transaction, set_remote
 
 
 class Verdict(NamedTuple):
-    """What ``Connection.send`` was told; ``digit`` is the first of the first reply, 0 if there is none."""
+    """What ``Connection.send`` was told; ``digit`` is the first of the first reply, 0 if there is none.
+
+    ``each`` is LMTP's reply to each recipient, where it is known who was told what; None for who was told nothing.
+    """
 
     replies: Sequence[Reply]
     digit: int
@@ -22,6 +25,7 @@ class Verdict(NamedTuple):
     accepted: bool | None = None
     later: bool = False
     at: float = 0.0
+    each: Sequence[Reply | None] | None = None
 
 
 class Effects:
@@ -42,21 +46,14 @@ class Effects:
         mail, answers = open_transaction(self._session), verdict.replies
         accepted = any(reply.digit == 2 for reply in answers) if verdict.accepted is None else verdict.accepted
         recipients = tuple(mail.recipients)
-        if self._options.lmtp and verdict.accepted is None:
-            recipients = self._served(mail, answers)
+        each = answers if verdict.each is None else verdict.each
+        if self._options.lmtp and verdict.accepted is None and len(each) == len(recipients):
+            recipients = _served(mail, each)
         reply = next((reply for reply in answers if reply.digit == 2), answers[0] if answers else mail.answered)
         envelope = mail.snapshot(self._session, accepted=accepted, reply=reply, rcpt_to=recipients, at=verdict.at)
         mail.chunks = NO_CHUNKS
         self._session.transaction += 1
         return envelope
-
-    def _served(self, mail: Transaction, answers: Sequence[Reply]) -> tuple[Address, ...]:
-        """LMTP: whom the message is for by their own replies; who was told nothing is neither served nor refused."""
-        pairs = list(zip(mail.recipients, answers, strict=False))
-        for address, answer in pairs:
-            if answer.refuses:
-                mail.refuse(address, answer)
-        return tuple([address for address, reply in pairs if reply.digit == 2])
 
     def _connected(self, event: events.Connected, verdict: Verdict) -> None:
         if verdict.digit == 2 and event.login is not None:
@@ -136,6 +133,15 @@ class Effects:
     def _xforward(self, event: events.Xforward, verdict: Verdict) -> None:
         if verdict.digit == 2:
             self._session.xforward = {**self._session.xforward, **event.attributes}
+
+
+def _served(mail: Transaction, each: Sequence[Reply | None]) -> tuple[Address, ...]:
+    """LMTP: whom the message is for, by their own replies; who was told nothing is neither served nor refused."""
+    pairs = [(address, reply) for address, reply in zip(mail.recipients, each, strict=True) if reply is not None]
+    for address, reply in pairs:
+        if reply.refuses:
+            mail.refuse(address, reply)
+    return tuple([address for address, reply in pairs if reply.digit == 2])
 
 
 _EFFECTS: Final[Mapping[type[Event], Callable[[Effects, Any, Verdict], Envelope | None]]] = {

@@ -47,7 +47,7 @@ def masked(raw: bytes) -> str:
     verb, *words = text.split() or [""]
     if verb.upper() == "AUTH" and words:
         method = words[0] if words[0].upper() in AUTH_METHODS else "***"  # or a password: the method was left out
-        text = " ".join([verb, method, *["***" for _ in words[1:2]]])
+        text = " ".join([verb, method, *(["***"] if words[1:] else [])])
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
@@ -190,6 +190,7 @@ class Authenticate(Event):
     passes: ClassVar[Passes] = (("command", "command"), ("auth", "auth"))
     exchange: "Conversation | None" = None
     auth: "Auth | None" = None
+    user: str | None = None  # whose credentials they are, by the ``auth`` setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_smtpd.smtp import replies
-from pytest_smtpd.smtp.commands import auth_default
+from pytest_smtpd.smtp.commands import authenticate
 from pytest_smtpd.smtp.events import Authenticate, Response
 from pytest_smtpd.smtp.framing import Line
 from pytest_smtpd.smtp.grammar import Refused
@@ -42,8 +42,7 @@ class Login:
         except Refused as refused:
             if exchange.auth is None:
                 return Response(line=line, default=refused.reply)
-        default = auth_default(exchange, self._options)
-        return Response(line=line, exchange=exchange, auth=exchange.auth, default=default)
+        return authenticate(Response, exchange, self._options, line=line)
 
     def explain(self, event: Authenticate, answers: Sequence[Reply], detail: Any) -> bytes | None:
         """The 334 in which the server explains itself, where there is one: the reply follows the client's next line.
@@ -59,7 +58,7 @@ class Login:
             challenge = json.dumps(dict(detail or OAUTH_FAILURE[auth.method])).encode()
         else:
             return None
-        self._held = (reply, detail or auth.username)
+        self._held = (reply, detail or event.user or auth.username)
         self._exchange = event.exchange
         return replies.challenge(encode(challenge)).wire
 
@@ -71,4 +70,4 @@ class Login:
             (_, user), self._held = self._held, None
         if digit != 2:
             return None
-        return user or (event.auth.username if event.auth else True)
+        return user or event.user or (event.auth.username if event.auth else True)

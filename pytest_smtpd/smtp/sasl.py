@@ -243,14 +243,14 @@ MECHANISMS: Final[Mapping[str, Callable[[str], Exchange]]] = {
 SERVER_FIRST: Final = frozenset({"CRAM-MD5"})
 
 
-def knows(users: Any, auth: Auth) -> bool:
-    """The default verdict: by the ``auth`` setting, "any" or a mapping of passwords."""
+def owner(users: Any, auth: Auth) -> str | None:
+    """Whose credentials these are, by the ``auth`` setting ("any", or a mapping of passwords); None: nobody's."""
     if not isinstance(users, Mapping):
-        return users == "any" and not auth.unproven
+        return auth.username if users == "any" and not auth.unproven else None
     if not auth.username and auth.access_token is not None:  # OAUTHBEARER may leave the name to the token
-        auth.username = next((user for user, token in users.items() if auth.validate_password(token)), "")
+        return next((user for user, token in users.items() if auth.validate_password(token)), None)
     password = users.get(auth.username)
-    return password is not None and auth.validate_password(password)
+    return auth.username if password is not None and auth.validate_password(password) else None
 
 
 class Conversation:

@@ -49,6 +49,8 @@ _ANYTIME: Final[Row] = {
 }
 _ABORT: Final[Row] = {"RSET": {2: State.READY}}
 _ONE_MORE_RECIPIENT: Final[Row] = {"RCPT": {2: State.RCPT}}
+# RFC 3030 section 2: behind a failed chunk all others are thrown away, so that half a message is never accepted.
+_CHUNK: Final = {0: State.CHUNK, 4: State.READY, 5: State.READY}
 _DONE: Final = dict.fromkeys(range(6), State.READY)
 
 SEQUENCE: Final[Mapping[State, Row]] = {
@@ -80,11 +82,11 @@ SEQUENCE: Final[Mapping[State, Row]] = {
         **_ABORT,
         **_ONE_MORE_RECIPIENT,
         "DATA": {3: State.CONTENT},
-        "BDAT": {0: State.CHUNK},
+        "BDAT": _CHUNK,
     },
     State.CONTENT: {"content": _DONE},
     State.CHUNK: {"chunk": {2: State.BETWEEN_CHUNKS, 4: State.READY, 5: State.READY}, "content": _DONE},
-    State.BETWEEN_CHUNKS: {**_ANYTIME, **_ABORT, "BDAT": {0: State.CHUNK}},
+    State.BETWEEN_CHUNKS: {**_ANYTIME, **_ABORT, "BDAT": _CHUNK},
     State.CLOSED: {},
 }
 

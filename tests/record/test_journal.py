@@ -87,6 +87,17 @@ def test_the_close_of_a_connection_that_was_cleared_away_is_not_logged() -> None
     assert [call.hook for call in scene.log] == ["rcpt_to", "close"]
 
 
+def test_the_end_of_a_connection_that_was_cleared_away_is_not_logged_however_it_comes() -> None:
+    scene = Scene()
+    session = scene.connect()
+    scene.journal.clear()
+    scene.journal.note(session, "the client reset the connection (ConnectionResetError)")
+    scene.call("close", session)
+    assert (len(scene.log), scene.journal.sessions) == (0, [])
+    scene.journal.note(session, "***", "C")
+    assert scene.journal.sessions == [session]
+
+
 def test_a_view_taken_before_clear_is_live() -> None:
     scene = Scene()
     view = Envelopes(scene.journal)

@@ -234,3 +234,31 @@ def test_the_log_waits_for_calls_in_threads_and_coroutines() -> None:
         assert "waited 0.05 s for 1 data call" in str(late.value)
     with pytest.raises(ValueError, match="did you mean 'rcpt_to'"):
         scene.log.wait_for("rcpt")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("match", [{}, {"code": 550}, {"outcome": "refused"}], ids=str)
+def test_what_cannot_change_is_looked_at_once(match: dict[str, Any]) -> None:
+    """Else a wait for the last of many calls would cost the square of their number."""
+    looked: list[str] = []
+
+    def look(address: str) -> bool:
+        looked.append(address)
+        return True
+
+    scene = Scene()
+    session = scene.connect()
+    waiter = Waiter(scene.journal, "Call", 1000, {**match, "to": look}, "rcpt_to")
+    for number in range(50):
+        scene.call("rcpt_to", session, f"{number}@x", "550 5.1.1 No")
+        assert not waiter.ready()
+    assert len(looked) == 50
+
+
+def test_what_a_login_may_change_is_looked_at_again() -> None:
+    scene = Scene()
+    session = scene.connect()
+    waiter = Waiter(scene.journal, "Call", 1, {"user": "ada"}, "connect")
+    scene.call("connect", session, None, "220 hello")
+    assert not waiter.ready()
+    session.user = "ada"
+    assert waiter.ready()

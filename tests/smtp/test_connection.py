@@ -195,15 +195,40 @@ def test_an_lmtp_message_that_nobody_gets_is_not_accepted() -> None:
 # --- size ------
 
 
-def test_an_lmtp_recipient_who_was_told_nothing_is_not_served() -> None:
+def test_an_lmtp_recipient_who_was_told_nothing_is_neither_served_nor_refused() -> None:
     line = with_mail(lmtp=True)
     line.say(b"RCPT TO:<c@example.com>\r\n", b"RCPT TO:<d@example.com>\r\n")
     line.smtp.receive_data(b"DATA\r\nx\r\n.\r\n")
     until(line, events.Content)
-    line.smtp.send(standard(250), standard(452))
+    line.smtp.send(standard(250), standard(452), each=(standard(250), None, standard(452)))
     assert line.smtp.envelope is not None
     assert line.smtp.envelope.rcpt_to == ("b@example.com",)
-    assert dict(line.smtp.envelope.refused) == {"c@example.com": 452}
+    assert dict(line.smtp.envelope.refused) == {"d@example.com": 452}
+
+
+@pytest.mark.parametrize("answers", [[], [standard(554)]], ids=len)
+def test_replies_that_belong_to_no_lmtp_recipient_say_nothing_about_any(answers: list[Reply]) -> None:
+    line = with_mail(lmtp=True)
+    line.say(b"RCPT TO:<c@example.com>\r\n")
+    line.smtp.receive_data(b"DATA\r\nx\r\n.\r\n")
+    until(line, events.Content)
+    line.smtp.send(*answers)
+    assert line.smtp.envelope is not None
+    assert not line.smtp.envelope.accepted
+    assert line.smtp.envelope.rcpt_to == ("b@example.com", "c@example.com")
+
+
+def test_half_a_message_is_not_accepted_behind_a_refused_chunk() -> None:
+    """RFC 3030 section 2: "accept and discard additional BDAT chunks already in the pipeline after the failed BDAT"."""
+    line = with_mail()
+    line.answers["BDAT"] = 552
+    line.smtp.receive_data(b"BDAT 3\r\nabcBDAT 3 LAST\r\ndefNOOP\r\n")
+    until(line, events.Bdat)
+    assert line.smtp.send(standard(552)).startswith(b"552")
+    line.answers.clear()
+    assert line.say(b"") == [503, 250]
+    assert line.envelopes == []
+    assert line.say(MAIL, RCPT, b"BDAT 1 LAST\r\nx") == [250, 250, 250]
 
 
 def test_an_lmtp_message_that_is_kept_all_the_same_is_for_everybody() -> None:
