@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -14,7 +14,11 @@ from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.steps import Answer, Close, said
 
-Submit = Callable[[Callable[..., Any], tuple[Any, ...]], Awaitable[Result]]
+Job = asyncio.Future[Result]
+Submit = Callable[[Callable[..., Any], tuple[Any, ...]], Job]
+
+# What the hook of a client that has left may raise: how it learns of it, and the refusal that nobody hears.
+_NO_MISTAKE: Final = (Reject, ConnectionError, asyncio.CancelledError)
 
 _OURS: Final = str(Path(__file__).parents[1])
 
@@ -25,30 +29,47 @@ def is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
-async def run_hook(function: Callable[..., Any], args: tuple[Any, ...], submit: Submit) -> Result:
-    """What the hook returns, and what it raises. ``submit`` runs a ``def`` hook in a thread.
+async def run_hook(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    submit: Submit,
+    begun: Callable[[Job], object] = lambda job: None,
+) -> Result:
+    """What the hook returns, and what it raises. ``submit`` runs a ``def`` hook in a thread; ``begun`` is told of it.
 
     Only a cancellation that comes from outside is raised; ``pytest.fail``, ``SystemExit`` and all others are the
     test's.
     """
     if is_async(function):
-        return await _in_task(_guarded(function, args))
-    result, error = await submit(function, args)
+        return await _end_of(_in_task(function, args), begun)
+    result, error = await _end_of(submit(function, args), begun)
     if error is not None or not inspect.isawaitable(result):
         return result, error
-    return await _in_task(_guarded(lambda: result, ()))
+    return await _end_of(_in_task(lambda: result, ()), begun)
 
 
-async def _in_task(guarded: Coroutine[Any, Any, Result]) -> Result:
+def _in_task(function: Callable[..., Any], args: tuple[Any, ...]) -> Job:
     """User code runs in a task: much of asyncio asks for the current one."""
-    task = asyncio.ensure_future(guarded)
+    return asyncio.ensure_future(_guarded(function, args))
+
+
+async def _end_of(job: Job, begun: Callable[[Job], object]) -> Result:
+    """Its result. A cancellation ends a task first; a thread cannot be stopped, and goes on alone."""
+    begun(job)
     try:
-        await asyncio.wait([task])
+        await asyncio.wait([job])
     except asyncio.CancelledError:
-        task.cancel()
-        await asyncio.wait([task])
+        if isinstance(job, asyncio.Task):
+            job.cancel()
+            await asyncio.wait([job])
         raise
-    return task.result()
+    return job.result()
+
+
+def late_mistake(job: Job | None) -> BaseException | None:
+    """What a hook that has ended without being listened to raised by mistake."""
+    error = None if job is None or job.cancelled() else job.result()[1]
+    return None if isinstance(error, _NO_MISTAKE) else error
 
 
 async def _guarded(function: Callable[..., Any], args: tuple[Any, ...]) -> Result:
@@ -81,6 +102,10 @@ def mistake(call: Call, error: BaseException, recipients: int = 1) -> Answer:
 
 def refused(call: Call, reject: Reject, recipients: int = 1) -> Answer:
     """The answer for a ``Reject``."""
+    if call.hook == "close":
+        nobody = TypeError("a close hook has nobody to refuse, the connection is gone; let it return")
+        nobody.__cause__ = reject
+        return mistake(call, nobody)
     if call.hook == "secure" and reject.code is None:
         return Answer(outcome="refused", rule=call.rule, dress=lambda data: (Close(),))
     reply = replies.refusal(reject, call.hook)

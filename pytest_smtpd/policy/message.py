@@ -24,6 +24,7 @@ class Message:
         self.aborted: bool = False
         self._responder = responder
         self._stream: Stream = call.argument
+        self._due: int = responder.answers_due("data")
         self._rules = [rule for rule in responder.book.at("data") if not actions.is_early(rule)]
         self._early = [rule for rule in responder.book.at("data") if actions.is_early(rule)]
         self._next = 0
@@ -51,36 +52,36 @@ class Message:
             await self._pipe.room()
         return self._striking(size) if self._early else None
 
-    @property
-    def _answers_due(self) -> int:
-        """One; in LMTP one for each recipient."""
-        recipients = self._responder.recipients
-        return 1 if recipients is None else len(recipients)
-
     def _striking(self, size: int) -> Rule | None:
         for rule in self._early:
-            if size >= rule.get("after") and matches(self.call, rule.match) and rule.take():
+            if size >= rule.get("after") and self._applies(rule):
                 self._early.remove(rule)
                 return rule
         return None
 
+    def _applies(self, rule: Rule) -> bool:
+        """Whether it matches, and its turn has come. Behind a mistake in a match, told at the end, none applies."""
+        try:
+            return self._failed is None and matches(self.call, rule.match) and rule.take()
+        except BaseException as error:
+            self.call.rule = rule
+            self._failed = hooks.mistake(self.call, error, self._due)
+            return False
+
     def _choose(self, *, with_content: bool) -> None:
         """Walk the rules from where the last walk ended, up to the one that decides."""
         lmtp = self._responder.options.lmtp
-        try:
-            while self._chosen is None and self._next < len(self._rules):
-                rule = self._rules[self._next]
-                if actions.reads_content(rule) and not with_content:
-                    return
-                self._next += 1
-                if (lmtp and actions.for_one_recipient(rule)) or not matches(self.call, rule.match) or not rule.take():
-                    continue
-                if rule.answers:
-                    self._chosen = self.call.rule = rule
-                else:
-                    self._slow.append(rule)
-        except Exception as error:
-            self._failed = hooks.mistake(self.call, error, self._answers_due)
+        while self._chosen is None and self._next < len(self._rules):
+            rule = self._rules[self._next]
+            if actions.reads_content(rule) and not with_content:
+                return
+            self._next += 1
+            if (lmtp and actions.for_one_recipient(rule)) or not self._applies(rule):
+                continue
+            if rule.answers:
+                self._chosen = self.call.rule = rule
+            else:
+                self._slow.append(rule)
 
     def _start_hook(self, rule: Rule) -> None:
         self._pipe = self._stream.open(asyncio.get_running_loop())
@@ -98,10 +99,10 @@ class Message:
     async def complete(self, default: Reply, *, final: bool) -> Answer:
         """All content is there: the verdict. If ``final``, it is the default, whatever the hook says."""
         if final:
-            await self._finish_hook()
-            return said(*(default,) * self._answers_due)
+            return said(*(default,) * self._due, error=await self.mistake())
         self._choose(with_content=True)
         if self._failed is not None:
+            await self._finish_hook()
             return self._failed
         if pause := actions.delay([*self._slow, *([self._chosen] if self._chosen else [])]):
             await asyncio.sleep(pause)
@@ -111,7 +112,7 @@ class Message:
         return actions.slowed(answer, self._slow)
 
     async def _decide(self, default: Reply) -> Answer:
-        count = self._answers_due
+        count = self._due
         if self._chosen is None:
             return said(*(default,) * count)
         if self._chosen.get("call") is None:
@@ -123,6 +124,12 @@ class Message:
                 self._pipe.put(envelope.content)
         answer = await self._finish_hook()
         return answer or said(*(default,) * count)
+
+    async def mistake(self) -> BaseException | None:
+        """All content is there, and the verdict is known: what the test has done wrong all the same."""
+        answer = await self._finish_hook()
+        answer = self._failed or answer
+        return answer.error if answer is not None else None
 
     async def _finish_hook(self) -> Answer | None:
         if self._task is None:
@@ -155,15 +162,15 @@ class Message:
         reading = self._pipe is not None and self._pipe.has_reader
         if self._pipe is not None:
             self._pipe.end(broken=reason)
-        rule = self._chosen
-        if self._task is not None and not reading and rule is not None and hooks.is_async(rule.get("call")):
+        if self._task is not None and not reading and not self._responder.runs_in_thread(self.call):
             self._task.cancel()
 
     async def discard(self, reason: str) -> Answer | None:
         """Give it up, and wait until its hook has ended; a bug of the hook, if it had one."""
         self.abort(reason)
-        if self._task is None:
-            return None
-        await asyncio.wait([self._task])
-        answer = None if self._task.cancelled() else self._task.result()
+        answer = None
+        if self._task is not None:
+            await asyncio.wait([self._task])
+            answer = None if self._task.cancelled() else self._task.result()
+        answer = self._failed or answer
         return replace(answer, replies=()) if answer is not None and answer.error is not None else None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Protocol
 
 from pytest_smtpd.calls import Call
@@ -47,7 +48,7 @@ class Responder:
         self.book = book
         self.journal = journal
         self._workers = workers
-        self._jobs: set[asyncio.Future[Any]] = set()
+        self._jobs: dict[Call, hooks.Job] = {}
         self._pending: list[Call] = []
         self._tail: list[Call] = []  # command calls that wait for a later reply: BDAT, XCLIENT, AUTH
         self._message: Message | None = None
@@ -142,7 +143,7 @@ class Responder:
                 slow.append(rule)
             else:
                 rule = None
-        except Exception as error:
+        except BaseException as error:
             call.rule = rule
             return hooks.mistake(call, error)
         call.rule = rule
@@ -157,8 +158,10 @@ class Responder:
     async def call_hook(self, call: Call, rule: Rule, default: Reply | None) -> Answer | None:
         """Let a hook function decide. None if it is a ``command`` hook that returned."""
         recipients = self.recipients
-        count = 1 if recipients is None or call.hook != "data" else len(recipients)
-        value, error = await hooks.run_hook(rule.get("call"), call.args, self._submit)
+        count = self.answers_due(call.hook)
+        begun = partial(self._jobs.__setitem__, call)
+        value, error = await hooks.run_hook(rule.get("call"), call.args, self._workers.submit, begun)
+        del self._jobs[call]  # not before: of a client that leaves meanwhile, close() looks at what it raised
         if isinstance(error, Reject):
             return hooks.refused(call, error, count)
         if error is not None:
@@ -171,16 +174,19 @@ class Responder:
         except (TypeError, ValueError) as wrong:
             return hooks.mistake(call, wrong, count)
 
-    def _submit(self, function: Callable[..., Any], args: tuple[Any, ...]) -> "asyncio.Future[Any]":
-        job = self._workers.submit(function, args)
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
-        return asyncio.shield(job)
+    def runs_in_thread(self, call: Call) -> bool:
+        """Whether its hook cannot be cancelled."""
+        job = self._jobs.get(call)
+        return job is not None and not isinstance(job, asyncio.Task)
 
     @property
     def recipients(self) -> list[str] | None:
         """LMTP's recipients, each of whom has an answer of their own; None in SMTP."""
         return list(self.session.recipients) if self.options.lmtp else None
+
+    def answers_due(self, hook: HookName) -> int:
+        """One; of LMTP's ``data`` one for each recipient."""
+        return len(self.session.recipients) if self.options.lmtp and hook == "data" else 1
 
     # --- content ----------------------------------------------------------------------------------------------------
 
@@ -227,7 +233,8 @@ class Responder:
         message = self._message
         assert message is not None
         if event.default is None:  # already accepted, while it was coming in
-            await self._give_up("the message was accepted while it was being sent")
+            self._add_mistake(message.call, await message.mistake())
+            self._message = None
             return Answer(accepted=True)
         answer = await message.complete(event.default, final=event.final)
         self._message = None  # not before: of a client that leaves meanwhile, close() gives it up
@@ -242,10 +249,24 @@ class Responder:
             return
         mistake = await message.discard(reason)
         self._message = None
+        dropped = self._dropped(message.call, mistake.error if mistake else None)
         if message.call in self._pending:
-            self.settle([message.call], mistake or Answer(outcome="dropped", rule=message.call.rule))
-        elif mistake is not None:
-            self.journal.settle(message.call, mistake)
+            self.settle([message.call], dropped)
+        else:
+            self._add_mistake(message.call, dropped.error)
+
+    def _add_mistake(self, call: Call, error: BaseException | None) -> None:
+        """To a call that has been answered: what it was answered stays as it is."""
+        if error is not None:
+            told = Answer(replies=call.replies, outcome=call.outcome, rule=call.rule, error=error)
+            self.journal.settle(call, told)
+
+    def _dropped(self, call: Call, mistake: BaseException | None = None) -> Answer:
+        """The verdict on a call that nobody waits for; what its hook raised by mistake is told all the same."""
+        mistake = mistake or hooks.late_mistake(self._jobs.pop(call, None))
+        if mistake is None:
+            return Answer(outcome="dropped", rule=call.rule)
+        return replace(hooks.mistake(call, mistake, 0), outcome="dropped")
 
     # --- before and after -------------------------------------------------------------------------------------------
 
@@ -283,9 +304,9 @@ class Responder:
         """The connection is gone: end what is pending, wait for blocked ``def`` hooks, and pass ``close``."""
         await self._give_up("the client closed the connection")
         if self._jobs:
-            await asyncio.wait(self._jobs)
+            await asyncio.wait(self._jobs.values())
         for pending in list(self._pending):
-            self.settle([pending], Answer(outcome="dropped", rule=pending.rule))
+            self.settle([pending], self._dropped(pending))
         self.session.closed = True
         call = self.begin("close", None)
         answer = await self._ask(call, None, [])

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from pytest_smtpd import on
 from pytest_smtpd.policy.streams import Stream
-from pytest_smtpd.rules import Rule
 from pytest_smtpd.smtp.session import Session
-from tests.policy.test_responder import BODY, DATA, LAST, Client, Connect
-
-
-@pytest.fixture
-def connected() -> Iterator[Connect]:
-    clients: list[Client] = []
-
-    def new(*rules: Rule, **settings: Any) -> Client:
-        clients.append(Client(*rules, **settings))
-        return clients[-1]
-
-    yield new
-    for client in clients:
-        client.end()
-
+from tests.policy.test_responder import BODY, DATA, LAST, Connect
 
 # --- the client leaves when all has been said ------
 
@@ -77,3 +61,99 @@ def test_a_def_hook_whose_client_left_after_its_last_byte_still_reads_it_all(con
     client.run(asyncio.wait_for(leaving, None))
     assert got == [b"Subject: Hi\r\n\r\nHello\r\n"]
     assert (client.last("data").outcome, client.errors) == ("dropped", [])
+
+
+# --- mistakes that the client does not hear of ------
+
+
+ERROR = ValueError("x")
+
+
+async def wrong(stream: Stream, session: Session) -> None:
+    await stream.aread()
+    raise ERROR
+
+
+def test_a_mistake_of_the_hook_is_told_though_the_message_is_too_big(connected: Connect) -> None:
+    client = connected(on("data", call=wrong), size=20).before(BODY)
+    assert client.says(BODY, "NOOP") == [552, 250]
+    assert client.errors == [("data", ERROR)]
+    assert (client.last("data").outcome, client.last("data").code) == ("refused", 552)
+
+
+def test_a_mistake_of_a_match_is_told_though_the_message_is_too_big(connected: Connect) -> None:
+    client = connected(on("data", to=raises, reply=450), size=20).before(BODY)
+    assert client.says(BODY) == [552]
+    assert client.errors == [("data", ERROR)]
+
+
+def test_a_mistake_of_the_hook_is_told_though_the_message_was_accepted_early(connected: Connect) -> None:
+    early = on("data", after=5, reply=250)
+    client = connected(early, on("data", call=wrong)).before(BODY)
+    assert client.says(BODY) == [250]
+    assert client.errors == [("data", ERROR)]
+    call = client.last("data")
+    assert (call.outcome, call.code, call.rule) == ("accepted", 250, early)
+    assert [envelope.accepted for envelope in client.envelopes] == [True]
+
+
+def test_a_mistake_of_the_hook_is_told_beside_what_was_said_early(connected: Connect) -> None:
+    early = on("data", after=5, reply=552)
+    client = connected(early, on("data", call=wrong_when_broken)).before(BODY)
+    assert client.sends(b"Subject: Hi") == [552]
+    call = client.last("data")
+    assert (call.error, call.outcome, call.code, call.rule) == (ERROR, "refused", 552, early)
+
+
+async def wrong_when_broken(stream: Stream, session: Session) -> None:
+    try:
+        await stream.aread()
+    except ConnectionError:
+        raise ERROR from None
+
+
+def raises(value: object) -> bool:
+    raise ERROR
+
+
+# --- mistakes in the match of rules that do not wait for the end ------
+
+
+@pytest.mark.parametrize("after", [0, 4, 21])
+@pytest.mark.parametrize("line", [BODY, LAST])
+def test_a_mistake_in_the_match_of_an_early_rule_is_a_451_at_the_end(connected: Connect, line: str, after: int) -> None:
+    early, other = on("data", after=min(after, 7), when=raises, reply=552), on("data", after=7, reply=552)
+    client = connected(early, other).before(DATA)
+    codes = client.says(*([DATA, line] if line == BODY else [line]), "NOOP")
+    assert codes == ([354, 451, 250] if line == BODY else [451, 250])
+    call = client.last("data")
+    assert (call.outcome, call.error, call.rule, other.used) == ("error", ERROR, early, 0)
+
+
+def test_a_mistake_in_the_match_of_an_early_rule_waits_for_the_hook(connected: Connect) -> None:
+    got: list[bytes] = []
+
+    async def hook(stream: Stream, session: Session) -> None:
+        got.append(await stream.aread())
+
+    client = connected(on("data", after=4, when=raises, reply=552), on("data", call=hook)).before(BODY)
+    assert client.says(BODY) == [451]
+    assert got == [b"Subject: Hi\r\n\r\nHello\r\n"]
+    assert client.errors == [("data", ERROR)]
+
+
+def test_a_mistake_in_the_match_is_told_though_the_client_leaves(connected: Connect) -> None:
+    client = connected(on("data", after=4, when=raises, reply=552)).before(BODY)
+    client.sends(b"Subject: Hi")
+    client.leaves()
+    assert client.errors == [("data", ERROR)]
+    assert client.last("data").outcome == "dropped"
+
+
+@pytest.mark.parametrize("key", ["to", "mail_from", "user", "subject", "when"])
+def test_a_rule_behind_one_whose_match_was_a_mistake_is_not_asked(connected: Connect, key: Any) -> None:
+    options: dict[str, Any] = {key: raises}
+    behind = on("data", reply=554, times=1)
+    client = connected(on("data", reply=450, **options), behind).before(BODY)
+    assert client.says(BODY) == [451]
+    assert behind.used == 0

@@ -952,7 +952,7 @@ def test_another_error_of_a_hook_whose_client_has_left_is_still_a_bug(connect: C
     client.says("Subject: half a message")
     client.leaves()
     assert client.errors == [("data", error)]
-    assert client.last("data").outcome == "error"
+    assert client.last("data").outcome == "dropped"
 
 
 UNFINISHED: list[tuple[list[str], dict[str, str]]] = [
