@@ -90,13 +90,14 @@ def users_traceback(error: BaseException) -> TracebackType | None:
     return traceback or error.__traceback__
 
 
-def mistake(call: Call, error: BaseException, recipients: int = 1) -> Answer:
+def mistake(call: Call, error: BaseException, recipients: int = 1, **facts: Any) -> Answer:
     """What a client is told of a bug in the test: 451, and nothing about it."""
     return Answer(
         replies=(replies.HOOK_FAILED,) * recipients,
         outcome="error",
         error=error.with_traceback(users_traceback(error)),
         rule=call.rule,
+        **facts,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from pytest_smtpd.calls import Call
 from pytest_smtpd.errors import Reject
 from pytest_smtpd.match import matches
-from pytest_smtpd.policy import actions, hooks
+from pytest_smtpd.policy import actions, handshake, hooks
 from pytest_smtpd.policy.book import RuleBook
 from pytest_smtpd.policy.message import Message
 from pytest_smtpd.policy.streams import Stream
@@ -114,7 +114,7 @@ class Responder:
         """The call that the one reply answers: ``connect``, or the one that refused. The others are settled."""
         speaker = calls.pop(0 if final.goes_on else -1)
         for passed in calls:
-            self.settle([passed], NOTHING)
+            self.settle([passed], replace(NOTHING, rule=passed.rule))
         return speaker
 
     def begin(self, hook: HookName, argument: Any) -> Call:
@@ -271,32 +271,14 @@ class Responder:
     # --- before and after -------------------------------------------------------------------------------------------
 
     async def _handshaking(self, event: events.Handshaking) -> Answer | None:
-        """During a TLS handshake: a drop on ``connect`` before it, a rule on ``secure`` after n bytes of it."""
-        if event.implicit and event.received == 0 and (rule := self._early_drop()):
-            rule.take()
-            return self._strike_handshake("connect", None, rule)
-        for rule in self.book.at("secure"):
-            if not actions.is_early(rule) or event.received < rule.get("after") or id(rule) in event.struck:
-                continue
-            call = Call("secure", event.tls, self.session, 0, 0.0)
-            if matches(call, rule.match) and rule.take():
-                event.struck.add(id(rule))
-                if pause := actions.delay([rule]):
-                    await asyncio.sleep(pause)
-                return self._strike_handshake("secure", event.tls, rule)
-        return None
-
-    def _early_drop(self) -> Rule | None:
-        call = Call("connect", None, self.session, 0, 0.0)
-        for rule in self.book.at("connect"):
-            if rule.answers and rule.would_take() and matches(call, rule.match):
-                return rule if actions.is_early_drop(rule) else None
-        return None
-
-    def _strike_handshake(self, hook: HookName, argument: Any, rule: Rule) -> Answer:
-        call = self.begin(hook, argument)
-        call.rule = rule
-        answer = actions.rule_answer(rule, hook)
+        strike = handshake.strike(event, self.book, self.session)
+        if strike is None:
+            return None
+        call = self.begin(strike.hook, strike.argument)
+        call.rule = strike.rule
+        if pause := actions.delay([strike.rule]):
+            await asyncio.sleep(pause)
+        answer = strike.answer(call)
         self.settle([call], answer)
         return answer
 

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from pytest_smtpd import Reject, on
-from pytest_smtpd.smtp.session import Session
-from tests.policy.test_responder import HELLO, RCPT, WHERE, Connect
+from pytest_smtpd.rules import Rule
+from pytest_smtpd.smtp.events import Handshaking
+from pytest_smtpd.smtp.session import Session, TLSInfo
+from pytest_smtpd.steps import Fin
+from tests.policy.test_responder import HELLO, MAIL, RCPT, WHERE, Connect
 
 ERROR = ValueError("x")
 NOT_DATA = [hook for hook in WHERE if hook != "data"]
@@ -107,3 +110,73 @@ def test_a_failure_of_pytest_in_a_match_is_a_mistake_too(connected: Connect) -> 
     client = connected(on("rcpt_to", when=lambda call: pytest.fail("wrong"), reply=550)).before(RCPT)
     assert client.says(RCPT, "NOOP") == [451, 250]
     assert [str(error) for _, error in client.errors] == ["wrong"]
+
+
+def raises(value: object) -> bool:
+    raise ERROR
+
+
+def handshaking(received: int, *, implicit: bool) -> Handshaking:
+    return Handshaking(implicit=implicit, received=received, tls=TLSInfo())
+
+
+@pytest.mark.parametrize(
+    ("rule", "implicit", "received"),
+    [
+        (on("connect", drop=True, when=raises), True, 0),
+        (on("connect", drop="rst", name=raises), True, 0),
+        (on("secure", drop=True, when=raises, after=4), True, 4),
+        (on("secure", raw=b"\x15", when=raises, after=0), False, 0),
+    ],
+)
+def test_a_mistake_in_a_match_during_the_handshake_closes_and_is_told_by_a_call(
+    connected: Connect, rule: Rule, implicit: bool, received: int
+) -> None:
+    client = connected(rule)
+    answer = client.responds(handshaking(received, implicit=implicit))
+    assert answer is not None
+    assert answer.replies == ()
+    assert answer.dress is not None
+    assert list(answer.dress(b"")) == [Fin()]
+    assert [(call.hook, call.outcome, call.error, call.rule) for call in client.calls] == [
+        (rule.hook, "error", ERROR, rule)
+    ]
+    assert rule.used == 0
+
+
+def test_only_a_drop_is_judged_before_the_handshake(connected: Connect) -> None:
+    """Another rule's match may ask what the handshake has shown."""
+    rules = [
+        on("connect", when=lambda call: call.session.tls.version == "TLSv1.3", reply=421),
+        on("connect", drop=True),
+    ]
+    client = connected(*rules, tls="implicit")
+    assert client.responds(handshaking(0, implicit=True)) is None
+    assert client.says("") == [421]
+    assert client.errors == []
+
+
+@pytest.mark.parametrize("hook", ["connect", "secure"])
+def test_a_strike_in_a_handshake_may_be_late(connected: Connect, hook: Any) -> None:
+    rule = on("connect", drop=True, delay=30) if hook == "connect" else on("secure", drop=True, delay=30, after=0)
+    client = connected(rule)
+    answer = client.responds(handshaking(0, implicit=True))
+    assert answer is not None
+    assert answer.rule is rule
+    assert client.loop.time() == 30
+
+
+# --- the rule that a call names ------
+
+
+@pytest.mark.parametrize("kind", ["implicit", "XCLIENT"])
+def test_a_call_that_was_accepted_on_the_way_to_the_greeting_names_its_rule(connected: Connect, kind: str) -> None:
+    hook: Any = "secure" if kind == "implicit" else "auth"
+    rule = on(hook, call=lambda *args: "ada")
+    if kind == "implicit":
+        client = connected(rule, tls="implicit")
+        assert client.says("") == [220]
+    else:
+        client = connected(rule, xclient=True).before(MAIL)
+        assert client.says("XCLIENT LOGIN=ada") == [220]
+    assert (client.last(hook).rule, client.last(hook).outcome) == (rule, "accepted")
