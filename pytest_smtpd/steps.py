@@ -56,7 +56,8 @@ class Answer:
     ``dress`` turns the bytes of the replies into steps; None is the usual: send them. ``keep`` and ``again`` belong
     to words said while content is still coming in: whether the rest is kept, and whether it is answered again.
     ``later`` means that the reply to this command is the answer to a later event. ``each`` are LMTP's replies by
-    recipient, where some have none.
+    recipient, where some have none. ``admits`` is whether the session goes on as after a yes, where that is not for
+    the outcome to say: behind bytes that are no well-formed reply.
     """
 
     replies: tuple[Reply, ...] = ()
@@ -71,11 +72,12 @@ class Answer:
     again: bool = False
     later: bool = False
     each: tuple[Reply | None, ...] | None = None
+    admits: bool | None = None
 
     @property
     def goes_on(self) -> bool:
         """Whether what was asked for may happen."""
-        return self.outcome == "accepted"
+        return self.outcome == "accepted" if self.admits is None else self.admits
 
 
 NOTHING: Final = Answer()

@@ -1,5 +1,6 @@
 """From a rule to an answer: the only room that knows what the actions and modifiers mean on the wire."""
 
+import re
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -11,6 +12,7 @@ from pytest_smtpd.steps import Answer, Close, Fin, Reset, Send, Stall, Step, Wai
 
 Dress = Callable[[bytes], Iterable[Step]]
 
+_CODE: Final = re.compile(rb"[2-5][0-9]{2}(?![0-9])")
 _ENDINGS: Final[dict[object, Step]] = {True: Fin(), "fin": Fin(), "rst": Reset()}
 
 
@@ -25,6 +27,7 @@ def rule_answer(rule: Rule, hook: str, slow: Sequence[Rule] = (), recipients: in
         accepted=rule.get("accept"),
         closes=rule.get("raw") is None and not rule.get("hang"),
         dress=_dress(rule, hook, _drip([rule, *slow])),
+        admits=(hook == "connect") if reply is None and rule.get("raw") else None,
     )
 
 
@@ -83,6 +86,8 @@ def _drip(rules: Iterable[Rule]) -> float:
 def _outcome(rule: Rule, hook: str) -> Outcome:
     if rule.answer is not None:
         return "refused" if rule.answer.refuses else "accepted"
+    if code := _CODE.match(rule.get("raw", b"")):  # no well-formed reply, but a client may take it for one
+        return "refused" if code[0] >= b"4" else "accepted"
     if rule.get("drop"):
         return "dropped"
     if rule.get("hang") or rule.get("raw") == b"":

@@ -22,6 +22,7 @@ class Message:
     def __init__(self, responder: "Responder", call: Call) -> None:
         self.call = call
         self.aborted: bool = False
+        self.kept: bool = True  # whether a message that is accepted while it arrives is one
         self._responder = responder
         self._stream: Stream = call.argument
         self._due: int = responder.answers_due("data")
@@ -104,12 +105,13 @@ class Message:
         if self._failed is not None:
             await self._finish_hook()
             return self._failed
-        if pause := actions.delay([*self._slow, *([self._chosen] if self._chosen else [])]):
+        slow = [*self._slow, *([self._chosen] if self._chosen else [])]
+        if pause := actions.delay(slow):
             await asyncio.sleep(pause)
         answer = await self._decide(default)
         if self._responder.options.lmtp:
             answer = self._per_recipient(answer)
-        return actions.slowed(answer, self._slow)
+        return actions.slowed(answer, slow)
 
     async def _decide(self, default: Reply) -> Answer:
         count = self._due

@@ -153,7 +153,8 @@ class Responder:
             return None
         if rule.get("call") is None:
             return actions.rule_answer(rule, call.hook, slow)
-        return await self.call_hook(call, rule, default)
+        answer = await self.call_hook(call, rule, default)
+        return None if answer is None else actions.slowed(answer, [*slow, rule])
 
     async def call_hook(self, call: Call, rule: Rule, default: Reply | None) -> Answer | None:
         """Let a hook function decide. None if it is a ``command`` hook that returned."""
@@ -210,7 +211,7 @@ class Responder:
         if pause := actions.delay([rule]):
             await asyncio.sleep(pause)
         answer = actions.early_answer(rule)
-        message.call.rule = rule
+        message.call.rule, message.kept = rule, answer.accepted is not False
         if answer.again:
             self.journal.note(
                 self.session, f"{answer.replies[0] if answer.replies else rule.get('raw')!s} by {rule}", "S"
@@ -235,7 +236,7 @@ class Responder:
         if event.default is None:  # already accepted, while it was coming in
             self._add_mistake(message.call, await message.mistake())
             self._message = None
-            return Answer(accepted=True)
+            return Answer(accepted=message.kept)
         answer = await message.complete(event.default, final=event.final)
         self._message = None  # not before: of a client that leaves meanwhile, close() gives it up
         self.settle([*self._tail, message.call], answer)

@@ -1,0 +1,95 @@
+"""Answers of rules and hooks in a session: how they are counted, kept, slowed down and read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_smtpd import Reject, on
+from pytest_smtpd.steps import Send, Wait
+from tests.policy.test_responder import BODY, MAIL, RCPT, WHERE, Connect
+
+# --- raw bytes that look like a reply ------
+
+
+RAWS: list[tuple[dict[str, Any], str]] = [
+    ({"raw": b"250 ok"}, "accepted"),
+    ({"raw": b"250 ok", "drop": True}, "accepted"),
+    ({"raw": b"250"}, "accepted"),
+    ({"raw": b"250-one\r\n", "hang": True}, "accepted"),
+    ({"raw": b"354\n"}, "accepted"),
+    ({"raw": b"550 no", "drop": "rst"}, "refused"),
+    ({"raw": b"451-one\r\n250 two\r\n"}, "refused"),
+    ({"raw": b"25", "drop": True}, "dropped"),
+    ({"raw": b"2500 ok\r\n", "drop": True}, "dropped"),
+    ({"raw": b"650 ok\r\n", "drop": True}, "dropped"),
+    ({"raw": b"ok 250\r\n", "drop": True}, "dropped"),
+    ({"raw": b"ok\r\n", "hang": True}, "hung"),
+]
+
+
+@pytest.mark.parametrize(("options", "outcome"), RAWS)
+@pytest.mark.parametrize("hook", ["rcpt_to", "connect"])
+def test_raw_counts_by_the_code_it_begins_with(connected: Connect, hook: Any, options: Any, outcome: str) -> None:
+    client = connected(on(hook, **options))
+    client.says(*WHERE[hook])
+    assert client.last(hook).outcome == outcome
+    assert client.last(hook).reply is None
+
+
+@pytest.mark.parametrize("raw", [b"250 ok", b"550 no"])
+def test_the_session_goes_on_as_if_nothing_had_been_said_by_what_is_no_reply(connected: Connect, raw: bytes) -> None:
+    client = connected(on("rcpt_to", raw=raw)).before(RCPT)
+    client.says(RCPT)
+    assert client.says("DATA") == [503]
+
+
+@pytest.mark.parametrize("raw", [b"220 hi", b"554 no"])
+def test_the_session_goes_on_as_if_accepted_by_a_greeting_that_is_no_reply(connected: Connect, raw: bytes) -> None:
+    client = connected(on("connect", raw=raw), tls="implicit")
+    client.says("")
+    assert client.points == "connect secure"
+    assert client.says("EHLO client.example") == [250]
+
+
+def test_on_secure_bytes_that_are_no_reply_stand_in_place_of_the_greeting(connected: Connect) -> None:
+    client = connected(on("secure", raw=b"220 hi"), tls="implicit")
+    client.says("")
+    assert client.told == b"220 hi"
+
+
+# --- drip beside a hook ------
+
+
+@pytest.mark.parametrize("hook", WHERE)
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_hooks_answer_drips_where_its_rule_says_so(connected: Connect, hook: Any, refuses: bool) -> None:
+    def decide(*args: object) -> Any:
+        if refuses:
+            raise Reject(450, "4.7.1 no")
+        return "ada" if hook == "auth" else None
+
+    client = connected(on(hook, call=decide, drip=2, times=1))
+    client.says(*WHERE[hook][:-1])
+    if hook == "command" and not refuses:
+        return  # it has not answered
+    before = len(client.steps)
+    client.says(WHERE[hook][-1])
+    sent = client.steps[before:]
+    assert sent[1] == Wait(2)
+    assert {len(step.data) for step in sent if isinstance(step, Send)} == {1}
+
+
+# --- what an early yes is worth ------
+
+
+@pytest.mark.parametrize(("accept", "kept"), [({}, True), ({"accept": False}, False)])
+def test_an_early_yes_keeps_the_message_unless_the_rule_says_otherwise(
+    connected: Connect, accept: dict[str, Any], kept: bool
+) -> None:
+    client = connected(on("data", after=10, reply="250 early", **accept)).before(BODY)
+    assert client.says(BODY) == [250]
+    (envelope,) = client.envelopes
+    assert (envelope.accepted, str(envelope.reply)) == (kept, "250 early")
+    assert client.says(MAIL) == [250]
