@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from pytest_smtpd.rules import ACTIONS, HOOKS, KEYS, MODIFIERS, POSSIBLE
+from pytest_smtpd.rules import ACTIONS, HOOKS, KEYS, MODIFIERS, POSSIBLE, Rule
 from pytest_smtpd.smtp.replies import leading_reply, parse_reply
 from pytest_smtpd.suggest import did_you_mean
 
@@ -40,11 +40,19 @@ _TYPES: Final[Mapping[str, tuple[Check, str]]] = {
 
 def check_rule(hook: object, options: Mapping[str, Any], *, needs_action: bool = True) -> None:
     """Raise ``TypeError`` or ``ValueError`` for a rule that could never work."""
+    if isinstance(hook, Rule):
+        raise TypeError(complete_already(hook, options))
     if not isinstance(hook, str) or hook not in HOOKS:
         raise ValueError(f"unknown hook {hook!r}{did_you_mean(hook, HOOKS)}")
     _check_names(hook, options)
     _check_values(options)
     _check_together(hook, options, needs_action=needs_action)
+
+
+def complete_already(rule: Rule, options: Mapping[str, Any]) -> str:
+    """What is wrong with a rule in the place of a hook, with more words beside it."""
+    more = ", ".join(f"{name}=" for name in options)
+    return f"{rule!r} is a rule already{f'; give {more} to the on(...) that makes it' if more else ''}"
 
 
 def _check_names(hook: str, options: Mapping[str, Any]) -> None:
@@ -123,6 +131,11 @@ _SENSELESS: Final = (
     ("linger", _lacks("drop"), "linger= is the time before a drop; add drop="),
     ("linger", _lacks("reply", "raw"), "linger= is the time between an answer and the drop; add reply= or raw="),
     ("after", _lacks("reply", "raw", "drop", "hang"), "after= needs reply=, raw=, drop= or hang="),
+    (
+        "after",
+        lambda actions, options: options.get("accept") is True and bool({"drop", "hang"} & set(actions)),
+        "after= with drop= or hang= leaves no message to keep; leave out accept= or after=",
+    ),
     ("accept", _has("call"), "a call= function decides by itself; leave out accept="),
     ("accept", _lacks("reply", "raw", "drop", "hang"), "accept= needs reply=, raw=, drop= or hang="),
     (
