@@ -17,7 +17,7 @@ from pytest_smtpd.record import explain
 from pytest_smtpd.record.journal import Journal
 from pytest_smtpd.record.query import Envelopes, Log, Waiter, select
 from pytest_smtpd.record.waiting import wait_async
-from pytest_smtpd.rulecheck import check_rule
+from pytest_smtpd.rulecheck import check_rule, complete_already
 from pytest_smtpd.rules import HookOptions, Rule, RuleArguments
 from pytest_smtpd.settings import Settings, SettingsDict, make_settings
 from pytest_smtpd.smtp.envelope import Envelope
@@ -225,6 +225,8 @@ class SMTPServer:
         """
         __tracebackhide__ = True
         if isinstance(hook, Rule):
+            if options:
+                raise TypeError(complete_already(hook, options))
             return self._add(hook.copy(optional=self._optional))
         check_rule(hook, options, needs_action=False)
         rule = Rule(hook, options)
