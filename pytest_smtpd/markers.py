@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 
 from pytest_smtpd.match import shown
-from pytest_smtpd.rules import Rule, on
+from pytest_smtpd.rules import Rule, as_rules, on
 from pytest_smtpd.settings import check_settings
 
 if TYPE_CHECKING:
@@ -61,14 +61,7 @@ def read_dict(given: Mapping[str, Any], where: str, *, optional: bool) -> Wishes
 
 def read_rules(given: Any, *, optional: bool) -> list[Rule]:
     """One rule, or a list of them. Raises ``TypeError``."""
-    rules = [given] if isinstance(given, Rule) else given
-    if isinstance(rules, str) or not isinstance(rules, Iterable):
-        raise TypeError(f"on takes a rule made by on(...), or a list of them, not {given!r}")
-    rules = list(rules)
-    for rule in rules:
-        if not isinstance(rule, Rule):
-            raise TypeError(f"on takes a rule made by on(...), or a list of them, not {rule!r}")
-    return [rule.copy(optional=optional) for rule in rules]
+    return [rule.copy(optional=optional) for rule in as_rules(given)]
 
 
 def read_parameter(parameter: Any) -> Wishes:

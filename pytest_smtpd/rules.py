@@ -1,6 +1,6 @@
 """Rule and ``on()``: a hook, an action, its modifiers, and what has to match. Pure data, and cheap to import."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, Self, Unpack, get_args
 
 from pytest_smtpd.match import Match, shown
@@ -151,6 +151,18 @@ def _answer(hook: str, options: Mapping[str, Any]) -> Reply | None:
     if raw is not None:
         return leading_reply(raw)
     return standard(reply, hook) if isinstance(reply, int) else None if reply is None else parse_reply(reply)
+
+
+def as_rules(given: Any) -> list[Rule]:
+    """One rule, or several, as a list. Raises ``TypeError`` for anything else."""
+    rules = [given] if isinstance(given, Rule) else given
+    if not isinstance(rules, Iterable) or isinstance(rules, str):
+        rules = [given]
+    rules = list(rules)
+    for rule in rules:
+        if not isinstance(rule, Rule):
+            raise TypeError(f"on takes a rule made by on(...), or a list of them, not {rule!r}")
+    return rules
 
 
 def on(hook: HookName, /, **options: Unpack[RuleArguments]) -> Rule:
