@@ -18,7 +18,7 @@ from pytest_smtpd.record.journal import Journal
 from pytest_smtpd.record.query import Envelopes, Log, Waiter, select
 from pytest_smtpd.record.waiting import wait_async
 from pytest_smtpd.rulecheck import check_rule, complete_already
-from pytest_smtpd.rules import HookOptions, Rule, RuleArguments
+from pytest_smtpd.rules import HookOptions, Rule, RuleArguments, as_rules
 from pytest_smtpd.settings import Settings, SettingsDict, make_settings
 from pytest_smtpd.smtp.envelope import Envelope
 from pytest_smtpd.smtp.events import HookName
@@ -49,7 +49,7 @@ class SMTPServer:
         self._undecorated: list[Rule] = []  # made without an action, and waiting for a function
         self._clock = Clock()
         self._journal = Journal(self._clock)
-        self._book = RuleBook(rule.copy() for rule in _rules(on))
+        self._book = RuleBook(rule.copy() for rule in as_rules(on))
         self._listener: Listener | None = None
         self._workers: Workers | None = None
         self._pid = 0
@@ -322,11 +322,3 @@ class SMTPServer:
             return settings.ssl_context
         names = (settings.host, settings.hostname)
         return self._authority.server_context(settings.certificate, settings.client_certificate, names)
-
-
-def _rules(on: Iterable[Rule] | Rule) -> list[Rule]:
-    rules = [on] if isinstance(on, Rule) else list(on)
-    for rule in rules:
-        if not isinstance(rule, Rule):
-            raise TypeError(f"on= takes rules made by on(...), not {rule!r}")
-    return rules
