@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, get_args
 
 from pytest_smtpd.smtp.options import AUTH_METHODS, AuthMethod, Options, TLSMode
 from pytest_smtpd.suggest import did_you_mean
@@ -10,14 +10,12 @@ from pytest_smtpd.suggest import did_you_mean
 if TYPE_CHECKING:
     import ssl
 
-    from pytest_smtpd.rules import Rule
-
 CertificateMode = Literal["valid", "expired", "not-yet-valid", "wrong-host", "untrusted", "self-signed"]
 ClientCertificateMode = Literal["none", "optional", "required"]
 
-CERTIFICATES: Final = ("valid", "expired", "not-yet-valid", "wrong-host", "untrusted", "self-signed")
-CLIENT_CERTIFICATES: Final = ("none", "optional", "required")
-TLS_MODES: Final = (None, "starttls", "implicit")
+CERTIFICATES: Final[tuple[str, ...]] = get_args(CertificateMode)
+CLIENT_CERTIFICATES: Final[tuple[str, ...]] = get_args(ClientCertificateMode)
+TLS_MODES: Final[tuple[str | None, ...]] = (None, *get_args(TLSMode))
 
 
 class SettingsDict(TypedDict, total=False):
@@ -50,12 +48,6 @@ class SettingsDict(TypedDict, total=False):
     xforward: bool
     strict: bool
     name: str
-
-
-class SettingsAndRules(SettingsDict, total=False):
-    """The settings and the rules."""
-
-    on: "Iterable[Rule]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +165,17 @@ def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
             raise TypeError(f"unknown setting {name!r}{did_you_mean(name, (*NAMES, 'on'))}")
         check, wanted = _CHECKS[name]
         if not check(value):
-            shown = type(value).__name__ if name == "auth" else repr(value)  # never a password
+            shown = _auth_shown(value) if name == "auth" else repr(value)
             raise ValueError(f"{name} must be {wanted}, not {shown}{_near(name, value)}")
     return {name: _NORMALISE[name](value) if name in _NORMALISE else value for name, value in given.items()}
+
+
+def _auth_shown(value: object) -> str:
+    """What a wrong ``auth`` is, without the passwords in it."""
+    if not isinstance(value, Mapping):
+        return type(value).__name__
+    wrong = next(type(text).__name__ for pair in value.items() for text in pair if not isinstance(text, str))
+    return f"a dict with {wrong} in it; users and passwords are text"
 
 
 def _near(name: str, value: object) -> str:
