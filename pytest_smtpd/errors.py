@@ -6,6 +6,7 @@ from typing import Any
 
 # RFC 3463 section 2: class "." subject "." detail, at the head of a reply's text (RFC 2034 section 4).
 ENHANCED = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?:[ ]|\Z)")
+_CODES = "a hook refuses with a code from 400 to 599"
 
 
 class Reject(Exception):
@@ -24,7 +25,7 @@ class Reject(Exception):
     ) -> None:
         super().__init__(code, message)
         if code is not None and (not isinstance(code, int) or isinstance(code, bool) or not 400 <= code <= 599):
-            raise ValueError(f"a hook refuses with a code from 400 to 599, not {code!r}; to accept, return")
+            raise ValueError(_misplaced(code) or f"{_CODES}, not {code!r}; to accept, return")
         if message is not None and not isinstance(message, str):
             raise TypeError(f"the message of Reject is a str, not {message!r}")
         _check_class(code, message)
@@ -38,6 +39,15 @@ class Reject(Exception):
 
     def __str__(self) -> str:
         return " ".join(str(value) for value in (self.code, self.message) if value is not None)
+
+
+def _misplaced(code: object) -> str | None:
+    """What to write where the text stands in the place of the code."""
+    found = re.fullmatch(r"([45][0-9]{2})(?:[ -](.+))?", code, re.DOTALL) if isinstance(code, str) else None
+    if found is None:
+        return None
+    words = found[1] if found[2] is None else f"{found[1]}, {found[2]!r}"
+    return f"{_CODES}, a number, and its text is a second argument: write Reject({words}), not Reject({code!r})"
 
 
 def _check_class(code: int | None, message: str | None) -> None:

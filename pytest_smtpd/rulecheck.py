@@ -1,5 +1,6 @@
 """What is wrong with a rule, said when the rule is made."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -8,6 +9,8 @@ from pytest_smtpd.smtp.replies import leading_reply, parse_reply
 from pytest_smtpd.suggest import did_you_mean
 
 Check = Callable[[object], bool]
+
+_KINDS: Final = {"action": ACTIONS, "modifier": MODIFIERS, "match key": KEYS}
 
 
 def _is_number(value: object, least: float = 0) -> bool:
@@ -60,20 +63,19 @@ def _check_names(hook: str, options: Mapping[str, Any]) -> None:
         if name not in (*ACTIONS, *MODIFIERS, *KEYS):
             raise TypeError(f"on({hook!r}): unknown action, modifier or match key {name!r}{_nearest(hook, name)}")
         if name not in POSSIBLE[hook]:
-            kind = "match key" if name in KEYS else "modifier" if name in MODIFIERS else "action"
-            raise TypeError(f"on({hook!r}): the {kind} {name!r} can never apply to this hook{_possible(hook)}")
-
-
-def _possible_names(hook: str) -> list[str]:
-    return [word for word in (*ACTIONS, *MODIFIERS, *KEYS) if word in POSSIBLE[hook]]
+            raise TypeError(f"on({hook!r}): the {_impossible(hook, name)}")
 
 
 def _nearest(hook: str, name: str) -> str:
-    return did_you_mean(name, _possible_names(hook))
+    return did_you_mean(name, [word for word in (*ACTIONS, *MODIFIERS, *KEYS) if word in POSSIBLE[hook]])
 
 
-def _possible(hook: str) -> str:
-    return f" (valid: {', '.join(_possible_names(hook))})"
+def _impossible(hook: str, name: str) -> str:
+    """Why this hook cannot have a word, and which of that kind it can."""
+    kind, words = next((kind, words) for kind, words in _KINDS.items() if name in words)
+    valid = ", ".join(word for word in words if word in POSSIBLE[hook])
+    why = "nobody is there any more to be answered; " if hook == "close" and kind == "action" else ""
+    return f"{kind} {name!r} can never apply to this hook ({why}valid: {valid})"
 
 
 def _check_values(options: Mapping[str, Any]) -> None:
@@ -86,9 +88,24 @@ def _check_values(options: Mapping[str, Any]) -> None:
 
 def _check_reply(reply: object) -> None:
     if isinstance(reply, str):
-        parse_reply(reply)
+        try:
+            parse_reply(reply)
+        except ValueError as error:
+            raise ValueError(f"{error}{_slip(reply)}") from None
     elif not isinstance(reply, int) or isinstance(reply, bool) or not 200 <= reply <= 599:
-        raise ValueError(f"reply must be a code like 550 or text like '550 5.1.1 No such user', not {reply!r}")
+        number = isinstance(reply, int) and not isinstance(reply, bool)
+        hint = "; a reply code is a number from 200 to 599" if number else ""
+        raise ValueError(f"reply must be a code like 550 or text like '550 5.1.1 No such user', not {reply!r}{hint}")
+
+
+def _slip(reply: str) -> str:
+    """Which slip it is that makes a text no reply, where that can be seen."""
+    heads = [re.match(r"[0-9]+", line) for line in reply.splitlines()]
+    codes = {head[0] for head in heads if head}
+    if len(heads) > 1 and (len(codes) > 1 or not all(heads)):
+        return "; every line of a reply begins with the same code"
+    wrong = [code for code in codes if len(code) != 3 or not 200 <= int(code) <= 599]
+    return "; a reply code is a number from 200 to 599" if wrong else ""
 
 
 def _check_together(hook: str, options: Mapping[str, Any], *, needs_action: bool) -> None:

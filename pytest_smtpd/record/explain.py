@@ -37,7 +37,9 @@ def not_one(journal: Journal, found: Sequence[Envelope], match: Mapping[str, Any
     lines = [f"{expected}, but {received(journal)}"]
     lines += _nearest(journal.accepted, match, keys)
     lines += _refused(journal)
-    if not journal.accepted:
+    if match.get("accepted") is False or len(journal.envelopes) > len(journal.accepted):
+        lines.append("messages that were refused are in smtpd.log.envelopes(accepted=False)")
+    elif not journal.accepted:
         lines.append("if the application sends it later, or in another thread or process, use smtpd.wait_for(...)")
     return "\n".join(lines)
 

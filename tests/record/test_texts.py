@@ -11,7 +11,7 @@ from pytest_smtpd import on
 from pytest_smtpd.match import query_keys
 from pytest_smtpd.policy.streams import Stream
 from pytest_smtpd.record import explain
-from pytest_smtpd.record.query import Waiter
+from pytest_smtpd.record.query import Waiter, select
 from pytest_smtpd.record.transcript import LONGEST, MOST, WIDEST
 from pytest_smtpd.smtp.address import Address
 from pytest_smtpd.smtp.events import Command
@@ -183,7 +183,7 @@ def test_a_transcript_of_one_session_keeps_its_number() -> None:
 
 def not_one(scene: Scene, **match: Any) -> str:
     keys = query_keys("Envelope", match)
-    found = scene.log.envelopes(accepted=True, **match)
+    found = select(scene.journal.accepted, "Envelope", match)
     return explain.not_one(scene.journal, found, match, keys)
 
 
@@ -221,6 +221,16 @@ def test_refusals_are_told_because_they_may_be_the_reason() -> None:
     scene.call("rcpt_to", session, Address("b@x"), "550 5.1.1 No", rule=on("rcpt_to", reply=550))
     text = not_one(scene, to="b@x")
     assert "what was not accepted:\n  rcpt_to b@x: refused 550 5.1.1 No by on('rcpt_to', reply=550)" in text
+
+
+def test_who_looks_for_a_refused_message_is_told_where_they_are() -> None:
+    scene = Scene()
+    hint = "messages that were refused are in smtpd.log.envelopes(accepted=False)"
+    assert hint in not_one(scene, accepted=False)
+    scene.deliver(scene.connect(), "b@x", accepted=False)
+    for match in ({}, {"to": "b@x"}, {"accepted": False}):
+        assert hint in not_one(scene, **match)
+        assert "wait_for" not in not_one(scene, **match)
 
 
 def test_a_refused_command_is_told_if_nothing_else_was_refused() -> None:
