@@ -18,7 +18,7 @@ def serve(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Itera
         request.getfixturevalue("_smtpd_guest")
         yield request.getfixturevalue("smtpd_session")
         return
-    wishes = _wishes(request, bench, config, getattr(request, "param", None))
+    wishes = all_wishes(request.node, config, bench.made, getattr(request, "param", None))
     bench.hand_to_all(wishes.named_rules)
     server = bench.open(wishes)
     yield server
@@ -27,7 +27,7 @@ def serve(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Itera
 
 def serve_more(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Iterator[SMTPServerFactory]:
     """``smtpd_factory``: the maker of a test's further servers."""
-    bench.hand_to_all(_wishes(request, bench, config).named_rules)
+    bench.hand_to_all(all_wishes(request.node, config, bench.made).named_rules)
     factory = SMTPServerFactory(bench, read_dict(config, "smtpd_config", optional=True))
     yield factory
     for server in factory.opened:
@@ -37,7 +37,7 @@ def serve_more(request: pytest.FixtureRequest, bench: Bench, config: Config) -> 
 def be_guest(request: pytest.FixtureRequest, bench: Bench, shared: SharedServer, config: Config) -> Iterator[None]:
     """A test's time on the session's server."""
     shared.end_trust()
-    wishes = _wishes(request, bench, config, parameter_of(request.node))
+    wishes = all_wishes(request.node, config, bench.made, parameter_of(request.node))
     bench.hand_to_all(wishes.named_rules)
     shared.server.start()  # a fixture of the session may have stopped it
     shared.server.clear()
@@ -54,14 +54,6 @@ def first_of_the_test(item: pytest.Item) -> int:
     chains = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
     scopes = [chains[name][-1].scope if chains.get(name) else "function" for name in names]
     return scopes.index("function") if "function" in scopes else len(names)
-
-
-def _wishes(request: pytest.FixtureRequest, bench: Bench, config: Config, parameter: object = None) -> Wishes:
-    """Everything that a test says about its server, nearest first. What is wrong is a one-line error."""
-    wishes = all_wishes(request.node, config, parameter, bench.made)
-    if isinstance(wishes, str):
-        raise UsageError(wishes)
-    return wishes
 
 
 def _lend(server: SMTPServer, wishes: Wishes) -> None:

@@ -256,12 +256,12 @@ def _setting_word(name: Any, value: Any) -> str:
     return f"{name}={value}" if plain else f"{name}={type(value).__name__}"
 
 
-def all_wishes(item: pytest.Item, config: Mapping[str, Any], parameter: object, made: dict[int, Rule]) -> Wishes | str:
-    """Everything that a test says about its server, nearest first; or what is wrong with it, in one line."""
+def all_wishes(item: pytest.Item, config: Mapping[str, Any], made: dict[int, Rule], parameter: object = None) -> Wishes:
+    """Everything that a test says about its server, nearest first. Raises ``UsageError``."""
     try:
         wishes = read_parameter(parameter)
         wishes.behind(read_marks(item, made))
         wishes.behind(read_dict(config, "smtpd_config", optional=True))
     except (TypeError, ValueError) as error:
-        return str(error)
+        raise UsageError(str(error)) from None
     return wishes
