@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import takewhile
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar
 
@@ -145,6 +146,8 @@ KEYS: Final[Mapping[str, Key]] = {
     "name": Key(_name),
 }
 WHEN: Final = "when"
+_WIDEST: Final = 200  # characters of a value in a failure text
+_EXCERPT: Final = 40
 
 
 def _attribute(name: str) -> Key:
@@ -183,7 +186,22 @@ class Difference:
     def __str__(self) -> str:
         if self.key == WHEN:
             return f"when={shown(self.expected)} is not true"
-        return f"{self.key} is {shown(self.actual)}, not {shown(self.expected)}"
+        return f"{self.key} is {cut(shown(self.actual))}, not {cut(shown(self.expected))}{self._parting()}"
+
+    def _parting(self) -> str:
+        """Where two long texts part that begin alike."""
+        for kind in (str, bytes):
+            if isinstance(self.expected, kind) and isinstance(self.actual, kind):
+                alike = takewhile(lambda pair: pair[0] == pair[1], zip(self.actual, self.expected, strict=False))
+                place = sum(1 for _ in alike)
+                found, wanted = self.actual[place:][:_EXCERPT], self.expected[place:][:_EXCERPT]
+                return f" (from character {place + 1} on: {found!r}, not {wanted!r})" if place >= _EXCERPT else ""
+        return ""
+
+
+def cut(text: str) -> str:
+    """A text of any length, as much of it as a failure text has room for."""
+    return text if len(text) <= _WIDEST else f"{text[:_WIDEST]} ... ({len(text)} characters)"
 
 
 def shown(value: object) -> str:
@@ -234,7 +252,7 @@ def is_addressed_to(address: str, expected: Any) -> bool:
 
 
 def differences(subject: "Subject", match: Mapping[str, Any], keys: Mapping[str, Key] = KEYS) -> Iterator[Difference]:
-    """Every way in which ``subject`` is not what ``match`` asks for; cheap keys first, ``when`` last."""
+    """Every way in which ``subject`` is not what ``match`` asks for, in its order; ``when`` last."""
     for name, expected in match.items():
         if name == WHEN:
             continue

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_smtpd.calls import Call
-from pytest_smtpd.match import KEYS, Difference, Key, differences, shown
+from pytest_smtpd.match import KEYS, Difference, Key, cut, differences, shown
 from pytest_smtpd.record.journal import Journal
 from pytest_smtpd.rules import Rule
 from pytest_smtpd.smtp.commands import VERBS
@@ -20,7 +20,7 @@ _MOST: Final = 8
 
 def wanted(match: Mapping[str, Any]) -> str:
     """The match as it was written."""
-    return ", ".join(f"{name}={shown(value)}" for name, value in match.items())
+    return ", ".join(f"{name}={cut(shown(value))}" for name, value in match.items())
 
 
 def plural(count: int, thing: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -202,6 +203,22 @@ def test_the_nearest_comes_first_with_its_differences() -> None:
     assert text.split("\n")[0] == "expected exactly one envelope with to='b@x', subject='Yes', but 2 envelopes came"
     assert text.split("\n")[1] == "  <Envelope a@x -> b@x 'No'>: subject is 'No', not 'Yes'"
     assert "to is 'c@x', not 'b@x'; subject is 'No', not 'Yes'" in text.split("\n")[2]
+
+
+@pytest.mark.parametrize("key", ["text", "content"])
+def test_of_a_long_text_as_much_is_told_as_is_needed(key: str) -> None:
+    scene = Scene()
+    long = "a line of text\r\n" * 4000
+    content = f"Subject: Hi\r\n\r\n{long}".encode()
+    envelope = replace(scene.deliver(scene.connect(), "b@x"), content=content)
+    scene.journal.accepted[:] = [envelope]
+    have = getattr(envelope, key)
+    other = have[:-1] + (b"!" if key == "content" else "!")
+    text = not_one(scene, **{key: other})
+    assert max(map(len, text.split("\n"))) < 800
+    assert f"(from character {len(have)} on: {have[-1:]!r}, not {other[-1:]!r})" in text
+    assert "(from character" not in not_one(scene, **{key: other[1:]})
+    assert "characters)" in not_one(scene, **{key: other[1:]})
 
 
 def test_too_many_are_listed_but_not_all_of_very_many() -> None:
