@@ -218,6 +218,12 @@ def test_a_mistake_in_a_match_is_told_at_the_end(key: Any) -> None:
     assert (answer.outcome, answer.error) == ("error", error)
 
 
+def test_a_rule_behind_a_mistake_in_a_match_is_not_used() -> None:
+    behind = on("data", reply=554)
+    assert codes(send(on("data", to=lambda address: 1 / 0, reply=451), behind)) == [451]
+    assert behind.used == 0
+
+
 def test_a_mistake_in_a_match_is_told_to_each_recipient_of_lmtp() -> None:
     answer = send(on("data", subject=lambda subject: 1 / 0, reply=554), lmtp=True, to=TWO)
     assert codes(answer) == [451, 451]

@@ -705,6 +705,12 @@ def test_without_a_hook_the_setting_decides_a_login(connect: Connect, auth: Any,
     assert client.session.user == user
 
 
+def test_a_login_that_is_late_has_the_same_user(connect: Connect) -> None:
+    client = connect(on("auth", delay=60), on("auth", call=lambda auth, session: {"id": 7})).before(MAIL)
+    assert client.says(PLAIN) == [235]
+    assert (client.session.user, client.loop.time()) == ({"id": 7}, 60)
+
+
 def test_a_refused_token_is_explained_and_its_command_waits_for_the_end(connect: Connect) -> None:
     client = connect(on("auth", call=raising(Reject(data={"status": "7"}), "async def"))).before(MAIL)
     assert client.says(TOKEN) == [334]
@@ -1041,6 +1047,7 @@ STRIKES: list[Strike] = [
     ({"reply": 451, "to": "ada@*"}, [[], [451], []], ("refused", 451), [False]),
     ({"reply": 552, "to": "bob@*"}, [[], [], [250]], ("accepted", 250), [True]),
     ({"reply": 250}, [[], [250], []], ("accepted", 250), [True]),
+    ({"reply": 250, "accept": False}, [[], [250], []], ("accepted", 250), [False]),
     ({"reply": 552, "accept": True}, [[], [552], [250]], ("accepted", 250), [True]),
     ({"raw": b"550 no\r\n"}, [[], [550], []], ("refused", 550), [False]),
     ({"raw": b"550 no\r\n", "accept": True}, [[], [550], [250]], ("accepted", 250), [True]),
