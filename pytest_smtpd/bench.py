@@ -145,8 +145,7 @@ class Bench:
         """Each server's name and transcript."""
         for server in self.servers:
             text = self._past.get(server, server.log).transcript()
-            if text:
-                yield server.name, text
+            yield server.name, text or f"nobody has connected to {server.host}:{server.port}"
 
     @property
     def errors(self) -> list[BaseException]:

@@ -7,6 +7,7 @@ from pytest_smtpd.smtp.envelope import Envelope, Transaction
 from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.smtp.values import short
 
 Outcome = Literal["accepted", "refused", "dropped", "hung", "error", "pending"]
 
@@ -70,10 +71,9 @@ class Call:
         return None if self.reply is None else self.reply.code
 
     def __repr__(self) -> str:
-        about = "" if self.argument is None or self.hook == "data" else f" {_short(self.argument)}"
+        about = "" if self.argument is None or self.hook == "data" else f" {_about(self.argument)}"
         return f"<Call {self.number} {self.hook}{about} {self.outcome}{f' {self.code}' if self.code else ''}>"
 
 
-def _short(argument: Any) -> str:
-    text = str(argument) if isinstance(argument, str) else repr(argument)
-    return text or "<>"
+def _about(argument: Any) -> str:
+    return short(str(argument) if isinstance(argument, str) else repr(argument)) or "<>"

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, Self, Unpack, get_args
 from pytest_smtpd.match import Match, shown
 from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.replies import Reply, leading_reply, parse_reply, standard
+from pytest_smtpd.smtp.values import short
 
 Drop = bool | Literal["fin", "rst"]
 Hook = Callable[..., Any]
@@ -40,7 +41,6 @@ ACTIONS: Final = ("reply", "drop", "hang", "raw", "call")
 MODIFIERS: Final = ("times", "skip", "delay", "drip", "linger", "after", "accept", "optional")
 KEYS: Final = ("to", "mail_from", "subject", "user", "verb", "name", "when")
 
-_WIDEST: Final = 100  # characters of one value in a repr
 
 _ORDER: Final = (*ACTIONS, *MODIFIERS, *KEYS)
 
@@ -120,18 +120,14 @@ class Rule:
         self.end()
 
     def __repr__(self) -> str:
-        words = [repr(self.hook), *(f"{name}={_short(shown(value))}" for name, value in self.options.items())]
+        words = [repr(self.hook), *(f"{name}={short(shown(value))}" for name, value in self.options.items())]
         return f"on({', '.join(words)})"
 
     @property
     def __name__(self) -> str:
         """What pytest shows as the id of a parameter."""
         words = [word for name, value in self.options.items() if (word := _id_word(name, value))]
-        return "-".join([self.hook, *words])
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 20]}...{text[-10:]}"
+        return "-".join([self.hook, *map(short, words)])
 
 
 def _id_word(name: str, value: object) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pytest_smtpd.smtp.address import Address
 from pytest_smtpd.smtp.options import AUTH_METHODS
 from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.smtp.values import short
 
 if TYPE_CHECKING:
     from pytest_smtpd.smtp.sasl import Auth, Conversation
@@ -38,7 +39,7 @@ class Command:
         return "***" if self.secret else masked(self.raw)
 
     def __repr__(self) -> str:
-        return f"<Command {str(self)!r}>"
+        return f"<Command {short(str(self))!r}>"
 
 
 def masked(raw: bytes) -> str:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from pytest_smtpd.errors import ENHANCED, Reject
-from pytest_smtpd.smtp.values import read_only
+from pytest_smtpd.smtp.values import read_only, short
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _LINE = re.compile(r"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
@@ -49,7 +49,7 @@ class Reply:
         return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
 
     def __repr__(self) -> str:
-        return f"<Reply {str(self)!r}>"
+        return f"<Reply {short(str(self))!r}>"
 
 
 def _encode(code: int, enhanced: str | None, text: str) -> bytes:

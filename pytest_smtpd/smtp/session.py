@@ -8,7 +8,7 @@ from typing import Any, Final
 from pytest_smtpd.smtp.address import Address
 from pytest_smtpd.smtp.envelope import Envelope, Transaction
 from pytest_smtpd.smtp.replies import Reply
-from pytest_smtpd.smtp.values import read_only
+from pytest_smtpd.smtp.values import read_only, short
 
 _NOTHING_SAID: Final[Mapping[str, str | None]] = MappingProxyType({})
 
@@ -91,7 +91,8 @@ class Session:
 
     def __repr__(self) -> str:
         peer = f"{self.remote_address}:{self.remote_port}" if self.remote_address else "unknown"
-        user = f" user={self.user!r}" if self.user is not None else ""
+        name = repr(self.user) if isinstance(self.user, str) else type(self.user).__name__  # which may hold secrets
+        user = "" if self.user is None else f" user={short(name)}"
         state = "closed" if self.closed else "open"
         return f"<Session {self.id} {self.transmission_type} from {peer}{user} {state}>"
 

@@ -1,8 +1,9 @@
-"""Values that cannot be changed, and say so."""
+"""Values that cannot be changed, and say so; and how much of one stands in a repr."""
 
 from dataclasses import FrozenInstanceError
-from typing import TypeVar
+from typing import Final, TypeVar
 
+_WIDEST: Final = 100  # characters of one value in a repr
 T = TypeVar("T")
 
 
@@ -21,3 +22,8 @@ def read_only(cls: type[T]) -> type[T]:
     cls.__setattr__ = refuse_to_set  # type: ignore[method-assign, assignment]
     cls.__delattr__ = refuse_to_delete  # type: ignore[method-assign, assignment]
     return cls
+
+
+def short(text: str) -> str:
+    """The text, or its head and its tail: a repr is one short line."""
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 20]}...{text[-10:]}"

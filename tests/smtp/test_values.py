@@ -9,6 +9,7 @@ import pytest
 
 from pytest_smtpd.smtp.address import Address, EnvelopeDSN, RecipientDSN
 from pytest_smtpd.smtp.content import Attachment
+from pytest_smtpd.smtp.events import Command
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session, TLSInfo
 from tests.smtp.helpers import TLS, with_mail
@@ -100,3 +101,16 @@ def test_tls_is_told_in_a_short_line() -> None:
     )
     assert repr(TLSInfo(peer_certificate=by_name)) == "<TLSInfo client Ada>"
     assert repr(TLSInfo(peer_certificate={})) == "<TLSInfo client certificate>"
+
+
+def test_the_repr_of_what_a_client_may_make_long_is_short() -> None:
+    """Failure texts list them, one on each line."""
+    assert repr(Command(b"NOOP " + b"x" * 5000)) == f"<Command 'NOOP {'x' * 75}...{'x' * 10}'>"
+    assert len(repr(Reply(550, "5.1.1", "y" * 5000))) < 120
+    assert repr(Session(id="s", user="z" * 5000)).count("z") < 100
+
+
+def test_the_repr_of_a_session_tells_nothing_of_what_a_hook_made_its_user() -> None:
+    assert " user=dict " in repr(Session(id="s", user={"name": "ada", "password": "s3cret"}))
+    assert " user='ada' " in repr(Session(id="s", user="ada"))
+    assert " user='' " in repr(Session(id="s", user=""))
