@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from pytest_smtpd.steps import Answer, Close, said
 Job = asyncio.Future[Result]
 Submit = Callable[[Callable[..., Any], tuple[Any, ...]], Job]
 
+_LIKE_A_REPLY: Final = re.compile(r"[2-5][0-9]{2}(?:[ -]|$)|[45]\.[0-9]{1,3}\.[0-9]{1,3}(?:\s|$)")
 # What the hook of a client that has left may raise: how it learns of it, and the refusal that nobody hears.
 _NO_MISTAKE: Final = (Reject, ConnectionError, asyncio.CancelledError)
 
@@ -121,7 +123,18 @@ def verdict(call: Call, value: Any, default: Reply | None, recipients: list[str]
     if call.hook == "data":
         answers = _content_replies(value, replies.MESSAGE_OK, recipients)
         return said(*answers, rule=call.rule)
+    if call.hook != "close" and _meant_as_refusal(value):
+        raise TypeError(
+            f"a {call.hook} hook returned {value!r}, which would accept; it refuses by raising Reject(code, text)"
+        )
     return Answer(replies=() if default is None else (default,), rule=call.rule)
+
+
+def _meant_as_refusal(value: Any) -> bool:
+    """Where nothing is expected: what other servers' handlers return to say no, or to say anything."""
+    if isinstance(value, str):
+        return _LIKE_A_REPLY.match(value) is not None
+    return value is False or isinstance(value, Reject) or (type(value) is int and 400 <= value <= 599)
 
 
 def _login(call: Call, user: Any) -> Answer:
@@ -150,6 +163,10 @@ def _content_reply(answer: Any, default: Reply) -> Reply:
         return default
     if isinstance(answer, Reject):
         return replies.refusal(answer, "data")
+    if isinstance(answer, str) and _LIKE_A_REPLY.match(answer):
+        raise TypeError(
+            f"a data hook returned {answer!r}; it gives a text without a code, or refuses by raising Reject(code, text)"
+        )
     if isinstance(answer, str):
         return replies.acceptance(answer, default)
     raise TypeError(

@@ -167,13 +167,14 @@ class Responder:
             return hooks.refused(call, error, count)
         if error is not None:
             return hooks.mistake(call, error, count)
-        if call.hook == "command":
-            call.rule = None
-            return None
         try:
-            return hooks.verdict(call, value, default, recipients)
+            answer = hooks.verdict(call, value, default, recipients)
         except (TypeError, ValueError) as wrong:
             return hooks.mistake(call, wrong, count)
+        if call.hook != "command":
+            return answer
+        call.rule = None  # it has let the command pass
+        return None
 
     def runs_in_thread(self, call: Call) -> bool:
         """Whether its hook cannot be cancelled."""

@@ -93,3 +93,41 @@ def test_an_early_yes_keeps_the_message_unless_the_rule_says_otherwise(
     (envelope,) = client.envelopes
     assert (envelope.accepted, str(envelope.reply)) == (kept, "250 early")
     assert client.says(MAIL) == [250]
+
+
+# --- what a hook must not return ------
+
+
+SLIPS = [False, 450, 550, "550 no", "550", "250 OK", "451-one", "5.1.1 no such user", Reject(550)]
+
+
+@pytest.mark.parametrize("value", SLIPS, ids=repr)
+@pytest.mark.parametrize("hook", ["connect", "command", "mail_from", "rcpt_to"])
+def test_a_hook_that_returns_a_refusal_where_only_raising_refuses_is_a_mistake(
+    connected: Connect, hook: Any, value: Any
+) -> None:
+    client = connected(on(hook, call=lambda *args: value, times=1))
+    assert client.says(*WHERE[hook])[-1] == 451
+    ((_, error),) = client.errors
+    assert isinstance(error, TypeError)
+    assert str(error) == (
+        f"a {hook} hook returned {value!r}, which would accept; it refuses by raising Reject(code, text)"
+    )
+
+
+@pytest.mark.parametrize("value", ["550 no", "250 OK", "250", "4.7.1 later"])
+@pytest.mark.parametrize("settings", [{}, {"lmtp": True}])
+def test_a_data_hook_that_returns_a_code_is_a_mistake(connected: Connect, value: str, settings: Any) -> None:
+    client = connected(on("data", call=lambda *args: [value] if settings else value), **settings)
+    client.says("", "LHLO client.example" if settings else "EHLO client.example")
+    assert client.says(MAIL, RCPT, "DATA", BODY)[-1] == 451
+    ((_, error),) = client.errors
+    assert "without a code" in str(error)
+    assert repr(value) in str(error)
+
+
+@pytest.mark.parametrize("value", ["queued as 250", "2.0.0 fine", "42 bytes", "", "1250 letters"])
+def test_a_data_hook_may_return_any_other_text(connected: Connect, value: str) -> None:
+    client = connected(on("data", call=lambda *args: value)).before(BODY)
+    assert client.says(BODY) == [250]
+    assert client.errors == []

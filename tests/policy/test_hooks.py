@@ -187,7 +187,7 @@ def answered(
     return [(reply.code, reply.text) for reply in answer.replies]
 
 
-@pytest.mark.parametrize("value", [None, True, False, 0, "text", 550])
+@pytest.mark.parametrize("value", [None, True, 0, "text", 250])
 def test_a_hook_that_returns_accepts(value: Any) -> None:
     assert answered("rcpt_to", value, argument=Address("a@b")) == [(250, "OK")]
 
