@@ -98,7 +98,7 @@ class Connection:
         self,
         *answers: Reply,
         detail: Any = None,
-        accepted: bool | None = None,
+        accepted: bool | tuple[bool, ...] | None = None,
         closes: bool = True,
         later: bool = False,
         at: float = 0.0,
@@ -108,9 +108,9 @@ class Connection:
 
         No reply at all means that none is due, or that none will ever come; ``later``, that the answer to a later event
         is the reply to this command. ``detail`` is the user of a login, or the JSON object of a refused token (None: no
-        explanation, just the reply). ``accepted`` keeps (or does not keep) a message whatever the reply says. Without
-        ``closes`` the connection survives a reply that would end it. ``at`` is the time stamp of an envelope,
-        ``each`` LMTP's reply to each recipient where not all of them have one.
+        explanation, just the reply). ``accepted`` keeps (or does not keep) a message whatever the reply says, in LMTP
+        for all recipients or for each. Without ``closes`` the connection survives a reply that would end it. ``at`` is
+        the time stamp of an envelope, ``each`` LMTP's reply to each recipient where not all of them have one.
         """
         event, self._event = self._event, None
         if event is None:

@@ -1,6 +1,7 @@
 """What an answered event does to the session and its transaction; which state follows is for ``states`` to say."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
 from typing import Any, Final, NamedTuple
 
 from pytest_smtpd.smtp import events
@@ -22,7 +23,7 @@ class Verdict(NamedTuple):
     replies: Sequence[Reply]
     digit: int
     detail: Any = None
-    accepted: bool | None = None
+    accepted: bool | tuple[bool, ...] | None = None
     later: bool = False
     at: float = 0.0
     each: Sequence[Reply | None] | None = None
@@ -44,11 +45,13 @@ class Effects:
     def finish(self, verdict: Verdict) -> Envelope:
         """The transaction ends, one way or the other (RFC 5321 section 4.1.1.4; RFC 2033 section 4.2)."""
         mail, answers = open_transaction(self._session), verdict.replies
-        accepted = any(reply.digit == 2 for reply in answers) if verdict.accepted is None else verdict.accepted
-        recipients = tuple(mail.recipients)
+        recipients, accepted = tuple(mail.recipients), verdict.accepted
         each = answers if verdict.each is None else verdict.each
-        if self._options.lmtp and verdict.accepted is None and len(each) == len(recipients):
-            recipients = _served(mail, each)
+        if self._options.lmtp and not isinstance(accepted, bool) and len(each) == len(recipients):
+            recipients = _served(mail, each, accepted)
+            accepted = bool(recipients)
+        elif accepted is None:
+            accepted = any(reply.digit == 2 for reply in answers)
         reply = next((reply for reply in answers if reply.digit == 2), answers[0] if answers else mail.answered)
         envelope = mail.snapshot(self._session, accepted=accepted, reply=reply, rcpt_to=recipients, at=verdict.at)
         mail.chunks = NO_CHUNKS
@@ -135,13 +138,13 @@ class Effects:
             self._session.xforward = {**self._session.xforward, **event.attributes}
 
 
-def _served(mail: Transaction, each: Sequence[Reply | None]) -> tuple[Address, ...]:
-    """LMTP: whom the message is for, by their own replies; who was told nothing is neither served nor refused."""
-    pairs = [(address, reply) for address, reply in zip(mail.recipients, each, strict=True) if reply is not None]
-    for address, reply in pairs:
-        if reply.refuses:
+def _served(mail: Transaction, each: Sequence[Reply | None], kept: Sequence[bool] | None) -> tuple[Address, ...]:
+    """LMTP: whom the message is for, by their own replies or by ``kept``; who was told nothing is not refused."""
+    kept = [reply is not None and reply.digit == 2 for reply in each] if kept is None else kept
+    for address, reply, served in zip(mail.recipients, each, kept, strict=True):
+        if reply is not None and reply.refuses and not served:
             mail.refuse(address, reply)
-    return tuple([address for address, reply in pairs if reply.digit == 2])
+    return tuple(compress(mail.recipients, kept))
 
 
 _EFFECTS: Final[Mapping[type[Event], Callable[[Effects, Any, Verdict], Envelope | None]]] = {
