@@ -55,6 +55,7 @@ class Answer:
 
     ``dress`` turns the bytes of the replies into steps; None is the usual: send them. ``keep`` and ``again`` belong
     to words said while content is still coming in: whether the rest is kept, and whether it is answered again.
+    ``accepted`` is whether the message is kept, where that is not for the replies to say (LMTP: for each recipient).
     ``later`` means that the reply to this command is the answer to a later event. ``each`` are LMTP's replies by
     recipient, where some have none. ``admits`` is whether the session goes on as after a yes, where that is not for
     the outcome to say: behind bytes that are no well-formed reply.
@@ -65,7 +66,7 @@ class Answer:
     rule: Rule | None = None
     error: BaseException | None = None
     detail: Any = None
-    accepted: bool | None = None
+    accepted: bool | tuple[bool, ...] | None = None
     closes: bool = True
     dress: Callable[[bytes], Iterable[Step]] | None = None
     keep: bool = False

@@ -1,13 +1,12 @@
 """From a rule to an answer: the only room that knows what the actions and modifiers mean on the wire."""
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from pytest_smtpd.calls import Outcome
 from pytest_smtpd.rules import Rule
-from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.steps import Answer, Close, Fin, Reset, Send, Stall, Step, Wait
 
 Dress = Callable[[bytes], Iterable[Step]]
@@ -125,33 +124,3 @@ def _trickle(data: bytes, drip: float) -> Iterator[Step]:
         if position:
             yield Wait(drip)
         yield Send(data[position : position + 1])
-
-
-def combined(answers: Sequence[Answer]) -> Answer:
-    """LMTP: one answer made of each recipient's own."""
-    replies: list[Reply] = [reply for answer in answers for reply in answer.replies]
-    accepted = any(reply.digit == 2 for reply in replies)
-    rule = next((answer.rule for answer in answers if answer.rule is not None), None)
-    return Answer(replies=tuple(replies), outcome="accepted" if accepted else "refused", rule=rule)
-
-
-def with_recipients(answer: Answer, own: dict[int, Rule], count: int) -> Answer:
-    """LMTP: ``answer``, with the replies of some recipients replaced by what a rule of their own says."""
-    shared = [(reply,) for reply in answer.replies] if len(answer.replies) == count else [()] * count
-    answers = [
-        rule_answer(own[place], "data") if place in own else Answer(replies=replies)
-        for place, replies in enumerate(shared)
-    ]
-    combination = combined(answers)
-    if not any(one.dress for one in answers) and answer.dress is None:
-        return combination
-    return replace(combination, dress=lambda data: _each_in_turn(answers, own, answer.dress))
-
-
-def _each_in_turn(answers: Sequence[Answer], own: Container[int], shared: Dress | None) -> Iterator[Step]:
-    """The steps of each recipient's own answer; behind those that have none of their own, what all share."""
-    for place, one in enumerate(answers):
-        words = b"".join(reply.wire for reply in one.replies)
-        yield from one.dress(words) if one.dress else [Send(words)]
-        if place not in own and shared is not None:
-            yield from shared(b"")

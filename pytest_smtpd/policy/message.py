@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_smtpd.calls import Call
-from pytest_smtpd.match import is_addressed_to, matches
-from pytest_smtpd.policy import actions, hooks
+from pytest_smtpd.match import matches
+from pytest_smtpd.policy import actions, hooks, lmtp
 from pytest_smtpd.policy.streams import Pipe, Stream
 from pytest_smtpd.rules import Rule
 from pytest_smtpd.smtp.replies import Reply
@@ -65,9 +65,13 @@ class Message:
         try:
             return self._failed is None and matches(self.call, rule.match) and rule.take()
         except BaseException as error:
-            self.call.rule = rule
-            self._failed = hooks.mistake(self.call, error, self._due)
+            self._mistaken(rule, error)
             return False
+
+    def _mistaken(self, rule: Rule, error: BaseException) -> Answer:
+        self.call.rule = rule
+        self._failed = hooks.mistake(self.call, error, self._due)
+        return self._failed
 
     def _choose(self, *, with_content: bool) -> None:
         """Walk the rules from where the last walk ended, up to the one that decides."""
@@ -142,21 +146,15 @@ class Message:
 
     def _per_recipient(self, answer: Answer) -> Answer:
         """LMTP: rules with ``to`` that are nearer than the one that decides speak for the recipients that they name."""
-        own: dict[int, Rule] = {}
-        nearer = self._rules.index(self._chosen) if self._chosen in self._rules else len(self._rules)
         recipients = self._responder.recipients or []
-        for rule in self._rules[:nearer]:
-            if not actions.for_one_recipient(rule):
-                continue
-            rest = {key: value for key, value in rule.match.items() if key != "to"}
-            named = [
-                place
-                for place, address in enumerate(recipients)
-                if place not in own and is_addressed_to(address, rule.match["to"])
-            ]
-            if named and matches(self.call, rest) and rule.take():
-                own.update(dict.fromkeys(named, rule))
-        return actions.with_recipients(answer, own, len(recipients)) if own else answer
+        shares = [lmtp.Share() for _ in recipients]
+        nearer = self._rules.index(self._chosen) if self._chosen in self._rules else len(self._rules)
+        for rule in filter(actions.for_one_recipient, self._rules[:nearer]):
+            try:
+                lmtp.deal(rule, shares, recipients, self.call)
+            except BaseException as error:
+                return self._mistaken(rule, error)
+        return lmtp.combine(answer, shares, self._slow)
 
     def abort(self, reason: str) -> None:
         """The rest will never come: a hook that reads gets the ``ConnectionError``, any other is cancelled."""

@@ -189,6 +189,7 @@ class Client:
                 accepted=answer.accepted,
                 closes=answer.closes,
                 later=answer.later,
+                each=answer.each,
             )
         if self.smtp.envelope is not None:
             self.envelopes.append(self.smtp.envelope)
