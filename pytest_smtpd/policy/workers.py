@@ -24,14 +24,15 @@ class Workers:
         self._name = name
         self._idle: list[SimpleQueue[_Job | None]] = []
         self._threads: dict[threading.Thread, SimpleQueue[_Job | None]] = {}
-        self.running: dict[asyncio.Future[Result], str] = {}
+        self._running: dict[
+            SimpleQueue[_Job | None], str
+        ] = {}  # a worker leaves it by itself, before it tells the loop
 
     def submit(self, function: Callable[..., Any], args: tuple[Any, ...]) -> asyncio.Future[Result]:
         """Run it in a thread; the future gives its result and its exception, and is never cancelled by that thread."""
         done: asyncio.Future[Result] = self._loop.create_future()
-        self.running[done] = getattr(function, "__qualname__", repr(function))
-        done.add_done_callback(lambda future: self.running.pop(future, None))
         inbox = self._idle.pop() if self._idle else self._hire()
+        self._running[inbox] = getattr(function, "__qualname__", repr(function))
         inbox.put(_Job(function, args, done))
         return done
 
@@ -46,6 +47,7 @@ class Workers:
     def _work(self, inbox: SimpleQueue[_Job | None]) -> None:
         while (job := inbox.get()) is not None:
             result = _run(job)
+            del self._running[inbox]
             with contextlib.suppress(RuntimeError):  # the loop is closed: the server has stopped without us
                 self._loop.call_soon_threadsafe(self._finished, job.done, result, inbox)
             del job, result
@@ -59,8 +61,9 @@ class Workers:
         """Send everybody home: the threads that are ready to go, and the names of the hooks that are still blocked."""
         for inbox in self._threads.values():
             inbox.put(None)
-        idle = [thread for thread, inbox in self._threads.items() if inbox in self._idle]
-        return idle, list(dict.fromkeys(self.running.values()))
+        running = self._running.copy()
+        ready = [thread for thread, inbox in self._threads.items() if inbox not in running]
+        return ready, list(dict.fromkeys(running.values()))
 
 
 def _run(job: _Job) -> Result:
