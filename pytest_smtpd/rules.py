@@ -62,7 +62,8 @@ POSSIBLE: Final[Mapping[str, frozenset[str]]] = {
 class Rule:
     """What the server shall do at one hook, and when. Made by ``on(...)``; ``used`` counts how often it was applied.
 
-    A context manager: ``with smtpd.on(...):`` ends the rule with the block.
+    A context manager: ``with smtpd.on(...):`` ends the rule with the block. ``answers`` is whether it decides a call;
+    one with a delay or drip alone lets the search go on.
     """
 
     __module__ = "pytest_smtpd"
@@ -73,6 +74,7 @@ class Rule:
         self.match: Mapping[str, Any] = {key: options[key] for key in KEYS if key in options}
         self.optional: bool | None = options.get("optional", optional)
         self.answer: Reply | None = _answer(hook, options)
+        self.answers: bool = any(options.get(action, False) is not False for action in ACTIONS)
         self.origin: Rule = self
         self.seen: int = 0
         self.used: int = 0
@@ -87,11 +89,6 @@ class Rule:
     def get(self, name: str, default: Any = None) -> Any:
         """An action or modifier."""
         return self.options.get(name, default)
-
-    @property
-    def answers(self) -> bool:
-        """Whether it decides a call; one with a delay or drip alone lets the search go on."""
-        return any(self.options.get(action, False) is not False for action in ACTIONS)
 
     def take(self) -> bool:
         """Count a matching call that has come to this rule; whether it applies, by ``times`` and ``skip``."""
@@ -146,7 +143,9 @@ def _answer(hook: str, options: Mapping[str, Any]) -> Reply | None:
     reply, raw = options.get("reply"), options.get("raw")
     if raw is not None:
         return leading_reply(raw)
-    return standard(reply, hook) if isinstance(reply, int) else None if reply is None else parse_reply(reply)
+    if reply is None:
+        return None
+    return standard(reply, hook) if isinstance(reply, int) else parse_reply(reply)
 
 
 def as_rules(given: Any) -> list[Rule]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ _LIKE_A_REPLY: Final = re.compile(r"[2-5][0-9]{2}(?:[ -]|$)|[45]\.[0-9]{1,3}\.[0
 # What the hook of a client that has left may raise: how it learns of it, and the refusal that nobody hears.
 _NO_MISTAKE: Final = (Reject, ConnectionError, asyncio.CancelledError)
 
-_OURS: Final = str(Path(__file__).parents[1])
+_OURS: Final = str(Path(__file__).parents[1]) + os.sep
 
 
 def is_async(function: Callable[..., Any]) -> bool:
