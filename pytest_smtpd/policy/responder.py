@@ -132,29 +132,32 @@ class Responder:
             self.journal.settle(call, replace(answer, error=None) if shared else answer)
 
     async def _ask(self, call: Call, default: Reply | None, slow: list[Rule]) -> Answer | None:
-        """What rules and hooks say to a call; None: the default. ``slow`` gets the rules that only delay."""
-        rule = None
+        """What rules and hooks say to a call; None: the default. ``slow`` gets the rules that only slow it down."""
+        earlier = len(slow)
         try:
-            for rule in self.book.at(call.hook):
-                if actions.is_early(rule) or not matches(call, rule.match) or not rule.take():
-                    continue
-                if rule.answers:
-                    break
-                slow.append(rule)
-            else:
-                rule = None
+            rule = self._first_that_answers(call, slow)
         except BaseException as error:
-            call.rule = rule
             return hooks.mistake(call, error)
-        call.rule = rule
-        if pause := actions.delay([*slow, rule] if rule else slow):
+        if pause := actions.delay([*slow[earlier:], rule] if rule else slow[earlier:]):
             await asyncio.sleep(pause)
         if rule is None:
             return None
         if rule.get("call") is None:
             return actions.rule_answer(rule, call.hook, slow)
         answer = await self.call_hook(call, rule, default)
-        return None if answer is None else actions.slowed(answer, [*slow, rule])
+        slow.append(rule)
+        return None if answer is None else actions.slowed(answer, slow)
+
+    def _first_that_answers(self, call: Call, slow: list[Rule]) -> Rule | None:
+        for rule in self.book.at(call.hook):
+            call.rule = rule
+            if actions.is_early(rule) or not matches(call, rule.match) or not rule.take():
+                continue
+            if rule.answers:
+                return rule
+            slow.append(rule)
+        call.rule = None
+        return None
 
     async def call_hook(self, call: Call, rule: Rule, default: Reply | None) -> Answer | None:
         """Let a hook function decide. None if it is a ``command`` hook that returned."""

@@ -131,3 +131,20 @@ def test_a_data_hook_may_return_any_other_text(connected: Connect, value: str) -
     client = connected(on("data", call=lambda *args: value)).before(BODY)
     assert client.says(BODY) == [250]
     assert client.errors == []
+
+
+# --- a command and the hook behind it ------
+
+
+def test_a_delay_of_the_command_is_not_repeated_at_the_hook_behind_it(connected: Connect) -> None:
+    other = on("rcpt_to", to="nobody@*", reply=550)
+    client = connected(on("command", verb="RCPT", delay=5), on("rcpt_to", delay=1), other).before(RCPT)
+    assert client.says(RCPT) == [250]
+    assert client.loop.time() == 6
+
+
+def test_a_drip_beside_a_command_hook_that_lets_it_pass_slows_down_the_answer(connected: Connect) -> None:
+    client = connected(on("command", verb="RCPT", call=lambda command, session: None, drip=1)).before(RCPT)
+    client.steps.clear()
+    client.says(RCPT)
+    assert {len(step.data) for step in client.steps if isinstance(step, Send)} == {1}
