@@ -47,6 +47,7 @@ class Reset:
 
 
 Step = Send | Wait | Stall | Close | Fin | Reset
+Dress = Callable[[bytes], Iterable[Step]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class Answer:
     detail: Any = None
     accepted: bool | tuple[bool, ...] | None = None
     closes: bool = True
-    dress: Callable[[bytes], Iterable[Step]] | None = None
+    dress: Dress | None = None
     keep: bool = False
     again: bool = False
     later: bool = False

@@ -1,15 +1,13 @@
 """From a rule to an answer: the only room that knows what the actions and modifiers mean on the wire."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from pytest_smtpd.calls import Outcome
 from pytest_smtpd.rules import Rule
-from pytest_smtpd.steps import Answer, Close, Fin, Reset, Send, Stall, Step, Wait
-
-Dress = Callable[[bytes], Iterable[Step]]
+from pytest_smtpd.steps import Answer, Close, Dress, Fin, Reset, Send, Stall, Step, Wait
 
 _CODE: Final = re.compile(rb"[2-5][0-9]{2}(?![0-9])")
 _ENDINGS: Final[dict[object, Step]] = {True: Fin(), "fin": Fin(), "rst": Reset()}

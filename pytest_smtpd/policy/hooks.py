@@ -9,12 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from pytest_smtpd.calls import Call
+from pytest_smtpd.calls import Call, Outcome
 from pytest_smtpd.errors import Reject
 from pytest_smtpd.policy.workers import Result
 from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.replies import Reply
-from pytest_smtpd.steps import Answer, Close, said
+from pytest_smtpd.steps import Answer, Close, Dress, said
 
 Job = asyncio.Future[Result]
 Submit = Callable[[Callable[..., Any], tuple[Any, ...]], Job]
@@ -93,14 +93,16 @@ def users_traceback(error: BaseException) -> TracebackType | None:
     return traceback or error.__traceback__
 
 
-def mistake(call: Call, error: BaseException, recipients: int = 1, **facts: Any) -> Answer:
+def mistake(
+    call: Call, error: BaseException, recipients: int = 1, *, outcome: Outcome = "error", dress: Dress | None = None
+) -> Answer:
     """What a client is told of a bug in the test: 451, and nothing about it."""
     return Answer(
         replies=(replies.HOOK_FAILED,) * recipients,
-        outcome="error",
+        outcome=outcome,
         error=error.with_traceback(users_traceback(error)),
         rule=call.rule,
-        **facts,
+        dress=dress,
     )
 
 

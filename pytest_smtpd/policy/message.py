@@ -25,7 +25,7 @@ class Message:
         self.kept: bool = True  # whether a message that is accepted while it arrives is one
         self._responder = responder
         self._stream: Stream = call.argument
-        self._due: int = responder.answers_due("data")
+        self._due: int = responder.runner.answers_due("data")
         self._rules = [rule for rule in responder.book.at("data") if not actions.is_early(rule)]
         self._early = [rule for rule in responder.book.at("data") if actions.is_early(rule)]
         self._next = 0
@@ -95,7 +95,7 @@ class Message:
 
     async def _run_hook(self, rule: Rule) -> Answer | None:
         """The hook's verdict. The ``ConnectionError`` of a message that broke off is no bug when it leaves the hook."""
-        answer = await self._responder.call_hook(self.call, rule, None)
+        answer = await self._responder.runner.run(self.call, rule, None)
         broken = self.aborted and answer is not None and isinstance(answer.error, ConnectionError)
         return Answer(outcome="dropped", rule=rule) if broken else answer
 
@@ -146,7 +146,7 @@ class Message:
 
     def _per_recipient(self, answer: Answer) -> Answer:
         """LMTP: rules with ``to`` that are nearer than the one that decides speak for the recipients that they name."""
-        recipients = self._responder.recipients or []
+        recipients = self._responder.runner.recipients or []
         shares = [lmtp.Share() for _ in recipients]
         nearer = self._rules.index(self._chosen) if self._chosen in self._rules else len(self._rules)
         for rule in filter(actions.for_one_recipient, self._rules[:nearer]):
@@ -162,7 +162,7 @@ class Message:
         reading = self._pipe is not None and self._pipe.has_reader
         if self._pipe is not None:
             self._pipe.end(broken=reason)
-        if self._task is not None and not reading and not self._responder.runs_in_thread(self.call):
+        if self._task is not None and not reading and self._responder.runner.can_be_cancelled(self.call):
             self._task.cancel()
 
     async def discard(self, reason: str) -> Answer | None:

@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final, Protocol
 
 from pytest_smtpd.calls import Call
-from pytest_smtpd.errors import Reject
 from pytest_smtpd.match import matches
 from pytest_smtpd.policy import actions, handshake, hooks
 from pytest_smtpd.policy.book import RuleBook
 from pytest_smtpd.policy.message import Message
+from pytest_smtpd.policy.runner import Runner
 from pytest_smtpd.policy.streams import Stream
 from pytest_smtpd.policy.workers import Workers
 from pytest_smtpd.rules import Rule
@@ -47,8 +46,7 @@ class Responder:
         self.session = session
         self.book = book
         self.journal = journal
-        self._workers = workers
-        self._jobs: dict[Call, hooks.Job] = {}
+        self.runner = Runner(options, session, workers)
         self._pending: list[Call] = []
         self._tail: list[Call] = []  # command calls that wait for a later reply: BDAT, XCLIENT, AUTH
         self._message: Message | None = None
@@ -70,8 +68,10 @@ class Responder:
             self._tail = calls
             return LATER
         final = _by_default(event) if said is None else said
-        if slow or detail is not None:
-            final = actions.slowed(replace(final, detail=detail or final.detail), slow)
+        if detail is not None:
+            final = replace(final, detail=detail)
+        if slow:
+            final = actions.slowed(final, slow)
         self._settle_points(event, calls, final)
         if event.name == "DATA" and final.dress is None and _first_digit(final) == 3:
             self.data_call = self.begin("data", Stream())  # in the log before the client can see the 354
@@ -144,7 +144,7 @@ class Responder:
             return None
         if rule.get("call") is None:
             return actions.rule_answer(rule, call.hook, slow)
-        answer = await self.call_hook(call, rule, default)
+        answer = await self.runner.run(call, rule, default)
         slow.append(rule)
         return None if answer is None else actions.slowed(answer, slow)
 
@@ -158,40 +158,6 @@ class Responder:
             slow.append(rule)
         call.rule = None
         return None
-
-    async def call_hook(self, call: Call, rule: Rule, default: Reply | None) -> Answer | None:
-        """Let a hook function decide. None if it is a ``command`` hook that returned."""
-        recipients = self.recipients
-        count = self.answers_due(call.hook)
-        begun = partial(self._jobs.__setitem__, call)
-        value, error = await hooks.run_hook(rule.get("call"), call.args, self._workers.submit, begun)
-        del self._jobs[call]  # not before: of a client that leaves meanwhile, close() looks at what it raised
-        if isinstance(error, Reject):
-            return hooks.refused(call, error, count)
-        if error is not None:
-            return hooks.mistake(call, error, count)
-        try:
-            answer = hooks.verdict(call, value, default, recipients)
-        except (TypeError, ValueError) as wrong:
-            return hooks.mistake(call, wrong, count)
-        if call.hook != "command":
-            return answer
-        call.rule = None  # it has let the command pass
-        return None
-
-    def runs_in_thread(self, call: Call) -> bool:
-        """Whether its hook cannot be cancelled."""
-        job = self._jobs.get(call)
-        return job is not None and not isinstance(job, asyncio.Task)
-
-    @property
-    def recipients(self) -> list[str] | None:
-        """LMTP's recipients, each of whom has an answer of their own; None in SMTP."""
-        return list(self.session.recipients) if self.options.lmtp else None
-
-    def answers_due(self, hook: HookName) -> int:
-        """One; of LMTP's ``data`` one for each recipient."""
-        return len(self.session.recipients) if self.options.lmtp and hook == "data" else 1
 
     # --- content ----------------------------------------------------------------------------------------------------
 
@@ -254,7 +220,7 @@ class Responder:
             return
         mistake = await message.discard(reason)
         self._message = None
-        dropped = self._dropped(message.call, mistake.error if mistake else None)
+        dropped = self.runner.dropped(message.call, mistake.error if mistake else None)
         if message.call in self._pending:
             self.settle([message.call], dropped)
         else:
@@ -265,13 +231,6 @@ class Responder:
         if error is not None:
             told = Answer(replies=call.replies, outcome=call.outcome, rule=call.rule, error=error)
             self.journal.settle(call, told)
-
-    def _dropped(self, call: Call, mistake: BaseException | None = None) -> Answer:
-        """The verdict on a call that nobody waits for; what its hook raised by mistake is told all the same."""
-        mistake = mistake or hooks.late_mistake(self._jobs.pop(call, None))
-        if mistake is None:
-            return Answer(outcome="dropped", rule=call.rule)
-        return replace(hooks.mistake(call, mistake, 0), outcome="dropped")
 
     # --- before and after -------------------------------------------------------------------------------------------
 
@@ -290,10 +249,9 @@ class Responder:
     async def close(self) -> None:
         """The connection is gone: end what is pending, wait for blocked ``def`` hooks, and pass ``close``."""
         await self._give_up("the client closed the connection")
-        if self._jobs:
-            await asyncio.wait(self._jobs.values())
+        await self.runner.finish()
         for pending in list(self._pending):
-            self.settle([pending], self._dropped(pending))
+            self.settle([pending], self.runner.dropped(pending))
         self.session.closed = True
         call = self.begin("close", None)
         answer = await self._ask(call, None, [])
