@@ -9,7 +9,7 @@ from pytest_smtpd.calls import Outcome
 from pytest_smtpd.rules import Rule
 from pytest_smtpd.steps import Answer, Close, Dress, Fin, Reset, Send, Stall, Step, Wait
 
-_CODE: Final = re.compile(rb"[2-5][0-9]{2}(?![0-9])")
+_LAST_CODE: Final = re.compile(rb"(?:[2-5][0-9]{2}-[^\n]*\n)*([2-5][0-9]{2})(?![0-9])")
 _ENDINGS: Final[dict[object, Step]] = {True: Fin(), "fin": Fin(), "rst": Reset()}
 
 
@@ -83,8 +83,8 @@ def _drip(rules: Iterable[Rule]) -> float:
 def _outcome(rule: Rule, hook: str) -> Outcome:
     if rule.answer is not None:
         return "refused" if rule.answer.refuses else "accepted"
-    if code := _CODE.match(rule.get("raw", b"")):  # no well-formed reply, but a client may take it for one
-        return "refused" if code[0] >= b"4" else "accepted"
+    if found := _LAST_CODE.match(rule.get("raw", b"")):  # no well-formed reply, but a client may take it for one
+        return "refused" if found[1] >= b"4" else "accepted"
     if rule.get("drop"):
         return "dropped"
     if rule.get("hang") or rule.get("raw") == b"":
