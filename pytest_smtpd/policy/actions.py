@@ -28,13 +28,14 @@ def rule_answer(rule: Rule, hook: str, slow: Sequence[Rule] = (), recipients: in
     )
 
 
-def early_answer(rule: Rule) -> Answer:
+def early_answer(rule: Rule, recipients: int = 1) -> Answer:
     """The answer of a rule with ``after``, amid the content: only a refusal gives up the rest of the message."""
+    per_recipient = recipients if rule.get("raw") is None else 1
     refuses = rule.answer is not None and rule.answer.refuses
     accept = rule.get("accept")
     speaks = rule.get("reply") is not None or rule.get("raw") is not None
     return Answer(
-        replies=() if rule.answer is None else (rule.answer,),
+        replies=() if rule.answer is None else (rule.answer,) * per_recipient,
         outcome=_outcome(rule, "data"),
         rule=rule,
         accepted=accept,

@@ -78,6 +78,8 @@ def late_mistake(job: Job | None) -> BaseException | None:
 async def _guarded(function: Callable[..., Any], args: tuple[Any, ...]) -> Result:
     try:
         return await function(*args), None
+    except GeneratorExit:  # it would not be cancelled, and the loop has ended without it
+        raise
     except BaseException as error:
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():

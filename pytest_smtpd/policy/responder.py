@@ -104,6 +104,8 @@ class Responder:
             calls = [self._greeter(calls, final)]
         challenge = bool(final.replies) and final.replies[0].digit == 3
         if isinstance(event, events.Authenticate) and challenge:  # the exchange goes on: its command waits for the end
+            if final.rule is not None:  # what a rule says is no secret
+                self.journal.note(self.session, f"{final.replies[0]} by {final.rule}", "S")
             self._tail += [call for call in calls if call.hook == "command"]
             calls = [call for call in calls if call.hook != "command"]
         elif event.command is None and not isinstance(event, events.TimedOut):
@@ -180,7 +182,7 @@ class Responder:
             return None
         if pause := actions.delay([rule]):
             await asyncio.sleep(pause)
-        answer = actions.early_answer(rule)
+        answer = actions.early_answer(rule, self.runner.answers_due("data"))
         message.call.rule, message.kept = rule, answer.accepted is not False
         if answer.again:
             self.journal.note(
@@ -278,7 +280,7 @@ def _by_default(event: Event) -> Answer:
 def _ends_message(event: Event, answer: Answer) -> bool:
     """RSET or a new greeting between two BDAT chunks: the content will never be complete."""
     between = states.State.BETWEEN_CHUNKS
-    return states.following(between, event.name, _first_digit(answer)) is not between
+    return states.following(between, event.name, _first_digit(answer)) not in states.IN_TRANSACTION
 
 
 def _first_digit(answer: Answer) -> int:

@@ -136,7 +136,7 @@ class Connection:
         if keep and not again:
             open_transaction(self.session).answered = answers[0]
         elif not keep:
-            self.envelope = self._effects.finish(Verdict(answers, 5, accepted=False, at=at))
+            self.envelope = self._effects.finish(Verdict(answers, 5, at=at))
             self.session.mail = None
             if self.state is State.CHUNK:
                 self._enter(State.READY)

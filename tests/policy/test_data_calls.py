@@ -52,7 +52,8 @@ def test_a_def_hook_whose_client_left_after_its_last_byte_still_reads_it_all(con
         gate.wait(20)
         got.append(stream.read())
 
-    client = connected(on("data", call=hook)).before(BODY)
+    client = connected(on("data", call=hook))
+    client.before(BODY)
     client.begins(BODY)
     client.run(began.wait())
     leaving = client.loop.create_task(client.leave())

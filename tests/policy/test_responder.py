@@ -1271,6 +1271,7 @@ def test_a_client_may_give_up_the_message_between_two_chunks(connect: Connect, l
         ([], "VRFY ada", 252),
         ([on("command", verb="RSET", reply=550)], "RSET", 550),
         ([on("command", verb="RSET", raw=b"")], "RSET", None),
+        ([on("command", verb="BDAT", raw=b"", times=1, skip=1)], FIRST, None),
     ],
 )
 def test_what_does_not_end_the_transaction_leaves_the_message_alone(

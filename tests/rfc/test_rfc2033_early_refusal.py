@@ -1,0 +1,21 @@
+"""RFC 2033 section 4.2: each recipient has a reply of their own, also when the message is refused while it comes in."""
+
+from __future__ import annotations
+
+from pytest_smtpd import on
+from tests.rfc.wire import Connect, Serve
+
+
+def test_an_early_refusal_is_said_to_each_recipient(serve: Serve, client: Connect) -> None:
+    server = serve(lmtp=True, on=[on("data", reply="550 5.6.0 No", after=3)])
+    wire = client(server)
+    for command in (b"LHLO x", b"MAIL FROM:<a@b.example>", b"RCPT TO:<c@d.example>", b"RCPT TO:<e@d.example>"):
+        wire.send(command + b"\r\n")
+        assert wire.reply().code == 250
+    wire.send(b"DATA\r\n")
+    assert wire.reply().code == 354
+    wire.send(b"0123456789\r\n.\r\nNOOP\r\n")
+    assert [wire.reply().code for _ in range(3)] == [550, 550, 250]
+    (envelope,) = server.log.envelopes()
+    assert (envelope.accepted, envelope.rcpt_to) == (False, ())
+    assert dict(envelope.refused) == {"c@d.example": 550, "e@d.example": 550}
