@@ -21,12 +21,13 @@ def _is_count(value: object, least: int = 0) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
+_A_FLAG: Final[tuple[Check, str]] = (lambda value: isinstance(value, bool), "True or False")
 _TYPES: Final[Mapping[str, tuple[Check, str]]] = {
     "drop": (
         lambda value: isinstance(value, bool | str) and value in (True, False, "fin", "rst"),
         "True, 'fin' or 'rst'",
     ),
-    "hang": (lambda value: isinstance(value, bool), "True or False"),
+    "hang": _A_FLAG,
     "raw": (lambda value: isinstance(value, bytes), "bytes, like b'250 ok\\r\\n'"),
     "call": (callable, "a function"),
     "times": (lambda value: _is_count(value, 1), "a number from 1"),
@@ -35,8 +36,8 @@ _TYPES: Final[Mapping[str, tuple[Check, str]]] = {
     "drip": (_is_number, "a number of seconds from 0, between two bytes"),
     "linger": (_is_number, "a number of seconds from 0"),
     "after": (_is_count, "a number of bytes from 0"),
-    "accept": (lambda value: isinstance(value, bool), "True or False"),
-    "optional": (lambda value: isinstance(value, bool), "True or False"),
+    "accept": _A_FLAG,
+    "optional": _A_FLAG,
     "when": (callable, "a function of the call"),
 }
 

@@ -1,6 +1,6 @@
 """The one list of settings, their defaults and checks. Those that the protocol reads stand in ``smtp/options.py``."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, get_args
 
@@ -77,7 +77,7 @@ FIXED_AT_START: Final = frozenset(
     {"host", "port", "lmtp", "certificate", "ssl_context", "client_certificate", "proxy_protocol"}
 )
 
-_Check = Any  # Callable[[object], bool]
+_Check = Callable[[Any], bool]
 
 
 def _is_text(value: object) -> bool:
