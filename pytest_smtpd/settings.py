@@ -1,6 +1,6 @@
 """The one list of settings, their defaults and checks. Those that the protocol reads stand in ``smtp/options.py``."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, get_args
 
@@ -40,8 +40,8 @@ class SettingsDict(TypedDict, total=False):
     max_messages: int | None
     max_clients: int | None
     timeout: float | None
-    hide: Iterable[str]
-    disable: Iterable[str]
+    hide: Collection[str]
+    disable: Collection[str]
     lmtp: bool
     proxy_protocol: bool
     xclient: bool
@@ -108,7 +108,7 @@ def _is_auth(value: object) -> bool:
 
 
 def _is_words(value: object) -> bool:
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, str) or not isinstance(value, Collection):  # what can be read once only is used up by this
         return False
     return all(isinstance(word, str) for word in value)
 

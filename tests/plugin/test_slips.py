@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -109,6 +110,11 @@ SLIPS: dict[str, tuple[Callable[[SMTPServer], object], type[Exception], str]] = 
         ValueError,
         "a hook refuses with a code from 400 to 599, not '250 OK'; to accept, return",
     ),
+    "keywords that can be read once only": (
+        lambda smtpd: SMTPServer(hide=iter(["SIZE"])),  # type: ignore[arg-type]
+        ValueError,
+        "hide must be a collection of EHLO keywords, like {'SIZE'}, not ITERATOR",
+    ),
     "a password that is a number": (
         lambda smtpd: SMTPServer(auth={"app": 12345}),  # type: ignore[dict-item]
         ValueError,
@@ -127,7 +133,7 @@ def test_a_slip_is_said_with_what_to_write_instead(
     with pytest.raises(kind) as caught:
         slip(smtpd)
     assert type(caught.value) is kind
-    assert str(caught.value) == text
+    assert re.sub("<.*>", "ITERATOR", str(caught.value)) == text
 
 
 @pytest.mark.parametrize(
