@@ -35,11 +35,11 @@ def strike(event: Handshaking, book: RuleBook, session: Session) -> Strike | Non
 
 def _before(book: RuleBook, session: Session) -> Strike | None:
     """The drop, if it is what answers. Any other rule is judged after the handshake: its match may ask for ``tls``."""
-    call = Call("connect", None, session, 0, 0.0)
     for rule in book.at("connect"):
         if not rule.answers or not rule.would_take():
             continue
         drops = actions.is_early_drop(rule)
+        call = Call("connect", None, session, 0, 0.0)
         try:
             if matches(call, rule.match):
                 return Strike("connect", None, rule) if drops and rule.take() else None
@@ -49,10 +49,10 @@ def _before(book: RuleBook, session: Session) -> Strike | None:
 
 
 def _amid(event: Handshaking, book: RuleBook, session: Session) -> Strike | None:
-    call = Call("secure", event.tls, session, 0, 0.0)
     for rule in book.at("secure"):
         if not actions.is_early(rule) or event.received < rule.get("after") or id(rule) in event.struck:
             continue
+        call = Call("secure", event.tls, session, 0, 0.0)
         try:
             if not matches(call, rule.match) or not rule.take():
                 continue

@@ -19,7 +19,7 @@ from pytest_smtpd.steps import Answer, Close, Dress, said
 Job = asyncio.Future[Result]
 Submit = Callable[[Callable[..., Any], tuple[Any, ...]], Job]
 
-_LIKE_A_REPLY: Final = re.compile(r"[2-5][0-9]{2}(?:[ -]|$)|[45]\.[0-9]{1,3}\.[0-9]{1,3}(?:\s|$)")
+_LIKE_A_REPLY: Final = re.compile(r"([2-5][0-9]{2})(?:[ -]|$)|[45]\.[0-9]{1,3}\.[0-9]{1,3}(?:\s|$)")
 # What the hook of a client that has left may raise: how it learns of it, and the refusal that nobody hears.
 _NO_MISTAKE: Final = (Reject, ConnectionError, asyncio.CancelledError)
 
@@ -138,8 +138,14 @@ def verdict(call: Call, value: Any, default: Reply | None, recipients: list[str]
 def _meant_as_refusal(value: Any) -> bool:
     """Where nothing is expected: what other servers' handlers return to say no, or to say anything."""
     if isinstance(value, str):
-        return _LIKE_A_REPLY.match(value) is not None
+        return _like_a_reply(value)
     return value is False or isinstance(value, Reject) or (type(value) is int and 400 <= value <= 599)
+
+
+def _like_a_reply(text: str) -> bool:
+    """Whether it begins with a reply code, or with an enhanced one that refuses; "231 bytes" is just a text."""
+    found = _LIKE_A_REPLY.match(text)
+    return found is not None and (found[1] is None or int(found[1]) in replies.STANDARD)
 
 
 def _login(call: Call, user: Any) -> Answer:
@@ -168,7 +174,7 @@ def _content_reply(answer: Any, default: Reply) -> Reply:
         return default
     if isinstance(answer, Reject):
         return replies.refusal(answer, "data")
-    if isinstance(answer, str) and _LIKE_A_REPLY.match(answer):
+    if isinstance(answer, str) and _like_a_reply(answer):
         raise TypeError(
             f"a data hook returned {answer!r}; it gives a text without a code, or refuses by raising Reject(code, text)"
         )

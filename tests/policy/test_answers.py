@@ -127,7 +127,7 @@ def test_a_data_hook_that_returns_a_code_is_a_mistake(connected: Connect, value:
     assert repr(value) in str(error)
 
 
-@pytest.mark.parametrize("value", ["queued as 250", "2.0.0 fine", "42 bytes", "", "1250 letters"])
+@pytest.mark.parametrize("value", ["queued as 250", "2.0.0 fine", "42 bytes", "231 bytes", "599", "", "1250 letters"])
 def test_a_data_hook_may_return_any_other_text(connected: Connect, value: str) -> None:
     client = connected(on("data", call=lambda *args: value)).before(BODY)
     assert client.says(BODY) == [250]
