@@ -1,6 +1,7 @@
 """What the fixtures do, loaded by the first test that uses one: from what a test says to a server, and back."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -30,8 +31,9 @@ def serve_more(request: pytest.FixtureRequest, bench: Bench, config: Config) -> 
     bench.hand_to_all(all_wishes(request.node, config, bench.made).named_rules)
     factory = SMTPServerFactory(bench, read_dict(config, "smtpd_config", optional=True))
     yield factory
-    for server in factory.opened:
-        server.stop()
+    with ExitStack() as stops:  # all of them, whatever one of them has to say
+        for server in reversed(factory.opened):
+            stops.callback(server.stop)
 
 
 def be_guest(request: pytest.FixtureRequest, bench: Bench, shared: SharedServer, config: Config) -> Iterator[None]:

@@ -100,10 +100,12 @@ class Conversation:
         """Whether the session is secure now. What came behind the 220, or a PROXY header, belongs to the handshake."""
         wire = self._wire
         tls = wire.tls = TLS(self._hands.context)
-        tls.feed(self._smtp.release())
         struck: set[int] = set()
+        if not await self._watch(tls, struck):
+            return False
+        tls.feed(self._smtp.release())
         while True:
-            if not await self._watch(tls, struck):
+            if tls.received and not await self._watch(tls, struck):
                 return False
             try:
                 done = tls.handshake()

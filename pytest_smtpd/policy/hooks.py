@@ -136,10 +136,8 @@ def verdict(call: Call, value: Any, default: Reply | None, recipients: list[str]
 
 
 def _meant_as_refusal(value: Any) -> bool:
-    """Where nothing is expected: what other servers' handlers return to say no, or to say anything."""
-    if isinstance(value, str):
-        return _like_a_reply(value)
-    return value is False or isinstance(value, Reject) or (type(value) is int and 400 <= value <= 599)
+    """Where nothing is expected: what is surely no chance value of a last expression, and no yes in other words."""
+    return isinstance(value, Reject) or (isinstance(value, str) and value[:1] in ("4", "5") and _like_a_reply(value))
 
 
 def _like_a_reply(text: str) -> bool:

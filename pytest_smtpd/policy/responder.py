@@ -110,6 +110,9 @@ class Responder:
             calls = [call for call in calls if call.hook != "command"]
         elif event.command is None and not isinstance(event, events.TimedOut):
             calls, self._tail = [*self._tail, *calls], []
+        if not calls and not challenge:  # nobody else tells it: a time-out, a client too many
+            for reply in final.replies:
+                self.journal.note(self.session, str(reply), "S")
         self.settle(calls, final)
 
     def _greeter(self, calls: list[Call], final: Answer) -> Call:

@@ -103,7 +103,7 @@ def _leaves(part: Any) -> Any:
 def _is_file(part: Any) -> bool:
     if part.get_content_disposition() == "attachment" or part.get_filename() is not None:
         return True
-    return part.get_content_maintype() not in ("text", "multipart")
+    return part.get_content_type() not in ("text/plain", "text/html")
 
 
 def _attachment(part: Any) -> Attachment:

@@ -1,7 +1,7 @@
 """Where a session is with AUTH (RFC 4954): the exchange under way, and a verdict that waits behind an explanation."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_smtpd.smtp import replies
@@ -54,7 +54,7 @@ class Login:
         reply, auth = answers[0], event.auth
         if reply.digit == 2 and auth.server_final is not None:
             challenge = auth.server_final
-        elif reply.refuses and reply.code != 421 and auth.method in OAUTH_FAILURE and detail is not None:
+        elif reply.refuses and reply.code != 421 and auth.method in OAUTH_FAILURE and isinstance(detail, Mapping):
             challenge = json.dumps(dict(detail or OAUTH_FAILURE[auth.method])).encode()
         else:
             return None

@@ -229,3 +229,16 @@ def test_clearing_the_log_does_not_forgive_a_hook() -> None:
     server.stop()
     with pytest.raises(ZeroDivisionError, match="wrong"):
         server.verify()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"timeout": 0.05}, "S: 421 4.4.2 Timeout"), ({"max_clients": 0}, "S: 421 4.3.2 Too many connections")],
+    ids=["silent", "too many"],
+)
+def test_a_reply_that_answers_no_hook_is_in_the_transcript(settings: dict[str, Any], said: str) -> None:
+    with SMTPServer(**settings) as server, socket.create_connection(server.address, timeout=10) as client:
+        with client.makefile("rb") as lines:
+            lines.read()
+        server.wait_closed()
+        assert said in server.log.transcript()

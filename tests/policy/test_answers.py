@@ -99,7 +99,7 @@ def test_an_early_yes_keeps_the_message_unless_the_rule_says_otherwise(
 # --- what a hook must not return ------
 
 
-SLIPS = [False, 450, 550, "550 no", "550", "250 OK", "451-one", "5.1.1 no such user", Reject(550)]
+SLIPS = ["550 no", "550", "451-one", "5.1.1 no such user", Reject(550)]
 
 
 @pytest.mark.parametrize("value", SLIPS, ids=repr)
@@ -114,6 +114,16 @@ def test_a_hook_that_returns_a_refusal_where_only_raising_refuses_is_a_mistake(
     assert str(error) == (
         f"a {hook} hook returned {value!r}, which would accept; it refuses by raising Reject(code, text)"
     )
+
+
+@pytest.mark.parametrize("value", [None, True, False, 0, 550, "250 OK", "ok", [], 4.5], ids=repr)
+@pytest.mark.parametrize("hook", ["connect", "command", "mail_from", "rcpt_to"])
+def test_a_hook_accepts_by_returning_whatever_its_last_expression_was(
+    connected: Connect, hook: Any, value: Any
+) -> None:
+    client = connected(on(hook, call=lambda *args: value, times=1))
+    assert client.says(*WHERE[hook])[-1] in (220, 250)
+    assert client.errors == []
 
 
 @pytest.mark.parametrize("value", ["550 no", "250 OK", "250", "4.7.1 later"])

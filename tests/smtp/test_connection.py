@@ -708,3 +708,13 @@ def test_a_strict_server_takes_no_parameters_after_helo() -> None:
     line = Line(strict=True)
     assert line.say(b"HELO client.example\r\n", b"MAIL FROM:<a@b.example> SIZE=1\r\n", MAIL) == [250, 555, 250]
     assert Line().say(b"HELO client.example\r\n", b"MAIL FROM:<a@b.example> SIZE=1\r\n") == [250, 250]
+
+
+@pytest.mark.parametrize("detail", ["ada", True, ["x"], None])
+def test_only_a_mapping_explains_why_a_token_is_refused(detail: Any) -> None:
+    line = Line()
+    line.say(HELLO)
+    token = b64encode(b"user=ada\x01auth=Bearer x\x01\x01")
+    line.smtp.receive_data(b"AUTH XOAUTH2 " + token + b"\r\n")
+    until(line, events.Authenticate)
+    assert line.smtp.send(standard(535), detail=detail).startswith(b"535")

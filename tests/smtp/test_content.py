@@ -186,3 +186,16 @@ def test_a_null_sender_is_shown_as_its_path() -> None:
 def test_an_attachment_is_shown_without_its_content() -> None:
     attachment = content.Attachment(filename="a.txt", content_type="text/plain", content=b"secret")
     assert repr(attachment) == "<Attachment 'a.txt' text/plain 6 bytes>"
+
+
+def test_an_invitation_is_an_attachment_though_nobody_says_so() -> None:
+    """RFC 6047 section 2.4: a text/calendar part, which usually has no Content-Disposition."""
+    message = content.parse(
+        b"MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=x\r\n\r\n"
+        b"--x\r\nContent-Type: text/plain\r\n\r\nCome!\r\n"
+        b"--x\r\nContent-Type: text/html\r\n\r\n<p>Come!</p>\r\n"
+        b"--x\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\n--x--\r\n"
+    )
+    (invitation,) = content.attachments(message)
+    assert (invitation.content_type, invitation.filename) == ("text/calendar", None)
+    assert invitation.content.startswith(b"BEGIN:VCALENDAR")
