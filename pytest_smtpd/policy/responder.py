@@ -109,11 +109,16 @@ class Responder:
             self._tail += [call for call in calls if call.hook == "command"]
             calls = [call for call in calls if call.hook != "command"]
         elif event.command is None and not isinstance(event, events.TimedOut):
-            calls, self._tail = [*self._tail, *calls], []
+            calls = self._with_tail(*calls)
         if not calls and not challenge:  # nobody else tells it: a time-out, a client too many
             for reply in final.replies:
                 self.journal.note(self.session, str(reply), "S")
         self.settle(calls, final)
+
+    def _with_tail(self, *calls: Call) -> list[Call]:
+        """These calls, behind the commands that have waited for their answer."""
+        tail, self._tail = self._tail, []
+        return [*tail, *calls]
 
     def _greeter(self, calls: list[Call], final: Answer) -> Call:
         """The call that the one reply answers: ``connect``, or the one that refused. The others are settled."""
@@ -192,8 +197,7 @@ class Responder:
                 self.session, f"{answer.replies[0] if answer.replies else rule.get('raw')!s} by {rule}", "S"
             )
             return answer
-        self.settle([*self._tail, message.call], answer)
-        self._tail = []
+        self.settle(self._with_tail(message.call), answer)
         if not answer.keep:
             await self._give_up("the message was refused while it was being sent")
         return answer
@@ -211,11 +215,11 @@ class Responder:
         if event.default is None:  # already accepted, while it was coming in
             self._add_mistake(message.call, await message.mistake())
             self._message = None
+            self.settle(self._with_tail(), NOTHING)
             return Answer(accepted=message.kept)
         answer = await message.complete(event.default, final=event.final)
         self._message = None  # not before: of a client that leaves meanwhile, close() gives it up
-        self.settle([*self._tail, message.call], answer)
-        self._tail = []
+        self.settle(self._with_tail(message.call), answer)
         return answer
 
     async def _give_up(self, reason: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pytest_smtpd import on
 from pytest_smtpd.policy.streams import Stream
 from pytest_smtpd.smtp.session import Session
-from tests.policy.test_responder import BODY, DATA, LAST, Connect
+from tests.policy.test_responder import BODY, DATA, FIRST, LAST, Connect
 
 # --- the client leaves when all has been said ------
 
@@ -158,3 +158,13 @@ def test_a_rule_behind_one_whose_match_was_a_mistake_is_not_asked(connected: Con
     client = connected(on("data", reply=450, **options), behind).before(BODY)
     assert client.says(BODY) == [451]
     assert behind.used == 0
+
+
+def test_the_last_chunk_of_a_message_that_was_accepted_early_needs_no_more_words(connected: Connect) -> None:
+    client = connected(on("data", after=3, reply="250 early")).before(DATA)
+    assert [client.says(line) for line in (FIRST, LAST, "NOOP")] == [[250, 250], [], [250]]
+    assert [(call.outcome, call.code) for call in client.calls if call.hook == "command"][-3:] == [
+        ("accepted", 250),
+        ("accepted", None),
+        ("accepted", 250),
+    ]
