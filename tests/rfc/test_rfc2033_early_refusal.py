@@ -19,3 +19,17 @@ def test_an_early_refusal_is_said_to_each_recipient(serve: Serve, client: Connec
     (envelope,) = server.log.envelopes()
     assert (envelope.accepted, envelope.rcpt_to) == (False, ())
     assert dict(envelope.refused) == {"c@d.example": 550, "e@d.example": 550}
+
+
+def test_a_transcript_names_a_rule_where_it_has_spoken(serve: Serve, client: Connect) -> None:
+    server = serve(lmtp=True, on=[on("data", reply="550 5.1.1 Full", to="e@*")])
+    wire = client(server)
+    for command in (b"LHLO x", b"MAIL FROM:<a@b.example>", b"RCPT TO:<c@d.example>", b"RCPT TO:<e@d.example>"):
+        wire.send(command + b"\r\n")
+        wire.reply()
+    wire.send(b"DATA\r\n")
+    wire.reply()
+    wire.send(b"x\r\n.\r\n")
+    assert [wire.reply().code for _ in range(2)] == [250, 550]
+    lines = [line.partition("S: ")[2] for line in server.log.transcript().splitlines()][-2:]
+    assert lines == ["250 2.6.0 Message accepted", "550 5.1.1 Full   by on('data', reply='550 5.1.1 Full', to='e@*')"]
