@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # What cannot be imported twice in one process. Where pytest runs inside of pytest, all that the inner run has imported
 # is taken out of sys.modules after it; this package stays, as long as the outer run has the plugin.
-lasting: dict[str, ModuleType] = {}
+_lasting: dict[str, ModuleType] = {}
 
 __version__ = "0.1.0"
 

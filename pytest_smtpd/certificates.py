@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from pytest_smtpd import lasting
+from pytest_smtpd import _lasting
 from pytest_smtpd.settings import CertificateMode, ClientCertificateMode
 
 _ONLY_ONCE: Final = ("trustme", "cryptography")  # the latter's compiled half keeps the classes of its first import
@@ -148,8 +148,8 @@ def _remove(path: str, owner: int) -> None:
 @cache
 def _authority() -> Authority:
     made = Authority()
-    lasting.update({name: module for name, module in sys.modules.items() if name.partition(".")[0] in _ONLY_ONCE})
-    lasting[__name__] = sys.modules[__name__]
+    _lasting.update({name: module for name, module in sys.modules.items() if name.partition(".")[0] in _ONLY_ONCE})
+    _lasting[__name__] = sys.modules[__name__]
     return made
 
 

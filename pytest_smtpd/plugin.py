@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_smtpd import lasting
+from pytest_smtpd import _lasting
 
 if TYPE_CHECKING:
     import trustme
@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Tell pytest of the markers, and check the option."""
-    sys.modules.update(lasting)
+    sys.modules.update(_lasting)
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
     problem = None
