@@ -9,6 +9,7 @@ import pytest
 
 from pytest_smtpd import Reject, on
 from pytest_smtpd.rules import Rule
+from pytest_smtpd.smtp.states import State
 from pytest_smtpd.steps import Fin, Send, Stall, Step, Wait
 from tests.policy.test_responder import BODY, MAIL, Client, Connect
 
@@ -118,6 +119,14 @@ CUT: list[tuple[list[Rule], list[int | Step], str, tuple[list[str], list[str]]]]
     ([on("data", to="bob@*", drop=True, accept=True)], [250, Fin()], "accepted", (["ada", "bob"], [])),
     ([on("data", to="ada@*", reply=452), on("data", drop=True)], [452, Fin()], "refused", ([], ["ada"])),
     ([on("data", to="ada@*", reply=452), on("data", hang=True)], [452, Stall()], "refused", ([], ["ada"])),
+    ([on("data", to="eve@*", reply=452), on("data", drop=True)], [Fin()], "dropped", ([], [])),
+    ([on("data", to="bob@*", drop=True), on("data", reply=250, drop=True)], [250, Fin()], "accepted", (["ada"], [])),
+    (
+        [on("data", to="bob@*", reply=452), on("data", reply=250, drop=True)],
+        [250, 452, 250, Fin()],
+        "accepted",
+        (["ada", "eve"], ["bob"]),
+    ),
     ([on("data", to="ada@*", reply=452), on("data", raw=b"250 once\r\n")], [452, 250], "accepted", (["bob"], ["ada"])),
 ]
 
@@ -143,6 +152,29 @@ def test_behind_what_is_no_reply_each_recipient_still_has_its_own_fate(connected
     client = delivered(connected, on("data", to="bob@*", raw=raw))
     assert heard(client) == [250, 250]
     assert fate(client) == (["ada", "eve"], [])
+
+
+def test_raw_bytes_are_said_once_to_the_only_recipient(connected: Connect) -> None:
+    rules = [on("data", to="ada@*", delay=2), on("data", raw=b"250 once\r\n")]
+    client = connected(*rules, lmtp=True)
+    client.says("", "LHLO client.example", MAIL, "RCPT TO:<ada@example.com>", "DATA")
+    client.steps.clear()
+    client.says(BODY)
+    assert client.steps == [Wait(2), Send(b"250 once\r\n")]
+
+
+def test_the_call_names_the_rule_of_the_first_recipient_that_has_one(connected: Connect) -> None:
+    rules = [on("data", to="eve@*", reply=452), on("data", to="bob@*", reply=552), on("data", reply=250)]
+    client = delivered(connected, *rules)
+    assert client.last("data").rule is rules[1]
+
+
+@pytest.mark.parametrize(("options", "told"), [({"raw": b"421 x\r\n"}, [250]), ({"reply": "421 x"}, [])])
+def test_only_a_reply_closes_by_itself(connected: Connect, options: dict[str, Any], told: list[int]) -> None:
+    client = delivered(connected, on("data", to="bob@*", **options))
+    assert heard(client) == [250, 421, 250]
+    assert (client.smtp.state is State.CLOSED) is (not told)
+    assert told == [] or client.says("NOOP") == told
 
 
 def wrong(value: object) -> bool:
