@@ -75,6 +75,15 @@ def test_server_that_leaves_between_two_recipients_has_delivered_to_nobody(smtpd
     assert app.signup.unreachable() == {}
 
 
+@pytest.mark.smtpd(disable={"SMTPUTF8"})
+def test_address_that_the_server_cannot_express_does_not_hold_up_the_others(smtpd: SMTPServer, app: App) -> None:
+    app.signup.register("dörte@example.com")
+    app.signup.register("ada@example.com")
+
+    assert list(app.signup.unreachable()) == ["dörte@example.com"]
+    assert smtpd.one().rcpt_to == ("ada@example.com",)
+
+
 # --------------------------------------------------------------------------- what heals by itself
 
 
@@ -106,6 +115,10 @@ def test_mail_that_is_put_off_for_ever_bounces_in_the_end(smtpd: SMTPServer, app
         on("mail_from", reply=451, times=1),
         on("data", drop=True, after=20, times=1),
         on("data", drop="rst", times=1),
+        on("connect", raw=b"220 " + 9000 * b"x" + b"\r\n", times=1),
+        on("command", verb="STARTTLS", reply=454, times=1),
+        on("secure", after=1, drop=True, times=1),
+        on("command", verb="DATA", reply=250, times=1),
     ],
     indirect=True,
 )
@@ -115,6 +128,24 @@ def test_any_passing_trouble_only_delays_the_mail(smtpd: SMTPServer, app: App) -
 
     app.later(minutes=5)
     assert smtpd.one(to="ada@example.com").subject == "Welcome"
+
+
+@pytest.mark.parametrize(
+    "smtpd",
+    [
+        on("command", verb="QUIT", reply="421 4.3.2 Shutting down"),
+        on("command", verb="QUIT", reply=500),
+        on("data", raw=b"250 2.0.0 OK\r\n250 2.0.0 OK\r\n"),
+        on("rcpt_to", to="ada@*", reply="252 2.1.5 Cannot say"),
+    ],
+    indirect=True,
+)
+def test_mail_that_was_accepted_is_not_sent_again(smtpd: SMTPServer, app: App) -> None:
+    app.signup.invite("Compilers", ["ada@example.com", "grace@example.com"])
+
+    assert smtpd.one().rcpt_to == ("ada@example.com", "grace@example.com")
+    assert app.outbox.pending == []
+    assert app.signup.unreachable() == {}
 
 
 @pytest.mark.smtpd_on("data", accept=True, drop=True, times=1)
@@ -175,6 +206,35 @@ def test_server_with_a_bad_certificate_gets_neither_password_nor_mail(
         app.signup.register("ada@example.com")
     assert not smtpd.log.calls("auth")
     assert not smtpd.log.calls("mail_from")
+
+
+@pytest.mark.parametrize(
+    ("smtpd", "why"),
+    [
+        ({"auth": {"other": "s3cret"}}, "refused the login of app: 535"),
+        (on("auth", raw=b"334 rubbish!\r\n", times=1), "refused the login of app: Incorrect padding"),
+        ({"auth_methods": ["XOAUTH2"]}, "No suitable authentication method"),
+        (on("command", verb="STARTTLS", reply=502), "refused STARTTLS: 502"),
+        (on("secure", after=1, raw=b"\x15\3\3\0\2\2\x28", drop=True), "cannot agree on TLS: .*HANDSHAKE_FAILURE"),
+    ],
+    indirect=["smtpd"],
+)
+def test_server_that_cannot_be_used_is_an_alarm_and_loses_no_mail(
+    smtpd: SMTPServer, launch: Callable[..., App], why: str
+) -> None:
+    app = launch(user="app", password="s3cret")
+
+    with pytest.raises(MailSettingsError, match=why):
+        app.signup.register("ada@example.com")
+    assert [parcel.recipients for parcel in app.outbox.pending] == [("ada@example.com",)]
+    assert not smtpd.log.calls("mail_from")
+
+
+@pytest.mark.smtpd(auth={"app": "s3cret"})
+def test_missing_login_is_an_alarm_and_loses_no_mail(app: App) -> None:
+    with pytest.raises(MailSettingsError, match="wants a login: 530"):
+        app.signup.register("ada@example.com")
+    assert [parcel.recipients for parcel in app.outbox.pending] == [("ada@example.com",)]
 
 
 @pytest.mark.smtpd(tls=None)
