@@ -20,7 +20,7 @@ SETTINGS = {
     "auth_requires_tls": "AUTH is hidden, and refused with `538 5.7.11`, until TLS is on",
     "size": "the largest message in bytes: advertised, and enforced at `MAIL SIZE=` and at the end of the data with `552 5.3.4`",
     "max_recipients": "after so many accepted recipients, `452 4.5.3`; the `rcpt_to` hook is not asked. Advertised as `LIMITS RCPTMAX`",
-    "max_messages": "after so many completed messages on a connection, `421 4.7.0` at the next MAIL. Advertised as `LIMITS MAILMAX`",
+    "max_messages": "after so many completed messages on a connection, accepted or not, `421 4.7.0` at the next MAIL. Advertised as `LIMITS MAILMAX`",
     "max_clients": "with so many connections open, `421 4.3.2` instead of the greeting",
     "timeout": "seconds of silence before `421 4.4.2`, not counted while a hook is pending; inside a handshake or a PROXY header the connection just closes. None by default: a client that stands in a debugger must not be lost",
     "hide": "EHLO keywords that are not advertised, but work",
@@ -89,7 +89,7 @@ HOOKS = {
 
 ACTIONS = {
     "reply": "answer exactly this: a code (`550`), a text (`\"550 5.1.1 No such user\"`) or several lines (`\"550-two\\n550 lines\"`). Nothing is added to a text. 2xx accepts, 4xx and 5xx refuse, 421 closes",
-    "drop": "close without an answer, or after the one that `reply` or `raw` gives. `True` and `\"fin\"` close in good order, `\"rst\"` resets the connection. On `connect` under implicit TLS: before the handshake",
+    "drop": "close without an answer, or after the one that `reply` or `raw` gives. `True` and `\"fin\"` send a FIN, under TLS without a close_notify, so that the client sees the stream cut off; `\"rst\"` resets the connection. On `connect` under implicit TLS: before the handshake",
     "hang": "never answer, or after an answer fall silent. Released when the test ends",
     "raw": "put exactly these bytes on the wire. If they begin with a well-formed reply, the session goes on as after that reply, except that only `drop` closes; otherwise as if the connection had been accepted (on `connect`), or as if nothing had been said (elsewhere). `b\"\"` is an answer that never comes while the session goes on. A `334` on `auth` brings the client's next line to `auth` again",
     "call": "a [hook function](hooks.md)",
@@ -101,7 +101,7 @@ MODIFIERS = {
     "delay": "seconds before the answer. Alone: the normal answer, late. A client that closes its side of the connection meanwhile is taken to have left",
     "drip": "the answer one byte at a time, so many seconds apart. Alone: the normal answer, slowly",
     "linger": "seconds between the answer and `drop`",
-    "after": "on `data`: as soon as so many bytes of content have arrived, while the client is still sending. With `hang` the server stops reading; with a refusal the rest is read, thrown away and not answered again. On `secure`: so many bytes into the client's handshake",
+    "after": "on `data`: as soon as so many bytes of content have arrived, while the client is still sending. With `hang` the server stops reading, so it cannot see the client leave: the connection counts as open until the server stops. With a refusal the rest is read, thrown away and not answered again. On `secure`: so many bytes into the client's handshake",
     "accept": "on `data`: `True` keeps the message as accepted, and then the fault happens (the gap of RFC 1047, in which mail is delivered twice). With `after`, the early answer is said in passing; the rest arrives, is kept and answered as usual. `False`, with a 2xx: the client is told yes, and nothing is kept",
     "optional": "`True`: need not be used. `False`: has to be, wherever it stands. Without it, [the place decides](../explanation/unused-rules.md)",
 }
@@ -202,7 +202,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "tls": "a [`TLSInfo`](#tlsinfo), or `None` in clear",
         "tls_error": "why a handshake failed",
         "user": "what the `auth` hook returned, or the name that logged in",
-        "transaction": "the number of the current transaction, from 1; grows with each completed message",
+        "transaction": "the number of the current transaction, from 1; grows with each completed message, accepted or not",
         "error": "the last refusal, a `Reply`",
         "xclient": "the attributes of XCLIENT",
         "xforward": "the attributes of XFORWARD",
