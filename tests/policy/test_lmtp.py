@@ -78,6 +78,18 @@ def test_a_drip_for_all_slows_down_what_one_recipient_has_of_its_own(connected: 
     assert {len(step.data) for step in client.steps if isinstance(step, Send)} == {1}
 
 
+def test_one_recipients_own_drip_is_kept_beside_its_answer(connected: Connect) -> None:
+    client = delivered(connected, on("data", to="bob@*", drip=1), on("data", to="bob@*", reply="452 later"))
+    assert client.steps[2] == Wait(1)
+    assert client.codes()[-3:] == [250, 452, 250]
+
+
+def test_the_drip_of_the_rule_for_all_is_not_for_who_has_an_answer_of_its_own(connected: Connect) -> None:
+    client = delivered(connected, on("data", to="bob@*", reply="452 later"), on("data", reply="250 yes", drip=1))
+    assert Send(b"452 later\r\n") in client.steps
+    assert client.steps[0] == Send(b"2")
+
+
 def test_a_delay_for_all_comes_before_everything(connected: Connect) -> None:
     client = delivered(connected, on("data", delay=7), on("data", to="bob@*", reply=452))
     assert client.loop.time() == 7

@@ -156,6 +156,17 @@ def test_only_a_drop_is_judged_before_the_handshake(connected: Connect) -> None:
     assert client.errors == []
 
 
+def test_a_rule_whose_turn_has_not_come_does_not_hold_up_the_drop_behind_it(connected: Connect) -> None:
+    waiting, drop = on("connect", when=raises, reply=421, skip=1), on("connect", drop=True)
+    ended = on("connect", reply=421)
+    ended.end()
+    client = connected(ended, drop)
+    answer = client.responds(handshaking(0, implicit=True))
+    assert answer is not None
+    assert (answer.rule, drop.used) == (drop, 1)
+    assert connected(waiting, drop.copy()).responds(handshaking(0, implicit=True)) is not None
+
+
 @pytest.mark.parametrize("hook", ["connect", "secure"])
 def test_a_strike_in_a_handshake_may_be_late(connected: Connect, hook: Any) -> None:
     rule = on("connect", drop=True, delay=30) if hook == "connect" else on("secure", drop=True, delay=30, after=0)
