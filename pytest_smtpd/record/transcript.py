@@ -96,7 +96,8 @@ def _unsaid(call: Call) -> Iterator[tuple[str, str]]:
 def _answer(call: Call) -> Iterator[tuple[str, str]]:
     """The reply, or what happened instead of one, and by which rule: in LMTP, only what that rule has said."""
     by = f"   by {call.rule!r}" if call.rule is not None else ""
-    own = call.rule.answer if call.rule is not None and len(call.replies) > 1 else None
+    answers_one = call.rule is not None and call.rule.get("raw") is None and len(call.replies) > 1
+    own = call.rule.answer if call.rule is not None and answers_one else None
     for who, text in _said(call):
         others = own is not None and who == "S" and text != _one_line(own)
         yield who, f"{_cut(text)}{'' if others else by}"
