@@ -2,6 +2,7 @@
 
 import os
 import ssl
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
@@ -52,6 +53,7 @@ class SMTPServer:
         self._book = RuleBook(rule.copy() for rule in as_rules(on))
         self._listener: Listener | None = None
         self._workers: Workers | None = None
+        self._stopping = threading.Lock()  # two threads that stop it at once both see it stopped
         self._pid = 0
         self._port = self.settings.port
         self.log: Log = Log(self._journal, lambda: self.wait_timeout)
@@ -92,14 +94,17 @@ class SMTPServer:
         A ``def`` hook that is still blocked is named in a ``RuntimeWarning``. Raises ``RuntimeError`` in an ``async
         def`` hook of this very server.
         """
-        listener, workers = self._listener, self._workers
-        if listener is None or workers is None or self._pid != os.getpid():
+        if self._pid != os.getpid():
             return
-        if listener.runs_here:
+        if self._listener is not None and self._listener.runs_here:
             raise RuntimeError("an async def hook cannot stop its own server; it can drop its client: drop=True")
-        self._listener = None
-        blocked = listener.stop(workers.dismiss)
-        self._workers = None
+        blocked: list[str] = []
+        with self._stopping:
+            listener, workers = self._listener, self._workers
+            if listener is not None and workers is not None:
+                self._listener = None
+                blocked = listener.stop(workers.dismiss)
+                self._workers = None
         if blocked:
             names = ", ".join(blocked)
             warnings.warn(
