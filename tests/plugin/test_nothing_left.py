@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import tempfile
 import textwrap
 import threading
@@ -11,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from pytest_smtpd.certificates import authority
 
 Run = Callable[..., pytest.RunResult]
 Reports = Callable[..., list[pytest.TestReport]]
@@ -79,6 +83,7 @@ def body(source: str) -> str:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    assert Path(authority().file).exists()  # the test CA has a folder as long as the process lives
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
@@ -258,3 +263,12 @@ def test_no_server_and_no_mail_outlives_its_test(
     result = pytester.runpytest_subprocess(*arguments, *plugins)  # inside, the recorder would keep every traceback
     outcomes = result.parseoutcomes()
     assert (outcomes["passed"], outcomes["failed"]) == (5, 1)
+
+
+def test_the_files_of_the_test_ca_go_with_the_process(tmp_path: Path) -> None:
+    uses = "import pytest_smtpd; print(pytest_smtpd.SMTPServer().ca_file)"
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", uses], env=env, capture_output=True, text=True, check=True)
+    file = Path(done.stdout.strip())
+    assert file.is_relative_to(tmp_path)
+    assert list(tmp_path.iterdir()) == []
