@@ -268,7 +268,7 @@ METHODS: dict[str, dict[str, str]] = {
     "SMTPServer": {
         "start": "listen and serve; does nothing if it does. `OSError` if the port is taken",
         "stop": "end every connection and release the port, in milliseconds. The port then refuses; `start()` takes the same one",
-        "clear": "forget what has been received and logged so far, and return it as a `Log`. Rules and open connections stay",
+        "clear": "forget what has been received and logged so far, and return it as a `Log`. Rules, open connections and what hooks raised by mistake stay",
         "verify": "raise the first exception that a hook raised by mistake. Leaving a `with` block does it",
         "one": "the one accepted envelope that matches, or an `AssertionError` that lists what came, and how the nearest differs",
         "find": "the accepted envelopes that match, a list",
@@ -421,8 +421,9 @@ a hook.
 {matrix}
 ## In LMTP
 
-A `data` rule with `to` stands in the place of that recipient's reply. Without `to`, `reply` answers for each recipient,
-and `raw`, `drop` and `hang` happen once.
+A `data` rule with `to` stands in the place of that recipient's reply: its `delay`, `drip` and `accept` concern that
+recipient alone, and behind its `drop` or `hang` nobody is told anything. Without `to`, `reply` answers for each recipient,
+and `raw`, `drop` and `hang` happen once. A `call` decides for all recipients, whatever its `to`.
 
 ## Codes
 
