@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from email.message import EmailMessage
 
 
@@ -93,7 +93,7 @@ def _start_tls(client: smtplib.SMTP, settings: MailSettings) -> None:
 
 
 @contextmanager
-def _no_is_an_alarm(what: str) -> Iterator[None]:
+def _no_is_an_alarm(what: str) -> Generator[None]:
     """What is refused for good here, or not offered, or answered by nonsense, is not about the mail."""
     try:
         yield

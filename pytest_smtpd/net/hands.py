@@ -17,7 +17,7 @@ class Hands(Protocol):
         """The certificate and the rules of TLS for a handshake that begins now."""
         ...
 
-    def respond(self, event: Event) -> Awaitable[Answer | None]:
+    def respond(self, event: Event, /) -> Awaitable[Answer | None]:
         """The verdict on an event; None where nothing is to be said or done."""
         ...
 
@@ -41,10 +41,10 @@ class Hands(Protocol):
         """The conversation is over: what is pending ends, and the ``close`` hook runs."""
         ...
 
-    def crashed(self, error: BaseException) -> None:
+    def crashed(self, error: BaseException, /) -> None:
         """The server itself has failed."""
         ...
 
-    def gone(self, wire: Any) -> None:
+    def gone(self, wire: Any, /) -> None:
         """Nothing is left of this connection."""
         ...
