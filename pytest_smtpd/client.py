@@ -3,7 +3,7 @@
 import secrets
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ from pytest_smtpd.record.journal import Journal
 from pytest_smtpd.settings import Settings
 from pytest_smtpd.smtp.connection import Connection
 from pytest_smtpd.smtp.envelope import Envelope
+from pytest_smtpd.smtp.events import Event
 from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.steps import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +42,11 @@ class Client:
         self._settings = settings
         self._session = session
         self._responder = Responder(settings, session, house.book, house.journal, house.workers)
-        self.respond = self._responder.respond
-        self.crashed, self.gone, self.now, self.sent = house.crashed, house.gone, house.now, house.journal.sent
+        self.respond: Callable[[Event], Awaitable[Answer | None]] = self._responder.respond
+        self.sent: Callable[[], None] = house.journal.sent
+        self.now: Callable[[], float] = house.now
+        self.crashed: Callable[[BaseException], None] = house.crashed
+        self.gone: Callable[[Wire], None] = house.gone
 
     @property
     def context(self) -> ssl.SSLContext:

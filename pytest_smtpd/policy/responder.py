@@ -46,7 +46,7 @@ class Responder:
         self.session = session
         self.book = book
         self.journal = journal
-        self.runner = Runner(options, session, workers)
+        self.runner: Runner = Runner(options, session, workers)
         self._pending: list[Call] = []
         self._tail: list[Call] = []  # command calls that wait for a later reply: BDAT, XCLIENT, AUTH
         self._message: Message | None = None
