@@ -44,7 +44,8 @@ def _command(switched_off: set[str]) -> list[str]:
 
 
 def _run(command: list[str], directory: str) -> tuple[float, float]:
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "PYTHONPATH"))}
+    # Nor PYTHONDONTWRITEBYTECODE: pytest would compile a plugin again in each run.
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "PYTHON"))}
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
     subprocess.run(command, cwd=directory, env=env, stdout=subprocess.DEVNULL, check=True)
     wall, after = perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
