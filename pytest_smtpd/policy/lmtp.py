@@ -7,7 +7,7 @@ from pytest_smtpd.calls import Call, Outcome
 from pytest_smtpd.match import is_addressed_to, matches
 from pytest_smtpd.policy import actions
 from pytest_smtpd.rules import Rule
-from pytest_smtpd.steps import NOTHING, Answer, Send, Step, Wait
+from pytest_smtpd.steps import NOTHING, Answer, Dress, Send, Step, Wait
 
 
 @dataclass(slots=True)
@@ -48,27 +48,28 @@ def combine(answer: Answer, shares: Sequence[Share], slow: Sequence[Rule]) -> An
     for_each = len(answer.replies) == len(shares) and (answer.rule is None or answer.rule.get("raw") is None)
     told = list(_answers(answer, shares, slow, for_each=for_each))
     ending = answer.dress if for_each and not any(map(_ends, told)) else None
-
-    def steps(data: bytes) -> Iterator[Step]:
-        for one, share in zip(told, shares, strict=True):
-            if share.delay and one is not NOTHING:
-                yield Wait(share.delay)
-            words = b"".join(reply.wire for reply in one.replies)
-            yield from one.dress(words) if one.dress else [Send(words)] if words else []
-        yield from ending(b"") if ending else []
-
-    usual = ending is None and not any(one.dress for one in told) and not any(share.delay for share in shares)
+    usual = ending is None and not any(one.dress or share.delay for one, share in zip(told, shares, strict=True))
     each = tuple([one.replies[0] if one.replies else None for one in told])
     return replace(
         answer,
-        replies=tuple([reply for reply in each if reply is not None]),
+        replies=tuple(filter(None, each)),
         outcome="error" if answer.error is not None else _outcome(told),
-        rule=next((one.rule for one in told if one.rule is not None), answer.rule),
-        accepted=tuple([_kept(one) for one in told]),
+        rule=next(filter(None, (one.rule for one in told)), answer.rule),
+        accepted=tuple(map(_kept, told)),
         closes=all(one.closes for one in told),
-        dress=None if usual else steps,
+        dress=None if usual else lambda data: _in_turn(told, shares, ending),
         each=each,
     )
+
+
+def _in_turn(told: Sequence[Answer], shares: Sequence[Share], ending: Dress | None) -> Iterator[Step]:
+    """The steps of each recipient's answer, and of what they share behind them."""
+    for one, share in zip(told, shares, strict=True):
+        if share.delay and one is not NOTHING:
+            yield Wait(share.delay)
+        words = b"".join(reply.wire for reply in one.replies)
+        yield from one.dress(words) if one.dress else [Send(words)] if words else []
+    yield from ending(b"") if ending else []
 
 
 def _answers(answer: Answer, shares: Sequence[Share], slow: Sequence[Rule], *, for_each: bool) -> Iterator[Answer]:
