@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from pytest_smtpd.rules import Rule
-from tests.policy.test_responder import Client, Connect
+from tests.policy.client import Client, Connect
 
 
 @pytest.fixture
-def connected() -> Iterator[Connect]:
+def connect() -> Iterator[Connect]:
+    """``connect(*rules, **settings)`` is a client that nobody has answered yet; ended after the test."""
     clients: list[Client] = []
 
     def new(*rules: Rule, **settings: Any) -> Client:

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_smtpd import Reject, on
 from pytest_smtpd.steps import Send, Wait
-from tests.policy.test_responder import BODY, MAIL, RCPT, WHERE, Connect
+from tests.policy.client import BODY, MAIL, RCPT, WHERE, Connect
 
 # --- raw bytes that look like a reply ------
 
@@ -32,30 +32,30 @@ RAWS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("options", "outcome"), RAWS)
 @pytest.mark.parametrize("hook", ["rcpt_to", "connect"])
-def test_raw_counts_by_the_code_it_begins_with(connected: Connect, hook: Any, options: Any, outcome: str) -> None:
-    client = connected(on(hook, **options))
+def test_raw_counts_by_the_code_it_begins_with(connect: Connect, hook: Any, options: Any, outcome: str) -> None:
+    client = connect(on(hook, **options))
     client.says(*WHERE[hook])
     assert client.last(hook).outcome == outcome
     assert client.last(hook).reply is None
 
 
 @pytest.mark.parametrize("raw", [b"250 ok", b"550 no"])
-def test_the_session_goes_on_as_if_nothing_had_been_said_by_what_is_no_reply(connected: Connect, raw: bytes) -> None:
-    client = connected(on("rcpt_to", raw=raw)).before(RCPT)
+def test_the_session_goes_on_as_if_nothing_had_been_said_by_what_is_no_reply(connect: Connect, raw: bytes) -> None:
+    client = connect(on("rcpt_to", raw=raw)).before(RCPT)
     client.says(RCPT)
     assert client.says("DATA") == [503]
 
 
 @pytest.mark.parametrize("raw", [b"220 hi", b"554 no"])
-def test_the_session_goes_on_as_if_accepted_by_a_greeting_that_is_no_reply(connected: Connect, raw: bytes) -> None:
-    client = connected(on("connect", raw=raw), tls="implicit")
+def test_the_session_goes_on_as_if_accepted_by_a_greeting_that_is_no_reply(connect: Connect, raw: bytes) -> None:
+    client = connect(on("connect", raw=raw), tls="implicit")
     client.says("")
     assert client.points == "connect secure"
     assert client.says("EHLO client.example") == [250]
 
 
-def test_on_secure_bytes_that_are_no_reply_stand_in_place_of_the_greeting(connected: Connect) -> None:
-    client = connected(on("secure", raw=b"220 hi"), tls="implicit")
+def test_on_secure_bytes_that_are_no_reply_stand_in_place_of_the_greeting(connect: Connect) -> None:
+    client = connect(on("secure", raw=b"220 hi"), tls="implicit")
     client.says("")
     assert client.told == b"220 hi"
 
@@ -65,13 +65,13 @@ def test_on_secure_bytes_that_are_no_reply_stand_in_place_of_the_greeting(connec
 
 @pytest.mark.parametrize("hook", WHERE)
 @pytest.mark.parametrize("refuses", [False, True])
-def test_a_hooks_answer_drips_where_its_rule_says_so(connected: Connect, hook: Any, refuses: bool) -> None:
+def test_a_hooks_answer_drips_where_its_rule_says_so(connect: Connect, hook: Any, refuses: bool) -> None:
     def decide(*args: object) -> Any:
         if refuses:
             raise Reject(450, "4.7.1 no")
         return "ada" if hook == "auth" else None
 
-    client = connected(on(hook, call=decide, drip=2, times=1))
+    client = connect(on(hook, call=decide, drip=2, times=1))
     client.says(*WHERE[hook][:-1])
     if hook == "command" and not refuses:
         return  # it has not answered
@@ -87,9 +87,9 @@ def test_a_hooks_answer_drips_where_its_rule_says_so(connected: Connect, hook: A
 
 @pytest.mark.parametrize(("accept", "kept"), [({}, True), ({"accept": False}, False)])
 def test_an_early_yes_keeps_the_message_unless_the_rule_says_otherwise(
-    connected: Connect, accept: dict[str, Any], kept: bool
+    connect: Connect, accept: dict[str, Any], kept: bool
 ) -> None:
-    client = connected(on("data", after=10, reply="250 early", **accept)).before(BODY)
+    client = connect(on("data", after=10, reply="250 early", **accept)).before(BODY)
     assert client.says(BODY) == [250]
     (envelope,) = client.envelopes
     assert (envelope.accepted, str(envelope.reply)) == (kept, "250 early")
@@ -105,9 +105,9 @@ SLIPS = ["550 no", "550", "451-one", "5.1.1 no such user", Reject(550)]
 @pytest.mark.parametrize("value", SLIPS, ids=repr)
 @pytest.mark.parametrize("hook", ["connect", "command", "mail_from", "rcpt_to"])
 def test_a_hook_that_returns_a_refusal_where_only_raising_refuses_is_a_mistake(
-    connected: Connect, hook: Any, value: Any
+    connect: Connect, hook: Any, value: Any
 ) -> None:
-    client = connected(on(hook, call=lambda *args: value, times=1))
+    client = connect(on(hook, call=lambda *args: value, times=1))
     assert client.says(*WHERE[hook])[-1] == 451
     ((_, error),) = client.errors
     assert isinstance(error, TypeError)
@@ -118,18 +118,16 @@ def test_a_hook_that_returns_a_refusal_where_only_raising_refuses_is_a_mistake(
 
 @pytest.mark.parametrize("value", [None, True, False, 0, 550, "250 OK", "ok", [], 4.5], ids=repr)
 @pytest.mark.parametrize("hook", ["connect", "command", "mail_from", "rcpt_to"])
-def test_a_hook_accepts_by_returning_whatever_its_last_expression_was(
-    connected: Connect, hook: Any, value: Any
-) -> None:
-    client = connected(on(hook, call=lambda *args: value, times=1))
+def test_a_hook_accepts_by_returning_whatever_its_last_expression_was(connect: Connect, hook: Any, value: Any) -> None:
+    client = connect(on(hook, call=lambda *args: value, times=1))
     assert client.says(*WHERE[hook])[-1] in (220, 250)
     assert client.errors == []
 
 
 @pytest.mark.parametrize("value", ["550 no", "250 OK", "250", "4.7.1 later"])
 @pytest.mark.parametrize("settings", [{}, {"lmtp": True}])
-def test_a_data_hook_that_returns_a_code_is_a_mistake(connected: Connect, value: str, settings: Any) -> None:
-    client = connected(on("data", call=lambda *args: [value] if settings else value), **settings)
+def test_a_data_hook_that_returns_a_code_is_a_mistake(connect: Connect, value: str, settings: Any) -> None:
+    client = connect(on("data", call=lambda *args: [value] if settings else value), **settings)
     client.says("", "LHLO client.example" if settings else "EHLO client.example")
     assert client.says(MAIL, RCPT, "DATA", BODY)[-1] == 451
     ((_, error),) = client.errors
@@ -138,8 +136,8 @@ def test_a_data_hook_that_returns_a_code_is_a_mistake(connected: Connect, value:
 
 
 @pytest.mark.parametrize("value", ["queued as 250", "2.0.0 fine", "42 bytes", "231 bytes", "599", "", "1250 letters"])
-def test_a_data_hook_may_return_any_other_text(connected: Connect, value: str) -> None:
-    client = connected(on("data", call=lambda *args: value)).before(BODY)
+def test_a_data_hook_may_return_any_other_text(connect: Connect, value: str) -> None:
+    client = connect(on("data", call=lambda *args: value)).before(BODY)
     assert client.says(BODY) == [250]
     assert client.errors == []
 
@@ -147,15 +145,15 @@ def test_a_data_hook_may_return_any_other_text(connected: Connect, value: str) -
 # --- a command and the hook behind it ------
 
 
-def test_a_delay_of_the_command_is_not_repeated_at_the_hook_behind_it(connected: Connect) -> None:
+def test_a_delay_of_the_command_is_not_repeated_at_the_hook_behind_it(connect: Connect) -> None:
     other = on("rcpt_to", to="nobody@*", reply=550)
-    client = connected(on("command", verb="RCPT", delay=5), on("rcpt_to", delay=1), other).before(RCPT)
+    client = connect(on("command", verb="RCPT", delay=5), on("rcpt_to", delay=1), other).before(RCPT)
     assert client.says(RCPT) == [250]
     assert client.loop.time() == 6
 
 
-def test_a_drip_beside_a_command_hook_that_lets_it_pass_slows_down_the_answer(connected: Connect) -> None:
-    client = connected(on("command", verb="RCPT", call=lambda command, session: None, drip=1)).before(RCPT)
+def test_a_drip_beside_a_command_hook_that_lets_it_pass_slows_down_the_answer(connect: Connect) -> None:
+    client = connect(on("command", verb="RCPT", call=lambda command, session: None, drip=1)).before(RCPT)
     client.steps.clear()
     client.says(RCPT)
     assert {len(step.data) for step in client.steps if isinstance(step, Send)} == {1}

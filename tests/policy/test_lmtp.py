@@ -11,14 +11,14 @@ from pytest_smtpd import Reject, on
 from pytest_smtpd.rules import Rule
 from pytest_smtpd.smtp.states import State
 from pytest_smtpd.steps import Fin, Send, Stall, Step, Wait
-from tests.policy.test_responder import BODY, MAIL, Client, Connect
+from tests.policy.client import BODY, MAIL, Client, Connect
 
 NAMES = ("ada", "bob", "eve")
 
 
-def delivered(connected: Connect, *rules: Rule) -> Client:
+def delivered(connect: Connect, *rules: Rule) -> Client:
     """A client that has sent a message for three."""
-    client = connected(*rules, lmtp=True)
+    client = connect(*rules, lmtp=True)
     client.says("", "LHLO client.example", MAIL, *(f"RCPT TO:<{name}@example.com>" for name in NAMES), "DATA")
     client.steps.clear()
     client.says(BODY)
@@ -57,41 +57,41 @@ LATE: list[tuple[list[Rule], list[int | Step]]] = [
 
 @pytest.mark.parametrize(("rules", "expected"), LATE)
 def test_a_rule_for_one_recipient_makes_only_that_one_wait(
-    connected: Connect, rules: list[Rule], expected: list[int | Step]
+    connect: Connect, rules: list[Rule], expected: list[int | Step]
 ) -> None:
-    client = delivered(connected, *(rule.copy() for rule in rules))
+    client = delivered(connect, *(rule.copy() for rule in rules))
     assert heard(client) == expected
     assert client.loop.time() == 0
 
 
 @pytest.mark.parametrize("options", [{}, {"reply": "452 later"}])
-def test_the_answer_for_one_recipient_may_drip(connected: Connect, options: dict[str, Any]) -> None:
-    client = delivered(connected, on("data", to="bob@*", drip=1, **options))
+def test_the_answer_for_one_recipient_may_drip(connect: Connect, options: dict[str, Any]) -> None:
+    client = delivered(connect, on("data", to="bob@*", drip=1, **options))
     ada, *bob, eve = client.steps
     assert all(isinstance(whole, Send) and len(whole.data) > 9 for whole in (ada, eve))
     assert {len(step.data) for step in bob if isinstance(step, Send)} == {1}
     assert Wait(1) in bob
 
 
-def test_a_drip_for_all_slows_down_what_one_recipient_has_of_its_own(connected: Connect) -> None:
-    client = delivered(connected, on("data", drip=1), on("data", to="bob@*", reply="452 later"))
+def test_a_drip_for_all_slows_down_what_one_recipient_has_of_its_own(connect: Connect) -> None:
+    client = delivered(connect, on("data", drip=1), on("data", to="bob@*", reply="452 later"))
     assert {len(step.data) for step in client.steps if isinstance(step, Send)} == {1}
 
 
-def test_one_recipients_own_drip_is_kept_beside_its_answer(connected: Connect) -> None:
-    client = delivered(connected, on("data", to="bob@*", drip=1), on("data", to="bob@*", reply="452 later"))
+def test_one_recipients_own_drip_is_kept_beside_its_answer(connect: Connect) -> None:
+    client = delivered(connect, on("data", to="bob@*", drip=1), on("data", to="bob@*", reply="452 later"))
     assert client.steps[2] == Wait(1)
     assert client.codes()[-3:] == [250, 452, 250]
 
 
-def test_the_drip_of_the_rule_for_all_is_not_for_who_has_an_answer_of_its_own(connected: Connect) -> None:
-    client = delivered(connected, on("data", to="bob@*", reply="452 later"), on("data", reply="250 yes", drip=1))
+def test_the_drip_of_the_rule_for_all_is_not_for_who_has_an_answer_of_its_own(connect: Connect) -> None:
+    client = delivered(connect, on("data", to="bob@*", reply="452 later"), on("data", reply="250 yes", drip=1))
     assert Send(b"452 later\r\n") in client.steps
     assert client.steps[0] == Send(b"2")
 
 
-def test_a_delay_for_all_comes_before_everything(connected: Connect) -> None:
-    client = delivered(connected, on("data", delay=7), on("data", to="bob@*", reply=452))
+def test_a_delay_for_all_comes_before_everything(connect: Connect) -> None:
+    client = delivered(connect, on("data", delay=7), on("data", to="bob@*", reply=452))
     assert client.loop.time() == 7
     assert heard(client) == [250, 452, 250]
 
@@ -114,9 +114,9 @@ ACCEPTED: list[tuple[list[Rule], list[int], tuple[list[str], list[str]]]] = [
 
 @pytest.mark.parametrize(("rules", "codes", "expected"), ACCEPTED)
 def test_the_message_is_kept_for_whom_it_counts_as_accepted(
-    connected: Connect, rules: list[Rule], codes: list[int], expected: tuple[list[str], list[str]]
+    connect: Connect, rules: list[Rule], codes: list[int], expected: tuple[list[str], list[str]]
 ) -> None:
-    client = delivered(connected, *(rule.copy() for rule in rules))
+    client = delivered(connect, *(rule.copy() for rule in rules))
     assert heard(client) == codes
     assert fate(client) == expected
     assert client.envelopes[0].accepted is bool(expected[0])
@@ -145,13 +145,13 @@ CUT: list[tuple[list[Rule], list[int | Step], str, tuple[list[str], list[str]]]]
 
 @pytest.mark.parametrize(("rules", "told", "outcome", "expected"), CUT)
 def test_who_was_never_told_yes_does_not_have_the_message(
-    connected: Connect,
+    connect: Connect,
     rules: list[Rule],
     told: list[int | Step],
     outcome: str,
     expected: tuple[list[str], list[str]],
 ) -> None:
-    client = delivered(connected, *(rule.copy() for rule in rules))
+    client = delivered(connect, *(rule.copy() for rule in rules))
     assert heard(client) == told
     assert fate(client) == expected
     call = client.last("data")
@@ -160,30 +160,30 @@ def test_who_was_never_told_yes_does_not_have_the_message(
 
 
 @pytest.mark.parametrize("raw", [b"gibberish\r\n", b""])
-def test_behind_what_is_no_reply_each_recipient_still_has_its_own_fate(connected: Connect, raw: bytes) -> None:
-    client = delivered(connected, on("data", to="bob@*", raw=raw))
+def test_behind_what_is_no_reply_each_recipient_still_has_its_own_fate(connect: Connect, raw: bytes) -> None:
+    client = delivered(connect, on("data", to="bob@*", raw=raw))
     assert heard(client) == [250, 250]
     assert fate(client) == (["ada", "eve"], [])
 
 
-def test_raw_bytes_are_said_once_to_the_only_recipient(connected: Connect) -> None:
+def test_raw_bytes_are_said_once_to_the_only_recipient(connect: Connect) -> None:
     rules = [on("data", to="ada@*", delay=2), on("data", raw=b"250 once\r\n")]
-    client = connected(*rules, lmtp=True)
+    client = connect(*rules, lmtp=True)
     client.says("", "LHLO client.example", MAIL, "RCPT TO:<ada@example.com>", "DATA")
     client.steps.clear()
     client.says(BODY)
     assert client.steps == [Wait(2), Send(b"250 once\r\n")]
 
 
-def test_the_call_names_the_rule_of_the_first_recipient_that_has_one(connected: Connect) -> None:
+def test_the_call_names_the_rule_of_the_first_recipient_that_has_one(connect: Connect) -> None:
     rules = [on("data", to="eve@*", reply=452), on("data", to="bob@*", reply=552), on("data", reply=250)]
-    client = delivered(connected, *rules)
+    client = delivered(connect, *rules)
     assert client.last("data").rule is rules[1]
 
 
 @pytest.mark.parametrize(("options", "told"), [({"raw": b"421 x\r\n"}, [250]), ({"reply": "421 x"}, [])])
-def test_only_a_reply_closes_by_itself(connected: Connect, options: dict[str, Any], told: list[int]) -> None:
-    client = delivered(connected, on("data", to="bob@*", **options))
+def test_only_a_reply_closes_by_itself(connect: Connect, options: dict[str, Any], told: list[int]) -> None:
+    client = delivered(connect, on("data", to="bob@*", **options))
     assert heard(client) == [250, 421, 250]
     assert (client.smtp.state is State.CLOSED) is (not told)
     assert told == [] or client.says("NOOP") == told
@@ -195,33 +195,33 @@ def wrong(value: object) -> bool:
 
 @pytest.mark.parametrize("match", [{"to": wrong}, {"to": "bob@*", "when": wrong}, {"to": "bob@*", "user": wrong}])
 def test_a_mistake_in_the_match_of_a_rule_for_one_recipient_is_a_451_for_all(
-    connected: Connect, match: dict[str, Any]
+    connect: Connect, match: dict[str, Any]
 ) -> None:
     rule, behind = on("data", reply=550, **match), on("data", to="eve@*", reply=552)
-    client = delivered(connected, rule, behind)
+    client = delivered(connect, rule, behind)
     assert heard(client) == [451, 451, 451]
     call = client.last("data")
     assert (call.outcome, type(call.error), call.rule, behind.used) == ("error", LookupError, rule, 0)
     assert client.says("NOOP") == [250]
 
 
-def test_a_mistake_of_the_hook_is_told_though_one_recipient_has_its_own_answer(connected: Connect) -> None:
+def test_a_mistake_of_the_hook_is_told_though_one_recipient_has_its_own_answer(connect: Connect) -> None:
     error = ValueError("x")
 
     def hook(*args: object) -> None:
         raise error
 
-    client = delivered(connected, on("data", to="bob@*", reply=550), on("data", call=hook))
+    client = delivered(connect, on("data", to="bob@*", reply=550), on("data", call=hook))
     assert heard(client) == [451, 550, 451]
     assert client.errors == [("data", error)]
     assert client.last("data").outcome == "error"
 
 
-def test_a_hooks_answers_stand_beside_those_of_rules(connected: Connect) -> None:
+def test_a_hooks_answers_stand_beside_those_of_rules(connect: Connect) -> None:
     def hook(*args: object) -> list[Any]:
         return ["fine", "fine", Reject(550)]
 
-    client = delivered(connected, on("data", to="bob@*", reply=452), on("data", call=hook, drip=1))
+    client = delivered(connect, on("data", to="bob@*", reply=452), on("data", call=hook, drip=1))
     assert heard(client)[0] != 250  # it drips
     assert client.codes()[-3:] == [250, 452, 550]
     assert fate(client) == (["ada"], ["bob", "eve"])

@@ -15,7 +15,7 @@ from pytest_smtpd.rules import Rule
 from pytest_smtpd.smtp.events import Handshaking
 from pytest_smtpd.smtp.session import Session, TLSInfo
 from pytest_smtpd.steps import Fin
-from tests.policy.test_responder import HELLO, MAIL, RCPT, WHERE, Connect
+from tests.policy.client import HELLO, MAIL, RCPT, WHERE, Connect
 
 ERROR = ValueError("x")
 NOT_DATA = [hook for hook in WHERE if hook != "data"]
@@ -25,16 +25,16 @@ NOT_DATA = [hook for hook in WHERE if hook != "data"]
 
 
 @pytest.mark.parametrize("hook", NOT_DATA)
-def test_what_a_def_hook_raises_when_its_client_has_left_is_told(connected: Connect, hook: Any) -> None:
-    leave_while_it_runs(connected, hook, ERROR)
+def test_what_a_def_hook_raises_when_its_client_has_left_is_told(connect: Connect, hook: Any) -> None:
+    leave_while_it_runs(connect, hook, ERROR)
 
 
 @pytest.mark.parametrize("error", [Reject(), ConnectionError("to the client"), asyncio.CancelledError(), None])
-def test_what_is_no_mistake_when_the_client_has_left_is_none(connected: Connect, error: BaseException | None) -> None:
-    leave_while_it_runs(connected, "rcpt_to", error)
+def test_what_is_no_mistake_when_the_client_has_left_is_none(connect: Connect, error: BaseException | None) -> None:
+    leave_while_it_runs(connect, "rcpt_to", error)
 
 
-def leave_while_it_runs(connected: Connect, hook: Any, error: BaseException | None) -> None:
+def leave_while_it_runs(connect: Connect, hook: Any, error: BaseException | None) -> None:
     gate, began = threading.Event(), asyncio.Event()
 
     def blocked(*args: object) -> None:
@@ -44,7 +44,7 @@ def leave_while_it_runs(connected: Connect, hook: Any, error: BaseException | No
             raise error
 
     rule = on(hook, call=blocked)
-    client = connected(rule)
+    client = connect(rule)
     client.says(*WHERE[hook][:-1])
     client.begins(*WHERE[hook][-1:])
     client.run(began.wait())
@@ -74,10 +74,10 @@ def awaitable(hook: Callable[..., Any], *args: object) -> Any:
 
 @pytest.mark.parametrize("hook", WHERE)
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_what_a_cancelled_hook_raises_in_the_end_is_told(connected: Connect, hook: Any, wrapped: bool) -> None:
+def test_what_a_cancelled_hook_raises_in_the_end_is_told(connect: Connect, hook: Any, wrapped: bool) -> None:
     began = asyncio.Event()
     waiting = in_the_end(began)
-    client = connected(on(hook, call=functools.partial(awaitable, waiting) if wrapped else waiting))
+    client = connect(on(hook, call=functools.partial(awaitable, waiting) if wrapped else waiting))
     client.says(*WHERE[hook][:-1])
     client.begins(*WHERE[hook][-1:])
     client.run(began.wait())
@@ -90,11 +90,11 @@ def test_what_a_cancelled_hook_raises_in_the_end_is_told(connected: Connect, hoo
 
 
 @pytest.mark.parametrize("reject", [Reject(), Reject(550)])
-def test_a_close_hook_that_refuses_is_a_mistake_that_says_so(connected: Connect, reject: Reject) -> None:
+def test_a_close_hook_that_refuses_is_a_mistake_that_says_so(connect: Connect, reject: Reject) -> None:
     async def hook(session: Session) -> None:
         raise reject
 
-    client = connected(on("close", call=hook))
+    client = connect(on("close", call=hook))
     client.says("", HELLO)
     client.leaves()
     ((place, error),) = client.errors
@@ -106,8 +106,8 @@ def test_a_close_hook_that_refuses_is_a_mistake_that_says_so(connected: Connect,
 # --- matches ------
 
 
-def test_a_failure_of_pytest_in_a_match_is_a_mistake_too(connected: Connect) -> None:
-    client = connected(on("rcpt_to", when=lambda call: pytest.fail("wrong"), reply=550)).before(RCPT)
+def test_a_failure_of_pytest_in_a_match_is_a_mistake_too(connect: Connect) -> None:
+    client = connect(on("rcpt_to", when=lambda call: pytest.fail("wrong"), reply=550)).before(RCPT)
     assert client.says(RCPT, "NOOP") == [451, 250]
     assert [str(error) for _, error in client.errors] == ["wrong"]
 
@@ -130,9 +130,9 @@ def handshaking(received: int, *, implicit: bool) -> Handshaking:
     ],
 )
 def test_a_mistake_in_a_match_during_the_handshake_closes_and_is_told_by_a_call(
-    connected: Connect, rule: Rule, implicit: bool, received: int
+    connect: Connect, rule: Rule, implicit: bool, received: int
 ) -> None:
-    client = connected(rule)
+    client = connect(rule)
     answer = client.responds(handshaking(received, implicit=implicit))
     assert answer is not None
     assert answer.replies == ()
@@ -144,33 +144,33 @@ def test_a_mistake_in_a_match_during_the_handshake_closes_and_is_told_by_a_call(
     assert rule.used == 0
 
 
-def test_only_a_drop_is_judged_before_the_handshake(connected: Connect) -> None:
+def test_only_a_drop_is_judged_before_the_handshake(connect: Connect) -> None:
     """Another rule's match may ask what the handshake has shown."""
     rules = [
         on("connect", when=lambda call: call.session.tls.version == "TLSv1.3", reply=421),
         on("connect", drop=True),
     ]
-    client = connected(*rules, tls="implicit")
+    client = connect(*rules, tls="implicit")
     assert client.responds(handshaking(0, implicit=True)) is None
     assert client.says("") == [421]
     assert client.errors == []
 
 
-def test_a_rule_whose_turn_has_not_come_does_not_hold_up_the_drop_behind_it(connected: Connect) -> None:
+def test_a_rule_whose_turn_has_not_come_does_not_hold_up_the_drop_behind_it(connect: Connect) -> None:
     waiting, drop = on("connect", when=raises, reply=421, skip=1), on("connect", drop=True)
     ended = on("connect", reply=421)
     ended.end()
-    client = connected(ended, drop)
+    client = connect(ended, drop)
     answer = client.responds(handshaking(0, implicit=True))
     assert answer is not None
     assert (answer.rule, drop.used) == (drop, 1)
-    assert connected(waiting, drop.copy()).responds(handshaking(0, implicit=True)) is not None
+    assert connect(waiting, drop.copy()).responds(handshaking(0, implicit=True)) is not None
 
 
 @pytest.mark.parametrize("hook", ["connect", "secure"])
-def test_a_strike_in_a_handshake_may_be_late(connected: Connect, hook: Any) -> None:
+def test_a_strike_in_a_handshake_may_be_late(connect: Connect, hook: Any) -> None:
     rule = on("connect", drop=True, delay=30) if hook == "connect" else on("secure", drop=True, delay=30, after=0)
-    client = connected(rule)
+    client = connect(rule)
     answer = client.responds(handshaking(0, implicit=True))
     assert answer is not None
     assert answer.rule is rule
@@ -181,13 +181,13 @@ def test_a_strike_in_a_handshake_may_be_late(connected: Connect, hook: Any) -> N
 
 
 @pytest.mark.parametrize("kind", ["implicit", "XCLIENT"])
-def test_a_call_that_was_accepted_on_the_way_to_the_greeting_names_its_rule(connected: Connect, kind: str) -> None:
+def test_a_call_that_was_accepted_on_the_way_to_the_greeting_names_its_rule(connect: Connect, kind: str) -> None:
     hook: Any = "secure" if kind == "implicit" else "auth"
     rule = on(hook, call=lambda *args: "ada")
     if kind == "implicit":
-        client = connected(rule, tls="implicit")
+        client = connect(rule, tls="implicit")
         assert client.says("") == [220]
     else:
-        client = connected(rule, xclient=True).before(MAIL)
+        client = connect(rule, xclient=True).before(MAIL)
         assert client.says("XCLIENT LOGIN=ada") == [220]
     assert (client.last(hook).rule, client.last(hook).outcome) == (rule, "accepted")
