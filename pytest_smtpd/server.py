@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from pytest_smtpd.client import House, connect
 from pytest_smtpd.clock import Clock
 from pytest_smtpd.errors import WaitTimeout
+from pytest_smtpd.handler import Shared, connect
 from pytest_smtpd.match import EnvelopeMatch, query_keys
 from pytest_smtpd.net.loop import Listener, bind
 from pytest_smtpd.policy.book import RuleBook
@@ -76,7 +76,7 @@ class SMTPServer:
         self._pid = os.getpid()
         listener = self._listener = Listener(sock, self.name, self.errors.append)
         self._workers = Workers(listener.loop, self.name)
-        house = House(
+        shared = Shared(
             book=self._book,
             journal=self._journal,
             workers=self._workers,
@@ -85,7 +85,7 @@ class SMTPServer:
             context=self._server_context,
             now=self._clock.now,
         )
-        listener.start(lambda client, address: connect(house, self.settings, client, address))
+        listener.start(lambda client, address: connect(shared, self.settings, client, address))
         return self
 
     def stop(self) -> None:

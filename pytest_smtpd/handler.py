@@ -1,4 +1,4 @@
-"""One client as the server sees it: who answers it, what is recorded of it, which certificate it is shown."""
+"""The server's side of one connection: who answers it, what is recorded of it, which certificate it is shown."""
 
 import secrets
 import socket
@@ -22,7 +22,7 @@ from pytest_smtpd.steps import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class Shared:
     """What all clients of a running server share."""
 
     book: RuleBook
@@ -34,34 +34,34 @@ class House:
     now: Callable[[], float]
 
 
-class Client:
-    """The hands of one connection (``net.hands.Hands``)."""
+class Handler:
+    """What the server does for one connection: its hands (``net.hands.Hands``)."""
 
-    def __init__(self, house: House, settings: Settings, session: Session) -> None:
-        self._house = house
+    def __init__(self, shared: Shared, settings: Settings, session: Session) -> None:
+        self._shared = shared
         self._settings = settings
         self._session = session
-        self._responder = Responder(settings, session, house.book, house.journal, house.workers)
+        self._responder = Responder(settings, session, shared.book, shared.journal, shared.workers)
         self.respond: Callable[[Event], Awaitable[Answer | None]] = self._responder.respond
-        self.sent: Callable[[], None] = house.journal.sent
-        self.now: Callable[[], float] = house.now
-        self.crashed: Callable[[BaseException], None] = house.crashed
-        self.gone: Callable[[Wire], None] = house.gone
+        self.sent: Callable[[], None] = shared.journal.sent
+        self.now: Callable[[], float] = shared.now
+        self.crashed: Callable[[BaseException], None] = shared.crashed
+        self.gone: Callable[[Wire], None] = shared.gone
 
     @property
     def context(self) -> ssl.SSLContext:
         """The certificate and the rules of TLS for a handshake that begins now."""
-        return self._house.context(self._settings)
+        return self._shared.context(self._settings)
 
     def record(self, envelope: Envelope) -> None:
         """A transaction has ended."""
         if self._responder.data_call is not None:
             self._responder.data_call.envelope = envelope
-        self._house.journal.message(envelope)
+        self._shared.journal.message(envelope)
 
     def note(self, text: str, who: str = "-") -> None:
         """Something for the transcript."""
-        self._house.journal.note(self._session, text, who)
+        self._shared.journal.note(self._session, text, who)
 
     async def close(self) -> None:
         """The conversation is over: what is pending ends, and the ``close`` hook runs."""
@@ -69,17 +69,17 @@ class Client:
             await self._responder.close()
         finally:
             self._session.closed = True
-            self._house.journal.closed(self._session)
+            self._shared.journal.closed(self._session)
 
 
-def connect(house: House, settings: Settings, sock: socket.socket, address: Any) -> Wire:
+def connect(shared: Shared, settings: Settings, sock: socket.socket, address: Any) -> Wire:
     """On the loop: put the parts of a connection together."""
     session = _session(settings, sock.getsockname(), address)
-    overloaded = settings.max_clients is not None and len(house.journal.open) >= settings.max_clients
-    house.journal.connected(session)
-    smtp, client = Connection(settings, session), Client(house, settings, session)
+    overloaded = settings.max_clients is not None and len(shared.journal.open) >= settings.max_clients
+    shared.journal.connected(session)
+    smtp, handler = Connection(settings, session), Handler(shared, settings, session)
     return Wire(
-        smtp, client, settings.timeout, lambda wire: Conversation(wire, smtp, client, overloaded=overloaded).run()
+        smtp, handler, settings.timeout, lambda wire: Conversation(wire, smtp, handler, overloaded=overloaded).run()
     )
 
 
