@@ -44,9 +44,9 @@ class Trust:
 class Bench:
     """What one test works with: its own servers, and those it has been lent."""
 
-    def __init__(self, wait_timeout: float) -> None:
+    def __init__(self, wait_timeout: float, *, in_body: bool) -> None:
         self.servers: list[SMTPServer] = []
-        self.in_body: bool = False
+        self.in_body: bool = in_body
         self.passed: bool = False
         self.made: dict[int, Rule] = {}  # by markers
         self._wait_timeout = wait_timeout

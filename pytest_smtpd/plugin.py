@@ -28,7 +28,7 @@ _MARKERS = (
         'e.g. smtpd_on("rcpt_to", to="bob@example.com", reply="550 5.1.1 No such user").'
     ),
 )
-_BENCH: "pytest.StashKey[Bench]" = pytest.StashKey()
+_BENCH: "pytest.StashKey[Bench | None]" = pytest.StashKey()
 _SHARED: "pytest.StashKey[SharedServer]" = pytest.StashKey()
 _IN_BODY: "pytest.StashKey[bool]" = pytest.StashKey()
 
@@ -76,8 +76,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start clean (a rerun keeps the stash), and refuse wrong markers before anything else happens."""
-    _forget(item, _BENCH)
-    _forget(item, _IN_BODY)
+    item.stash[_BENCH] = None
+    item.stash[_IN_BODY] = False
     shared = item.session.stash.get(_SHARED, None)
     if shared is not None and "smtpd_session" in getattr(item, "fixturenames", ()):
         shared.begin_trust()  # an application may be set up now that makes its TLS context once
@@ -85,11 +85,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from pytest_smtpd.markers import refuse_misuse
 
         refuse_misuse(item)
-
-
-def _forget(item: pytest.Item, key: "pytest.StashKey[Any]") -> None:
-    if key in item.stash:
-        del item.stash[key]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -138,7 +133,7 @@ def pytest_runtest_makereport(
         for name, text in bench.sections():
             report.sections.append((f"Captured {name} {report.when}", text))
     if report.when == "teardown":
-        _forget(item, _BENCH)  # nobody asks any more, and pytest keeps its items, with all their mail, to the end
+        item.stash[_BENCH] = None  # nobody asks any more, and pytest keeps its items, with all their mail, to the end
     return report
 
 
@@ -161,13 +156,13 @@ def smtpd_config() -> dict[str, Any]:
 
 def _bench(request: pytest.FixtureRequest) -> "Bench":
     """The servers of one test."""
-    from pytest_smtpd.bench import Bench
+    item: pytest.Item = request.node
+    bench = item.stash.get(_BENCH, None)
+    if bench is None:
+        from pytest_smtpd.bench import Bench
 
-    stash = request.node.stash
-    if _BENCH not in stash:
-        stash[_BENCH] = Bench(request.config.getini("smtpd_timeout"))
-        stash[_BENCH].in_body = stash.get(_IN_BODY, False)
-    bench: Bench = stash[_BENCH]
+        bench = Bench(request.config.getini("smtpd_timeout"), in_body=item.stash.get(_IN_BODY, False))
+        item.stash[_BENCH] = bench
     return bench
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -113,4 +115,13 @@ def test_the_package_offers_its_public_names_and_no_others() -> None:
     assert set(dir(pytest_smtpd)) >= PUBLIC
     assert set(pytest_smtpd.__all__) == PUBLIC
     with pytest.raises(AttributeError, match="SMTPSever"):
-        _ = pytest_smtpd.SMTPSever
+        _ = pytest_smtpd.SMTPSever  # type: ignore[attr-defined]
+
+
+def test_type_checkers_are_told_the_homes_of_the_public_names() -> None:
+    import pytest_smtpd
+
+    told = ast.parse(Path(pytest_smtpd.__file__).with_suffix(".pyi").read_text())
+    imports = [node for node in told.body if isinstance(node, ast.ImportFrom) and node.module != "types"]
+    homes = {name.name: f"{node.module}" for node in imports for name in node.names}
+    assert homes == {name: f"pytest_smtpd.{home}" for name, home in pytest_smtpd._HOMES.items()}

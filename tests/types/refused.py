@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest_smtpd
 from pytest_smtpd import Address, Reject, Session, SMTPServer, SMTPServerFactory, on
+
+# ------------------------------------------------------------------------------------------------- names
+
+_ = pytest_smtpd.SMTPSever  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 # ------------------------------------------------------------------------------------------------- settings
 
