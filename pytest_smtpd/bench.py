@@ -12,6 +12,7 @@ from pytest_smtpd.record.query import Log
 from pytest_smtpd.rules import Rule
 from pytest_smtpd.server import SMTPServer
 from pytest_smtpd.settings import SettingsDict
+from pytest_smtpd.smtp.values import endpoint
 
 
 class Trust:
@@ -145,7 +146,7 @@ class Bench:
         """Each server's name and transcript."""
         for server in self.servers:
             text = self._past.get(server, server.log).transcript()
-            yield server.name, text or f"nobody has connected to {server.host}:{server.port}"
+            yield server.name, text or f"nobody has connected to {endpoint(*server.address)}"
 
     @property
     def errors(self) -> list[BaseException]:

@@ -74,7 +74,7 @@ class Handler:
 
 def connect(shared: Shared, settings: Settings, sock: socket.socket, address: Any) -> Wire:
     """On the loop: put the parts of a connection together."""
-    session = _session(settings, sock.getsockname(), address)
+    session = _session(settings, sock.getsockname(), address, shared.now())
     overloaded = settings.max_clients is not None and len(shared.journal.open) >= settings.max_clients
     shared.journal.connected(session)
     smtp, handler = Connection(settings, session), Handler(shared, settings, session)
@@ -83,7 +83,7 @@ def connect(shared: Shared, settings: Settings, sock: socket.socket, address: An
     )
 
 
-def _session(settings: Settings, local: Any, remote: Any) -> Session:
+def _session(settings: Settings, local: Any, remote: Any, at: float) -> Session:
     address = remote[0].removeprefix("::ffff:")
     return Session(
         id=secrets.token_hex(8),
@@ -94,4 +94,5 @@ def _session(settings: Settings, local: Any, remote: Any) -> Session:
         remote_port=remote[1],
         client_hostname=f"[{address}]",
         lmtp=settings.lmtp,
+        at=at,
     )

@@ -1,7 +1,7 @@
 """Rule and ``on()``: a hook, an action, its modifiers, and what has to match. Pure data, and cheap to import."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal, Self, Unpack, get_args
+from typing import Any, Final, Literal, Self, TypeVar, Unpack, get_args
 
 from pytest_smtpd.match import Match, shown
 from pytest_smtpd.smtp.events import HookName
@@ -10,6 +10,7 @@ from pytest_smtpd.smtp.values import short
 
 Drop = bool | Literal["fin", "rst"]
 Hook = Callable[..., Any]
+F = TypeVar("F", bound=Hook)
 
 
 class HookOptions(Match, total=False):
@@ -17,6 +18,8 @@ class HookOptions(Match, total=False):
 
     times: int
     skip: int
+    delay: float
+    drip: float
     optional: bool
 
 
@@ -28,8 +31,6 @@ class RuleArguments(HookOptions, total=False):
     hang: bool
     raw: bytes
     call: Hook
-    delay: float
-    drip: float
     linger: float
     after: int
     accept: bool
@@ -70,7 +71,7 @@ class Rule:
 
     def __init__(self, hook: HookName, options: Mapping[str, Any], *, optional: bool | None = None) -> None:
         self.hook: HookName = hook
-        self.options: Mapping[str, Any] = {name: options[name] for name in _ORDER if name in options}
+        self.options: Mapping[str, Any] = _in_order(options)
         self.match: Mapping[str, Any] = {key: options[key] for key in KEYS if key in options}
         self.optional: bool | None = options.get("optional", optional)
         self.answer: Reply | None = _answer(hook, options)
@@ -92,11 +93,18 @@ class Rule:
 
     def take(self) -> bool:
         """Count a matching call that has come to this rule; whether it applies, by ``times`` and ``skip``."""
+        if not self.acts:
+            return False
         self.seen += 1
         if not self._applies(self.seen):
             return False
         self.used += 1
         return True
+
+    @property
+    def acts(self) -> bool:
+        """Whether it does anything at all."""
+        return self.answers or not {"delay", "drip"}.isdisjoint(self.options)
 
     def would_take(self) -> bool:
         """What ``take`` would say, without counting."""
@@ -125,6 +133,40 @@ class Rule:
         """What pytest shows as the id of a parameter."""
         words = [word for name, value in self.options.items() if (word := _id_word(name, value))]
         return "-".join([self.hook, *map(short, words)])
+
+
+class RuleDecorator(Rule):
+    """A rule without an action, as ``smtpd.on`` gives it: the hook function that it decorates becomes its action.
+
+    Until then it does no more than its ``delay`` and ``drip`` say. Each further function is a rule of its own.
+    """
+
+    __module__ = "pytest_smtpd"
+
+    def __init__(
+        self, hook: HookName, options: Mapping[str, Any], *, optional: bool, add: Callable[[Rule], object]
+    ) -> None:
+        super().__init__(hook, options, optional=optional)
+        self._add = add
+
+    def __call__(self, function: F) -> F:
+        """Take ``function`` as the action, and return it. Raises ``TypeError`` or ``ValueError``, in one line."""
+        __tracebackhide__ = True
+        from pytest_smtpd.rulecheck import check_rule
+
+        options = {**self.options, "call": function}
+        check_rule(self.hook, options)
+        if self.answers:
+            self._add(Rule(self.hook, options, optional=self.optional))
+        else:
+            self.options: Mapping[str, Any] = _in_order(options)
+            self.answers: bool = True
+        return function
+
+
+def _in_order(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """However they were given, they are shown like this."""
+    return {name: options[name] for name in _ORDER if name in options}
 
 
 def _id_word(name: str, value: object) -> str:

@@ -4,8 +4,8 @@ import os
 import ssl
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from pytest_smtpd.clock import Clock
 from pytest_smtpd.errors import WaitTimeout
@@ -19,17 +19,16 @@ from pytest_smtpd.record.journal import Journal
 from pytest_smtpd.record.query import Envelopes, Log, Waiter, select
 from pytest_smtpd.record.waiting import wait_async
 from pytest_smtpd.rulecheck import check_rule, complete_already
-from pytest_smtpd.rules import HookOptions, Rule, RuleArguments, as_rules
+from pytest_smtpd.rules import HookOptions, Rule, RuleArguments, RuleDecorator, as_rules
 from pytest_smtpd.settings import Settings, SettingsDict, make_settings
 from pytest_smtpd.smtp.envelope import Envelope
 from pytest_smtpd.smtp.events import HookName
+from pytest_smtpd.smtp.values import endpoint
 
 if TYPE_CHECKING:
     import trustme
 
     from pytest_smtpd.certificates import Authority
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class SMTPServer:
@@ -47,7 +46,6 @@ class SMTPServer:
         self._first = self.settings
         self.wait_timeout: float = 5.0
         self.strict_rules: bool = False  # whether rules added from now on have to be used
-        self._undecorated: list[Rule] = []  # made without an action, and waiting for a function
         self._clock = Clock()
         self._journal = Journal(self._clock)
         self._book = RuleBook(rule.copy() for rule in as_rules(on))
@@ -141,7 +139,6 @@ class SMTPServer:
             raise ValueError(f"{name} cannot change on a running server")
         self.settings = changed
         self._book.replace(rules)
-        self._undecorated.clear()
 
     # --- where it is ------------------------------------------------------------------------------------------------
 
@@ -169,8 +166,7 @@ class SMTPServer:
     def url(self) -> str:
         """``smtp://host:port``; ``smtps://`` under implicit TLS, ``lmtp://`` for LMTP."""
         scheme = "lmtp" if self.settings.lmtp else "smtps" if self.settings.tls == "implicit" else "smtp"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{scheme}://{host}:{self.port}"
+        return f"{scheme}://{endpoint(*self.address)}"
 
     @property
     def _authority(self) -> "Authority":
@@ -217,12 +213,10 @@ class SMTPServer:
     @overload
     def on(self, hook: Rule, /) -> Rule: ...
     @overload
-    def on(  # pyright: ignore[reportOverlappingOverload]
-        self, hook: HookName, /, **options: Unpack[HookOptions]
-    ) -> Callable[[F], F]: ...
+    def on(self, hook: HookName, /, **options: Unpack[HookOptions]) -> RuleDecorator: ...
     @overload
     def on(self, hook: HookName, /, **options: Unpack[RuleArguments]) -> Rule: ...
-    def on(self, hook: HookName | Rule, /, **options: Any) -> Rule | Callable[[F], F]:
+    def on(self, hook: HookName | Rule, /, **options: Any) -> Rule:
         """Add a rule in front of the others; it takes effect at the next matching call, on open connections too.
 
         Without an action it is a decorator for a hook function, and returns that function.
@@ -234,21 +228,8 @@ class SMTPServer:
                 raise TypeError(complete_already(hook, options))
             return self._add(hook.copy(optional=self._optional))
         check_rule(hook, options, needs_action=False)
-        rule = Rule(hook, options)
-        if rule.answers or "delay" in options or "drip" in options:
-            return self._add(rule.copy(optional=self._optional))
-        waiting = rule.copy(optional=self._optional)
-        self._undecorated.append(waiting)
-
-        def decorate(function: F) -> F:
-            if waiting in self._undecorated:
-                self._undecorated.remove(waiting)
-            given = {"call": function, **options}
-            check_rule(hook, given)
-            self._add(Rule(hook, given).copy(optional=self._optional))
-            return function
-
-        return decorate
+        rule = Rule(hook, options, optional=self._optional)
+        return self._add(rule if rule.answers else RuleDecorator(hook, options, optional=self._optional, add=self._add))
 
     @property
     def _optional(self) -> bool:
@@ -261,7 +242,7 @@ class SMTPServer:
     @property
     def rules(self) -> list[Rule]:
         """The server's rules, nearest first; those that have ended too, and those that wait for a function."""
-        return [*self._undecorated, *self._book]
+        return list(self._book)
 
     def explain_unused(self, rule: Rule) -> str:
         """Why a rule that was never used fails a test."""

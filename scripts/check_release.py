@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 
 DEPENDENCIES = {"pytest", "trustme"}
-IN_THE_WHEEL = {"pytest_smtpd/__init__.py", "pytest_smtpd/__init__.pyi", "pytest_smtpd/plugin.py", "pytest_smtpd/py.typed"}
+IN_THE_WHEEL = {f"pytest_smtpd/{name}" for name in ("__init__.py", "__init__.pyi", "plugin.py", "py.typed")}
 TOP_LEVEL = {"pytest_smtpd"}
 
 USE = """

@@ -137,7 +137,7 @@ OBJECTS: dict[str, tuple[str, ...]] = {
     "Auth": ("server_final", "unproven"),
     "Stream": ("open",),
     "Reply": ("wire", "digit", "refuses"),
-    "Rule": ("answer", "answers", "copy", "ended", "get", "origin", "seen", "take", "would_take"),
+    "Rule": ("acts", "answer", "answers", "copy", "ended", "get", "origin", "seen", "take", "would_take"),
     "Log": (),
 }
 
@@ -207,6 +207,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "xclient": "the attributes of XCLIENT",
         "xforward": "the attributes of XFORWARD",
         "closed": "whether the connection has ended; already `True` in the `close` hook",
+        "at": "when the client connected, in seconds since the epoch",
         "secure": "whether TLS is on",
         "transmission_type": "`SMTP`, `ESMTP`, `ESMTPSA`, `LMTPS` ... (RFC 3848)",
         "commands": "the verbs of all command lines, in order",
@@ -389,7 +390,8 @@ A rule is what the server does at one [hook](hooks.md), when something matches.
 
 `@pytest.mark.smtpd_on(...)`, `smtpd.on(...)` and `on(...)` take the same. `on(...)` is a plain value; every server
 takes its own copy, so that its counters start fresh. `smtpd.on(...)` returns the [`Rule`](received.md#rule), and is a
-decorator for a hook function where no action is given. What could never work is an error when the rule is made.
+decorator for a hook function where no action is given (match keys, `times`, `skip`, `delay` and `drip` may be). What could
+never work is an error when the rule is made.
 
 ## Actions
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pytest_smtpd.clock import Clock
 from pytest_smtpd.net.wire import Wire
+from pytest_smtpd.smtp.values import endpoint
 
 _BACKLOG: Final = 4096  # early and many clients wait here; a short queue costs them seconds
 _BATCH: Final = 256
@@ -41,7 +42,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise type(error)(error.errno, f"smtpd cannot listen on {host}:{port}: {error.strerror or error}") from None
+        where, why = endpoint(host, port), error.strerror or error
+        raise type(error)(error.errno, f"smtpd cannot listen on {where}: {why}") from None
     listener.setblocking(False)
     return listener
 

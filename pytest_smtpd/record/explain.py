@@ -159,7 +159,7 @@ def _after(session: Session) -> str:
 
 def unused(rule: Rule, journal: Journal) -> str:
     """Why an unused rule fails a test."""
-    if not rule.answers and not {"delay", "drip"} & rule.options.keys():
+    if not rule.acts:
         lacks = "has no action, and no function was decorated with it"
         return f"{rule!r} {lacks}; give it an action, like reply=550, or a function"
     calls = [call for call in journal.calls if call.hook == rule.hook]

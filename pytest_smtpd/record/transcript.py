@@ -7,6 +7,7 @@ from pytest_smtpd.calls import Call
 from pytest_smtpd.record.journal import Journal, Note
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.smtp.values import endpoint
 
 MOST: Final = 10  # sessions at either end of a report
 LONGEST: Final = 200  # lines of one session in a report
@@ -28,8 +29,8 @@ def _session_lines(journal: Journal, session: Session) -> Iterator[str]:
     number = journal.sessions.index(session) + 1 if session in journal.sessions else 0
     said_goodbye = any(isinstance(entry, Call) and _is_goodbye(entry) for entry in entries[-1:])
     state = "still open" if session in journal.open and not said_goodbye else "closed"
-    yield f"session {number} from {session.remote_address}:{session.remote_port} {state}"
-    lines = [f"{at - entries[0].at:8.3f} {who}: {text}" for at, _, who, text in _told(entries)]
+    yield f"session {number} from {endpoint(session.remote_address, session.remote_port)} {state}"
+    lines = [f"{at - session.at:8.3f} {who}: {text}" for at, _, who, text in _told(entries)]
     if len(lines) > LONGEST:
         half = LONGEST // 2
         lines[half:-half] = [f"         ... {len(lines) - 2 * half} more lines ..."]

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pytest_smtpd.smtp.address import Address
 from pytest_smtpd.smtp.envelope import Envelope, Transaction
 from pytest_smtpd.smtp.replies import Reply
-from pytest_smtpd.smtp.values import read_only, short
+from pytest_smtpd.smtp.values import endpoint, read_only, short
 
 _NOTHING_SAID: Final[Mapping[str, str | None]] = MappingProxyType({})
 
@@ -60,6 +60,7 @@ class Session:
     xclient: Mapping[str, str | None] = field(default_factory=lambda: _NOTHING_SAID)
     xforward: Mapping[str, str | None] = field(default_factory=lambda: _NOTHING_SAID)
     closed: bool = False
+    at: float = field(default=0.0, repr=False)
     verbs: list[str] = field(default_factory=list, repr=False)
     mail: Transaction | None = field(default=None, repr=False)
 
@@ -90,7 +91,7 @@ class Session:
         return () if self.mail is None else tuple(self.mail.recipients)
 
     def __repr__(self) -> str:
-        peer = f"{self.remote_address}:{self.remote_port}" if self.remote_address else "unknown"
+        peer = endpoint(self.remote_address, self.remote_port) if self.remote_address else "unknown"
         name = repr(self.user) if isinstance(self.user, str) else type(self.user).__name__  # which may hold secrets
         user = "" if self.user is None else f" user={short(name)}"
         state = "closed" if self.closed else "open"

@@ -1,4 +1,4 @@
-"""Values that cannot be changed, and say so; and how much of one stands in a repr."""
+"""Values that cannot be changed, and say so; and how values stand in a repr."""
 
 from dataclasses import FrozenInstanceError
 from typing import Final, TypeVar
@@ -27,3 +27,8 @@ def read_only(cls: type[T]) -> type[T]:
 def short(text: str) -> str:
     """The text, or its head and its tail: a repr is one short line."""
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 20]}...{text[-10:]}"
+
+
+def endpoint(host: str, port: int) -> str:
+    """``host:port``, as in a URL: an IPv6 address stands in brackets (RFC 3986 section 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from pytest_smtpd import SMTPServer, SMTPServerFactory, on
+from pytest_smtpd import Address, Reject, Session, SMTPServer, SMTPServerFactory, on
 from tests.faults.observer import Observer, client_context
 from tests.faults.vocabulary import End
 
@@ -160,6 +160,37 @@ def test_a_delay_alone_and_an_answer_add_up(smtpd: SMTPServer, speaker: Speaker)
     assert slow.used == 0, "the rule in front of it has answered"
     assert speaker.rcpt() == 250
     assert slow.used == 1
+
+
+@pytest.mark.parametrize("times", [2, 1])
+def test_a_delay_may_decorate_a_hook(smtpd: SMTPServer, speaker: Speaker, times: int) -> None:
+    @smtpd.on("rcpt_to", delay=0.1, times=times)
+    def only_carol(address: Address, session: Session) -> None:
+        if address.local != "carol":
+            raise Reject(550, "5.1.1 Not Carol")
+
+    assert only_carol.__name__ == "only_carol", "it gives the function back"
+    started = time.monotonic()
+    assert speaker.rcpt() == 550
+    assert time.monotonic() - started >= 0.1
+    assert speaker.rcpt() == (550 if times > 1 else 250)
+    assert str(smtpd.log.calls("rcpt_to")[0].reply) == "550 5.1.1 Not Carol"
+
+
+def test_a_rule_waits_for_the_function_that_it_decorates(smtpd: SMTPServer, speaker: Speaker) -> None:
+    decorate = smtpd.on("rcpt_to", skip=1)
+    assert [speaker.rcpt(), speaker.rcpt(), decorate.used, decorate.seen] == [250, 250, 0, 0]
+    with decorate:
+        decorate(lambda address, session: "whatever it returns, it accepts")
+        assert [speaker.rcpt(), speaker.rcpt(), decorate.used] == [250, 250, 1]
+    assert [speaker.rcpt(), decorate.used] == [250, 1]
+
+
+def test_what_cannot_be_a_hook_decorates_nothing(smtpd: SMTPServer) -> None:
+    decorate = smtpd.on("rcpt_to", delay=0.1, optional=True)
+    with pytest.raises(TypeError, match=r"^call must be a function, not 550$"):
+        decorate(550)  # type: ignore[type-var]
+    assert repr(decorate) == "on('rcpt_to', delay=0.1, optional=True)"
 
 
 def test_rules_may_be_made_while_clients_are_busy(smtpd: SMTPServer, speaker: Speaker) -> None:

@@ -242,3 +242,17 @@ def test_a_reply_that_answers_no_hook_is_in_the_transcript(settings: dict[str, A
             lines.read()
         server.wait_closed()
         assert said in server.log.transcript()
+
+
+def test_a_session_begins_when_the_client_connects_and_not_when_its_handshake_is_complete() -> None:
+    with SMTPServer(tls="implicit") as server:
+        with socket.create_connection(server.address, timeout=10) as client:
+            assert server._journal.wait(server.log.sessions, 10)
+            connected_by = Clock().now()
+            with server.client_context.wrap_socket(client, server_hostname="localhost") as secure:
+                secure.recv(1000)
+        server.wait_closed()
+        (session,), (call,) = server.log.sessions(), server.log.calls("connect")
+        assert session.at <= connected_by <= call.at
+        greeting = next(line for line in server.log.transcript().splitlines() if "S: 220" in line)
+        assert float(greeting.split()[0]) == pytest.approx(call.at + (call.duration or 0) - session.at, abs=0.0006)

@@ -31,11 +31,13 @@ class Scene:
     """A journal and those who act in it."""
 
     def __init__(self) -> None:
-        self.journal = Journal(Ticking())
+        self.clock = Ticking()
+        self.journal = Journal(self.clock)
         self.log = Log(self.journal, lambda: 0.05)
 
-    def connect(self, port: int = 4321) -> Session:
-        session = Session(id=f"s{len(self.journal.sessions) + 1}", remote_address="192.0.2.1", remote_port=port)
+    def connect(self, port: int = 4321, address: str = "192.0.2.1") -> Session:
+        number, at = len(self.journal.sessions) + 1, self.clock.now()
+        session = Session(id=f"s{number}", remote_address=address, remote_port=port, at=at)
         self.journal.connected(session)
         return session
 

@@ -226,6 +226,14 @@ def test_rule_on_a_server_is_a_context_manager(smtpd: SMTPServer) -> None:
     with smtpd.on("rcpt_to", reply=551, optional=True) as rule:
         assert_type(rule, Rule)
     assert not rule.used
+    with smtpd.on("rcpt_to", delay=0.01, optional=True) as slow:
+        assert not slow.used
+
+    @smtpd.on("rcpt_to", delay=0.01, optional=True)
+    def hook(address: Address, session: Session) -> int:
+        return 1
+
+    assert_type(hook(Address("ada@example.com"), Session(id="1")), int)
 
 
 @pytest.mark.smtpd(tls="starttls", auth={"app": "s3cret"})
