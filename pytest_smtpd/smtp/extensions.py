@@ -38,7 +38,7 @@ class Extension:
 
 def _text(value: Value) -> str:
     """The value, which must be there."""
-    if value is True or not isinstance(value, str):
+    if not isinstance(value, str):
         raise Refused(replies.BAD_PARAMETER)
     return value
 
@@ -111,8 +111,7 @@ def _envid(value: Value, options: Options, session: Session) -> str:
 
 def _submitter(value: Value, options: Options, session: Session) -> str:
     """RFC 4954 section 5: ``<>`` or a mailbox in xtext."""
-    text = _text(value)
-    return text if text == "<>" else decode_xtext(text)
+    return decode_xtext(_text(value))
 
 
 def _auth_methods(options: Options, session: Session) -> str | None:

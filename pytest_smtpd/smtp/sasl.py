@@ -70,7 +70,7 @@ class Auth:
             self._proof = proof or self._proof  # a wrong guess after the right one proves nothing
             return proof is not None
         known = self.access_token if self.password is None else self.password
-        return known is not None and hmac.compare_digest(known.encode("utf-8", "surrogateescape"), password.encode())
+        return known is not None and hmac.compare_digest(known.encode(), password.encode())
 
     @property
     def server_final(self) -> bytes | None:
@@ -148,8 +148,8 @@ def _xoauth2(hostname: str) -> Exchange:
 def _oauthbearer(hostname: str) -> Exchange:
     """RFC 7628 section 3.1: a GS2 header, then key/value pairs, each ended by ^A."""
     header, _, pairs = (yield b"").partition(b"\1")
-    flag, authzid, rest = _gs2(header)
-    if rest or flag == "p":
+    authzid, rest = _gs2(header)
+    if rest:
         raise Refused(replies.BAD_CREDENTIALS)
     return _bearer("OAUTHBEARER", authzid, _key_values(pairs))
 
@@ -169,13 +169,13 @@ def _bearer(method: str, username: str, fields: Mapping[str, str]) -> Auth:
     return Auth(method, username, access_token=token.strip(" "))
 
 
-def _gs2(header: bytes) -> tuple[str, str, str]:
-    """RFC 5801 section 4: channel-binding flag, authzid, what follows."""
-    flag, comma, rest = _text(header).partition(",")
-    authzid, second, rest = rest.partition(",")
-    if not (comma and second) or flag[:1] not in ("n", "y", "p") or (authzid and not authzid.startswith("a=")):
+def _gs2(header: bytes) -> tuple[str, str]:
+    """RFC 5801 section 4: authzid, and what follows. Channel binding is not offered, and refused (``p=``)."""
+    flag, _, rest = _text(header).partition(",")
+    authzid, comma, rest = rest.partition(",")
+    if flag not in ("n", "y") or not comma or (authzid and not authzid.startswith("a=")):
         raise Refused(replies.BAD_CREDENTIALS)
-    return flag[:1], _sasl_name(authzid[2:]), rest
+    return _sasl_name(authzid[2:]), rest
 
 
 def _sasl_name(text: str) -> str:
@@ -186,11 +186,11 @@ def _sasl_name(text: str) -> str:
 
 
 def _scram_sha_256(hostname: str) -> Exchange:
-    """RFC 5802 section 5 with SHA-256 (RFC 7677); channel binding is not offered."""
+    """RFC 5802 section 5 with SHA-256 (RFC 7677)."""
     client_first = yield b""
-    flag, authzid, bare = _gs2(client_first)
+    authzid, bare = _gs2(client_first)
     first = _attributes(bare)
-    if flag == "p" or list(first)[:2] != ["n", "r"] or not first["r"]:
+    if list(first)[:2] != ["n", "r"] or not first["r"]:
         raise Refused(replies.BAD_CREDENTIALS)
     username = _sasl_name(first["n"])
     nonce, salt = first["r"] + secrets.token_urlsafe(18), secrets.token_bytes(16)

@@ -56,6 +56,16 @@ def test_ehlo_follows_settings_and_session(session: Any, given: Any, more: set[s
     assert less <= usual
 
 
+def test_ehlo_follows_the_session_where_the_server_has_told_another_one() -> None:
+    options, session = make_settings({"auth_requires_tls": True}), Session(id="x")
+    assert {"STARTTLS", PLAIN} & set(ehlo_keywords(options, session)) == {"STARTTLS"}
+    session.tls = TLS
+    assert {"STARTTLS", PLAIN} & set(ehlo_keywords(options, session)) == {PLAIN}
+    session.user = "ada"
+    assert {"STARTTLS", PLAIN} & set(ehlo_keywords(options, session)) == set()
+    assert {"STARTTLS", PLAIN} & set(ehlo_keywords(options, Session(id="y"))) == {"STARTTLS"}
+
+
 @pytest.mark.parametrize("setting", ["hide", "disable"])
 @pytest.mark.parametrize("keyword", sorted(EXTENSIONS))
 def test_a_hidden_or_disabled_keyword_is_not_said(setting: str, keyword: str) -> None:
@@ -95,6 +105,7 @@ def read(verb: str, *, secure: bool = False, given: Any = None, **parameters: st
         ("RCPT", {"NOTIFY": "NEVER"}, {"notify": ("NEVER",)}),
         ("RCPT", {"NOTIFY": "success,Failure,DELAY"}, {"notify": ("SUCCESS", "FAILURE", "DELAY")}),
         ("RCPT", {"ORCPT": "rfc822;Carol+2Bx@Ivory.EDU"}, {"orcpt": "rfc822;Carol+x@Ivory.EDU"}),
+        ("RCPT", {"ORCPT": "x400;/S+3DIvory;Carol/"}, {"orcpt": "x400;/S=Ivory;Carol/"}),
     ],
 )
 def test_parameters_fill_the_fields_of_the_envelope(verb: str, parameters: Any, fields: dict[str, Any]) -> None:

@@ -286,6 +286,10 @@ def test_strict_holds_a_path_to_256_octets_with_its_brackets(octets: int, fits: 
 # --- the argument of MAIL and RCPT ------
 
 
+def test_a_refusal_says_its_reply() -> None:
+    assert str(grammar.Refused(BAD)) == str(BAD)
+
+
 @pytest.mark.parametrize(
     ("argument", "path", "rest"),
     [
@@ -336,6 +340,8 @@ def test_what_servers_usually_tolerate_is_refused_only_by_strict(argument: str, 
         "FROM:<<a@b>>",
         "FROM:a@b>",
         "ſROM:<a@b>",
+        "FROM:\u00a0<a@b>",
+        "FROM:<a@b>\u2003",
     ],
 )
 @pytest.mark.parametrize("strict", [False, True])

@@ -246,6 +246,13 @@ def rfc_7677(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "token_bytes", lambda size: b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
 
 
+def test_scram_reads_over_extensions_that_nobody_has_to_know() -> None:
+    """RFC 5802 section 7: client-first-message-bare ends with an optional list of extensions."""
+    exchange = Conversation("SCRAM-SHA-256", "localhost")
+    exchange.respond(b"n,,n=user,r=abc,x=1,y=")
+    assert exchange.challenge.startswith(b"r=abc")
+
+
 @pytest.mark.usefixtures("rfc_7677")
 def test_scram_agrees_with_the_example_of_rfc_7677() -> None:
     exchange = Conversation("SCRAM-SHA-256", "localhost")
@@ -303,6 +310,8 @@ def test_a_hook_may_try_several_passwords() -> None:
         b"n,user,n=user,r=x",
         b"n,,nn=user,r=x",
         b"n,,n=user,r=x,ext=1",
+        b"nn,,n=user,r=x",
+        b"n",
         b"n,,n=user,r=x,e",
     ],
 )
