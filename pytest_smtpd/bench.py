@@ -48,24 +48,23 @@ class Bench:
     def __init__(self, wait_timeout: float, *, in_body: bool) -> None:
         self.servers: list[SMTPServer] = []
         self.in_body: bool = in_body
-        self.passed: bool = False
         self.made: dict[int, Rule] = {}  # by markers
         self._wait_timeout = wait_timeout
         self._trust = Trust()
-        self._named: list[Rule] = []
+        self._declared: list[Rule] = []
         self._past: dict[SMTPServer, Log] = {}
-        self._verified: list[BaseException] = []
+        self._told: list[BaseException] = []
         self._late: list[BaseException] = []
 
-    def hand_to_all(self, rules: Sequence[Rule]) -> None:
-        """Rules with ``name=``: every further server of this test gets them."""
-        known = {id(rule.origin) for rule in self._named}
-        self._named += [rule for rule in rules if id(rule.origin) not in known]
+    def declare(self, rules: Sequence[Rule]) -> None:
+        """What the test says beside its body. Every further server of this test gets the rules with ``name=``."""
+        known = {id(rule.origin) for rule in self._declared}
+        self._declared += [rule for rule in rules if id(rule.origin) not in known]
 
     def open(self, wishes: Wishes) -> SMTPServer:
         """Start a server. Raises ``TypeError``, ``ValueError`` or ``OSError``."""
         own = {id(rule.origin) for rule in wishes.rules}
-        named = [rule for rule in self._named if id(rule.origin) not in own]
+        named = [rule for rule in self._declared if "name" in rule.match and id(rule.origin) not in own]
         server = SMTPServer(on=[*wishes.rules, *named], **wishes.settings)
         server.start()
         return self.adopt(server)
@@ -81,23 +80,24 @@ class Bench:
 
     def enter_body(self) -> None:
         """From here on, rules are declared by the test itself."""
-        self._declare(by_the_test=True)
+        self._enter(by_the_test=True)
 
     def leave_body(self) -> None:
         """The test has passed so far: verify its servers. Raises what a hook raised by mistake, or fails the test."""
-        self._declare(by_the_test=False)
+        self._enter(by_the_test=False)
         problem = self.verify()
         if problem:
             pytest.fail(problem, pytrace=False)  # where all frames were hidden, pytest would say so in the report
-        self.passed = True
 
-    def _declare(self, *, by_the_test: bool) -> None:
+    def _enter(self, *, by_the_test: bool) -> None:
         self.in_body = by_the_test
         for server in self.servers:
             server.strict_rules = by_the_test
 
     def point_to_hooks(self, error: BaseException) -> None:
         """The test has failed by itself: add what its hooks raised by mistake to what it says."""
+        if isinstance(error, pytest.skip.Exception):
+            return  # nobody reads what it says
         for server in self.servers:
             where = f"its traceback is in 'Captured {server.name} call' below"
             for raised in server.errors:
@@ -106,44 +106,44 @@ class Bench:
 
     def give_back(self, shared: "SharedServer") -> None:
         """The session's server goes on to other tests; what it did here is kept for the report and the verdict."""
-        self._late += self._unverified(shared.server)
+        self._late += shared.server.errors
         self._past[shared.server] = shared.reset()
 
     def end(self) -> None:
-        """The test and its fixtures are over. Raises what a ``close`` hook raised by mistake during a stop."""
+        """The test and its fixtures are over. Raises what a hook raised by mistake and no report has told yet."""
         self._trust.end()
-        late = [*self._late, *(error for server in self.servers for error in self._unverified(server))]
-        if late and self.passed:
-            raise late[0]
-
-    def _unverified(self, server: SMTPServer) -> list[BaseException]:
-        return [error for error in server.errors if error not in self._verified]
+        late = [*self._late, *self.errors]
+        for error in late:
+            if error not in self._told:
+                raise error
 
     def verify(self) -> str | None:
         """Raise what a hook raised by mistake; else the text about rules of the test that were never used."""
         __tracebackhide__ = True
-        for server in self.servers:
-            server.verify()
-        self._verified = self.errors
+        self._told = self.errors
+        for error in self._told:
+            raise error
         return "\n".join(self._unused()) or None
 
     def _unused(self) -> list[str]:
         """Rules that have to be used; one that was handed to several servers, by any of them."""
-        held: dict[int, list[tuple[SMTPServer | None, Rule]]] = {
-            id(rule.origin): [(None, rule)] for rule in self._named if rule.optional is False and rule.hook != "close"
-        }
-        for server in self.servers:
-            for rule in reversed(server.rules):
-                if rule.optional is False and rule.hook != "close":
-                    held.setdefault(id(rule.origin), []).append((server, rule))
+        holders: list[tuple[SMTPServer | None, Rule]] = [
+            *((server, rule) for server in self.servers for rule in reversed(server.rules)),
+            *((None, rule) for rule in self._declared),  # whether or not there is a server that it is for
+        ]
+        copies: dict[int, list[tuple[SMTPServer | None, Rule]]] = {}
+        for server, rule in holders:
+            if rule.optional is False and rule.hook != "close":
+                copies.setdefault(id(rule.origin), []).append((server, rule))
         return [
-            _explain_unused([server for server, _ in copies if server is not None], copies[0][1])
-            for copies in held.values()
-            if not any(rule.used for _, rule in copies)
+            _explain_unused([server for server, _ in held if server is not None], held[0][1])
+            for held in copies.values()
+            if not any(rule.used for _, rule in held)
         ]
 
     def sections(self) -> Iterator[tuple[str, str]]:
-        """Each server's name and transcript."""
+        """Each server's name and transcript, for a report, which then tells what hooks raised by mistake."""
+        self._told = self.errors
         for server in self.servers:
             text = self._past.get(server, server.log).transcript()
             yield server.name, text or f"nobody has connected to {endpoint(*server.address)}"
@@ -159,6 +159,11 @@ def _explain_unused(servers: list[SMTPServer], rule: Rule) -> str:
     if "name" in rule.match and not named:
         names = ", ".join(repr(server.name) for server in servers) or "none"
         return f"{rule!r} was never used: no server is called so (servers: {names})"
+    if not servers:
+        return (
+            f"{rule!r} was never used: it is for smtpd, which this test does not use; "
+            "use smtpd, give the rule to smtpd_factory(on=[...]), or give it the name= of a server"
+        )
     text = named[0].explain_unused(rule)
     return text if len(servers) == 1 and named[0].name == "smtpd" else f"{named[0].name}: {text}"
 

@@ -20,7 +20,7 @@ def serve(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Itera
         yield request.getfixturevalue("smtpd_session")
         return
     wishes = all_wishes(request.node, config, bench.made, getattr(request, "param", None))
-    bench.hand_to_all(wishes.named_rules)
+    bench.declare(wishes.rules)
     server = bench.open(wishes)
     yield server
     server.stop()
@@ -28,7 +28,7 @@ def serve(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Itera
 
 def serve_more(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Iterator[SMTPServerFactory]:
     """``smtpd_factory``: the maker of a test's further servers."""
-    bench.hand_to_all(all_wishes(request.node, config, bench.made).named_rules)
+    bench.declare(all_wishes(request.node, config, bench.made).rules)
     factory = SMTPServerFactory(bench, read_dict(config, "smtpd_config", optional=True))
     yield factory
     with ExitStack() as stops:  # all of them, whatever one of them has to say
@@ -40,7 +40,7 @@ def be_guest(request: pytest.FixtureRequest, bench: Bench, shared: SharedServer,
     """A test's time on the session's server."""
     shared.end_trust()
     wishes = all_wishes(request.node, config, bench.made, parameter_of(request.node))
-    bench.hand_to_all(wishes.named_rules)
+    bench.declare(wishes.rules)
     shared.server.start()  # a fixture of the session may have stopped it
     shared.server.clear()
     shared.server.errors.clear()

@@ -42,11 +42,6 @@ class Wishes:
         self.settings = {**other.settings, **self.settings}
         self.rules += other.rules
 
-    @property
-    def named_rules(self) -> list[Rule]:
-        """The rules that are handed to every server, and act on the one they name."""
-        return [rule for rule in self.rules if "name" in rule.match]
-
 
 def read_dict(given: Mapping[str, Any], where: str, *, optional: bool) -> Wishes:
     """A dict of settings, with ``"on"`` for rules. Raises ``TypeError`` or ``ValueError``."""

@@ -87,25 +87,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         refuse_misuse(item)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Verify the servers in the call phase, without ever hiding the test's own failure."""
-    __tracebackhide__ = True
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """From here on the test itself speaks."""
     item.stash[_IN_BODY] = True
     bench = item.stash.get(_BENCH, None)
     if bench is not None:
         bench.enter_body()
-    try:
-        result = yield
-    except (Exception, pytest.fail.Exception) as error:  # which pytest.fail and pytest.raises raise is no Exception
-        bench = item.stash.get(_BENCH, None)
-        if bench is not None:
-            bench.point_to_hooks(error)
-        raise
+
+
+@pytest.hookimpl(specname="pytest_runtest_call", trylast=True)
+def pytest_runtest_call_has_passed(item: pytest.Item) -> None:
+    """Verify the servers as the last thing that the test does, unless it has failed or been skipped."""
+    __tracebackhide__ = True
     bench = item.stash.get(_BENCH, None)  # the body may have asked for it
     if bench is not None:
         bench.leave_body()
-    return result
 
 
 @pytest.hookimpl(wrapper=True)
@@ -126,9 +123,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(
     item: pytest.Item, call: "pytest.CallInfo[None]"
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add each server's transcript to the report of a failure."""
-    report = yield
+    """Add to the report of a failure what hooks raised by mistake, and each server's transcript."""
     bench = item.stash.get(_BENCH, None)
+    if bench is not None and call.when == "call" and call.excinfo is not None:
+        bench.point_to_hooks(call.excinfo.value)
+    report = yield
     if bench is not None and (report.failed or hasattr(report, "wasxfail")):
         for name, text in bench.sections():
             report.sections.append((f"Captured {name} {report.when}", text))

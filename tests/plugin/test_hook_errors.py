@@ -246,18 +246,91 @@ def test_however_a_test_fails_it_points_to_its_hooks(failure: Failure, way: str)
     assert lines[0].endswith("its traceback is in 'Captured relay call' below")
 
 
-def test_a_test_that_skips_itself_is_left_alone(run: Run) -> None:
-    result = run(
-        """
+def test_an_error_of_a_hook_is_not_hidden_by_a_skip(reports: Reports) -> None:
+    skipped, error = reports("""
         def test_it(smtpd):
             smtpd.on("mail_from", call=lambda address, session: int("x"))
             attempt(smtpd)
             pytest.skip("of the test")
-        """,
-        "-rs",
+    """)
+    assert (skipped.when, skipped.outcome) == ("call", "skipped")
+    assert (error.when, error.outcome) == ("teardown", "failed")
+    assert "ValueError: invalid literal for int()" in error.longreprtext
+
+
+LATE = """
+    @pytest.fixture
+    def late(smtpd):
+        yield
+        smtpd.on("mail_from", call=lambda address, session: int("late"))
+        attempt(smtpd)
+
+    @pytest.fixture
+    def late_on_the_shared_one(smtpd_session):
+        yield
+        smtpd_session.on("mail_from", call=lambda address, session: int("late"))
+        attempt(smtpd_session)
+"""
+ENDS = {
+    "passes": ("pass", None),
+    "fails": ("assert 0", "failed"),
+    "skips": ("pytest.skip('x')", "skipped"),
+    "xfails": ("pytest.xfail('x')", "skipped"),
+}
+
+
+@pytest.mark.parametrize("fixture", ["late", "late_on_the_shared_one"])
+@pytest.mark.parametrize(("body", "outcome"), ENDS.values(), ids=ENDS)
+def test_an_error_after_the_test_is_shown_however_that_ended(
+    reports: Reports, body: str, outcome: str | None, fixture: str
+) -> None:
+    *own, error = reports(
+        LATE
+        + f"""
+    def test_it({fixture}):
+        {body}
+    """
     )
-    result.assert_outcomes(skipped=1)
-    result.stdout.no_fnmatch_line("*a hook raised*")
+    assert [report.outcome for report in own if not report.passed] == [outcome] * bool(outcome)
+    assert (error.when, error.outcome) == ("teardown", "failed")
+    assert "ValueError: invalid literal for int() with base 10: 'late'" in error.longreprtext
+    assert any(name.startswith("Captured smtpd") and "'late'" in text for name, text in error.sections)
+
+
+@pytest.mark.parametrize("where", ["setup", "call"])
+def test_an_error_that_a_report_has_told_is_not_told_again(reports: Reports, where: str) -> None:
+    (report,) = (
+        report
+        for report in reports(f"""
+            def go(smtpd):
+                smtpd.on("mail_from", call=lambda address, session: int("x"))
+                send(smtpd)
+
+            @pytest.fixture
+            def prepared(smtpd):
+                if "{where}" == "setup":
+                    go(smtpd)
+
+            def test_it(smtpd, prepared):
+                go(smtpd)
+        """)
+        if not report.passed
+    )
+    assert (report.when, report.outcome) == (where, "failed")
+    assert "int(\"x\")" in dict(report.sections)[f"Captured smtpd {where}"]
+
+
+def test_the_end_of_an_iterator_is_an_error_like_any_other(failure: Failure) -> None:
+    report = failure("""
+        def test_it(smtpd):
+            @smtpd.on("mail_from")
+            def broken(address, session):
+                next(iter([]))
+            attempt(smtpd)
+    """)
+    assert report.when == "call"
+    assert re.search("^E +StopIteration$", report.longreprtext, re.MULTILINE)
+    assert "pluggy" not in report.longreprtext
 
 
 def test_several_errors_are_all_shown(failure: Failure) -> None:

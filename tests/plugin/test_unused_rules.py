@@ -272,6 +272,30 @@ def test_each_parameter_is_verified_for_itself(run: Run) -> None:
     result.assert_outcomes(passed=1, failed=1)
 
 
+def test_a_rule_for_smtpd_in_a_test_without_smtpd(reports: Reports) -> None:
+    (report,) = reports("""
+        @pytest.mark.smtpd_on("rcpt_to", reply=550)
+        def test(smtpd_factory):
+            send(smtpd_factory("relay"))
+    """)
+    assert (report.when, report.outcome) == ("call", "failed")
+    assert report.longreprtext.strip() == (
+        "on('rcpt_to', reply=550) was never used: it is for smtpd, which this test does not use; "
+        "use smtpd, give the rule to smtpd_factory(on=[...]), or give it the name= of a server"
+    )
+
+
+def test_a_rule_for_smtpd_whose_test_asks_for_it_late(run: Run) -> None:
+    result = run("""
+        @pytest.mark.smtpd_on("mail_from", reply=550)
+        def test(smtpd_factory, request):
+            send(smtpd_factory("relay"))
+            with pytest.raises(smtplib.SMTPSenderRefused):
+                send(request.getfixturevalue("smtpd"))
+    """)
+    result.assert_outcomes(passed=1)
+
+
 def test_a_rule_without_an_action_that_decorates_nothing_fails_the_test(reports: Reports) -> None:
     (report,) = reports("""
         def test(smtpd):
