@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from pytest_smtpd.calls import Outcome
 from pytest_smtpd.rules import Rule
@@ -52,6 +52,12 @@ def slowed(answer: Answer, slow: Sequence[Rule]) -> Answer:
     return replace(answer, dress=lambda data: _trickle(data, drip)) if drip and answer.dress is None else answer
 
 
+def repeated(answer: Answer, count: int, **facts: Any) -> Answer:
+    """The same to each recipient of LMTP; bytes that a rule puts on the wire stand for all of them."""
+    raw = answer.rule is not None and answer.rule.get("raw") is not None
+    return replace(answer, replies=answer.replies * (1 if raw else count), **facts)
+
+
 def delay(rules: Iterable[Rule]) -> float:
     """Seconds to wait before the answer."""
     return float(sum(rule.get("delay", 0.0) for rule in rules))
@@ -65,6 +71,12 @@ def is_early_drop(rule: Rule) -> bool:
 def is_early(rule: Rule) -> bool:
     """Whether it waits for a number of bytes rather than for the end."""
     return rule.get("after") is not None
+
+
+def strikes(rule: Rule, size: int | None) -> bool:
+    """Whether it can speak amid the content: not with a yes to more than the server takes (RFC 1870 section 6.3)."""
+    too_late = size is not None and is_early(rule) and rule.get("after") > size
+    return is_early(rule) and not (too_late and rule.answer is not None and not rule.answer.refuses)
 
 
 def reads_content(rule: Rule) -> bool:

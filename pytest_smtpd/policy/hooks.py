@@ -123,21 +123,21 @@ def refused(call: Call, reject: Reject, recipients: int = 1) -> Answer:
 
 def verdict(call: Call, value: Any, default: Reply | None, recipients: list[str] | None) -> Answer:
     """What a hook's return value means (``recipients``: LMTP's, or None). Raises ``TypeError`` or ``ValueError``."""
-    if call.hook == "auth":
-        return _login(call, value)
     if call.hook == "data":
         answers = _content_replies(value, replies.MESSAGE_OK, recipients)
         return said(*answers, rule=call.rule)
-    if call.hook != "close" and _meant_as_refusal(value):
+    if isinstance(value, Reject) or (call.hook not in ("auth", "close") and _reads_like_a_refusal(value)):
         raise TypeError(
-            f"a {call.hook} hook returned {value!r}, which would accept; it refuses by raising Reject(code, text)"
+            f"the {call.hook} hook returned {value!r}, which would accept; it refuses by raising Reject(code, text)"
         )
+    if call.hook == "auth":
+        return _login(call, value)
     return Answer(replies=() if default is None else (default,), rule=call.rule)
 
 
-def _meant_as_refusal(value: Any) -> bool:
+def _reads_like_a_refusal(value: Any) -> bool:
     """Where nothing is expected: what is surely no chance value of a last expression, and no yes in other words."""
-    return isinstance(value, Reject) or (isinstance(value, str) and value[:1] in ("4", "5") and _like_a_reply(value))
+    return isinstance(value, str) and value[:1] in ("4", "5") and _like_a_reply(value)
 
 
 def _like_a_reply(text: str) -> bool:

@@ -27,7 +27,7 @@ class Message:
         self._stream: Stream = call.argument
         self._due: int = responder.runner.answers_due("data")
         self._rules = [rule for rule in responder.book.at("data") if not actions.is_early(rule)]
-        self._early = [rule for rule in responder.book.at("data") if actions.is_early(rule)]
+        self._early = [rule for rule in responder.book.at("data") if actions.strikes(rule, responder.options.size)]
         self._next = 0
         self._slow: list[Rule] = []
         self._chosen: Rule | None = None

@@ -49,6 +49,7 @@ class Responder:
         self.runner: Runner = Runner(options, session, workers)
         self._pending: list[Call] = []
         self._tail: list[Call] = []  # command calls that wait for a later reply: BDAT, XCLIENT, AUTH
+        self._promised: Answer | None = None  # what a rule on such a command says there
         self._message: Message | None = None
         self.data_call: Call | None = None
 
@@ -64,9 +65,11 @@ class Responder:
         calls: list[Call] = []
         slow: list[Rule] = []
         said, detail = await self._pass_points(event, calls, slow)
-        if said is None and isinstance(event, _ANSWERED_LATER):
-            self._tail = calls
+        if isinstance(event, _ANSWERED_LATER) and (said is None or _first_digit(said) == 2):
+            self._tail, self._promised = calls, said and actions.slowed(said, slow)
             return LATER
+        if isinstance(event, _LATER_ANSWERS) and (said is None or said.goes_on):
+            said = self._keep_promise(event) or said
         final = _by_default(event) if said is None else said
         if detail is not None:
             final = replace(final, detail=detail)
@@ -98,6 +101,11 @@ class Responder:
             if hook == "command" or not answer.goes_on:
                 break
         return final, detail
+
+    def _keep_promise(self, event: Event) -> Answer | None:
+        """What a rule has said to the command whose answer is due now, unless the server has to refuse."""
+        promised, self._promised = self._promised, None
+        return promised if event.default is None or not event.default.refuses else None
 
     def _settle_points(self, event: Event, calls: list[Call], final: Answer) -> None:
         if isinstance(event, events.Connected):
@@ -217,7 +225,11 @@ class Responder:
             self._message = None
             self.settle(self._with_tail(), NOTHING)
             return Answer(accepted=message.kept)
-        answer = await message.complete(event.default, final=event.final)
+        promised = self._keep_promise(event)
+        if promised is None:
+            answer = await message.complete(event.default, final=event.final)
+        else:
+            answer = actions.repeated(promised, self.runner.answers_due("data"), error=await message.mistake())
         self._message = None  # not before: of a client that leaves meanwhile, close() gives it up
         self.settle(self._with_tail(message.call), answer)
         return answer
@@ -270,6 +282,7 @@ class Responder:
 # The server's own refusal of a token comes with the mechanism's usual explanation.
 _EXPLAINED: Final[Mapping[str, Any]] = {}
 _ANSWERED_LATER: Final = (events.Bdat, events.Xclient)
+_LATER_ANSWERS: Final = (events.ChunkReceived, events.Connected)  # and Content, which has rules of its own
 _SPECIAL: Final[Mapping[type[Event], Callable[[Responder, Any], Coroutine[Any, Any, Answer | None]]]] = {
     events.ContentBegins: Responder._content_begins,
     events.Chunk: Responder._content_arrives,

@@ -90,7 +90,7 @@ def _hello(command: Command, argument: str, options: Options, session: Session) 
     """RFC 5321 section 4.1.1.1."""
     if not argument:
         raise Refused(replies.BAD_DOMAIN)
-    if options.strict and not (is_domain(argument) or is_address_literal(argument)):
+    if options.strict and not ((is_domain(argument) and argument.isascii()) or is_address_literal(argument)):
         raise Refused(replies.BAD_DOMAIN)
     keywords = () if command.verb == "HELO" else ehlo_keywords(options, session)
     return Hello(command=command, domain=argument.lower(), default=replies.hello((options.hostname, *keywords)))

@@ -53,7 +53,14 @@ class Effects:
         elif accepted is None:
             accepted = any(reply.digit == 2 for reply in answers)
         reply = next((reply for reply in answers if reply.digit == 2), answers[0] if answers else mail.answered)
-        envelope = mail.snapshot(self._session, accepted=accepted, reply=reply, rcpt_to=recipients, at=verdict.at)
+        envelope = mail.snapshot(
+            self._session,
+            most=None if accepted else self._options.size,  # whatever the pieces were in which it came
+            accepted=accepted,
+            reply=reply,
+            rcpt_to=recipients,
+            at=verdict.at,
+        )
         mail.chunks = NO_CHUNKS
         self._session.transaction += 1
         return envelope
@@ -88,7 +95,7 @@ class Effects:
     def _refused(self, event: events.Refused, verdict: Verdict) -> None:
         assert event.command is not None
         if event.command.verb.strip() in ("", "AUTH"):
-            self._intake.login.refused = True
+            self._intake.login.failed = True
 
     def _refused_rcpt(self, event: events.RefusedRcpt, verdict: Verdict) -> None:
         if self._session.mail is not None and verdict.digit >= 4:
@@ -104,7 +111,10 @@ class Effects:
         self._intake.skip(event.octets)
 
     def _chunk_received(self, event: events.ChunkReceived, verdict: Verdict) -> Envelope | None:
-        return self.finish(verdict) if verdict.digit >= 4 else None
+        if verdict.digit < 4:
+            return None
+        to_all = [verdict.replies[0]] * len(self._session.recipients)  # in LMTP, too, it is said once
+        return self.finish(verdict._replace(each=to_all))
 
     def _content(self, event: events.Content, verdict: Verdict) -> Envelope:
         return self.finish(verdict)

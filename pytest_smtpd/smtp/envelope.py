@@ -106,23 +106,23 @@ class Transaction:
     answered: Reply | None = None
 
     def add(self, chunk: bytes, limit: int | None) -> None:
-        """Keep content, but no more than ``limit`` octets of it: what is over will be refused anyway."""
-        self.size += len(chunk)
-        if limit is None or self.size <= limit:
+        """Keep content, but little more than ``limit`` octets of it, unless it has been accepted while it arrives."""
+        if limit is None or self.size <= limit or self.answered is not None:
             self.chunks.append(chunk)
+        self.size += len(chunk)
 
     def refuse(self, address: Address, reply: Reply) -> None:
         """This recipient will not get the message."""
         self.refused = {} if self.refused is None else self.refused
         self.refused[address] = reply
 
-    def snapshot(self, session: "Session", **facts: Any) -> Envelope:
-        """The envelope as it is now; ``facts`` are the fields that the transaction cannot know."""
+    def snapshot(self, session: "Session", *, most: int | None = None, **facts: Any) -> Envelope:
+        """The envelope as it is now, with at most so many octets; ``facts`` are what the transaction cannot know."""
         facts.setdefault("rcpt_to", tuple(self.recipients))
         return Envelope(
             id=f"{session.id}.{self.number}",
             mail_from=self.mail_from,
-            content=b"".join(self.chunks),
+            content=b"".join(self.chunks)[:most],
             size=self.size,
             session=session,
             user=session.user,

@@ -1,9 +1,10 @@
 """What a client can do: events, with the reply that the RFC would give (``default``) and the hooks they pass."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from sys import intern
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from pytest_smtpd.smtp.address import Address
 from pytest_smtpd.smtp.options import AUTH_METHODS
@@ -42,13 +43,16 @@ class Command:
         return f"<Command {short(str(self))!r}>"
 
 
+_LOGIN: Final = re.compile(r"\s*(AUTH[\s=:]+)(\S.*)", re.IGNORECASE | re.DOTALL)
+
+
 def masked(raw: bytes) -> str:
     """A command line for people: secrets of AUTH are left out, and what a terminal would obey is escaped."""
     text = raw.decode("utf-8", "backslashreplace")
-    verb, *words = text.split() or [""]
-    if verb.upper() == "AUTH" and words:
-        method = words[0] if words[0].upper() in AUTH_METHODS else "***"  # or a password: the method was left out
-        text = " ".join([verb, method, *(["***"] if words[1:] else [])])
+    if login := _LOGIN.match(text):
+        method, *secret = login[2].split()
+        shown = method if method.upper() in AUTH_METHODS else "***"  # or a password: the method was left out
+        text = " ".join([f"{login[1]}{shown}", *(["***"] if secret else [])])
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

@@ -84,7 +84,8 @@ class Intake:
         protocol = "LMTP" if self._options.lmtp else "ESMTP"
         default = replies.greeting(self._options.hostname, protocol, self._options.banner)
         login, self.introduced = self.introduced, None
-        return events.Connected(default=default, secure=self._session.tls, login=login)
+        tls = None if self._session.xclient else self._session.tls  # after XCLIENT there was no new handshake
+        return events.Connected(default=default, secure=tls, login=login)
 
     def _read_secured(self) -> Event:
         assert self._session.tls is not None
@@ -100,8 +101,8 @@ class Intake:
             return None
         command = Command(line.text)
         if command.verb in VERBS:
-            self.login.refused = False
-        command.secret = self.login.refused
+            self.login.failed = False
+        command.secret = self.login.failed
         self._session.verbs.append("***" if command.secret else command.verb)
         if line.too_long:
             return events.Refused(command=command, default=replies.LINE_TOO_LONG)

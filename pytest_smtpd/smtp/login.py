@@ -15,10 +15,10 @@ from pytest_smtpd.smtp.sasl import OAUTH_FAILURE, Conversation, decode, encode
 
 
 class Login:
-    """One connection's attempts to log in. ``refused``: the last one was, and what follows may be its password."""
+    """One connection's attempts to log in. ``failed``: the last one did, and what follows may be its password."""
 
     def __init__(self, options: Options) -> None:
-        self.refused: bool = False
+        self.failed: bool = False
         self._options = options
         self._exchange: Conversation | None = None
         self._held: tuple[Reply, Any] | None = None
@@ -64,10 +64,11 @@ class Login:
 
     def settle(self, event: Authenticate, digit: int, user: Any) -> Any:
         """The step is answered: the user who is logged in by it, or None. ``user`` is whom a hook has named."""
-        self.refused = digit >= 4
+        complete = event.auth is not None
         self._exchange = event.exchange
-        if self._held is not None and event.auth is None:
-            (_, user), self._held = self._held, None
+        if self._held is not None and not complete:
+            (_, user), self._held, complete = self._held, None, True
+        self.failed = digit != 3 and not (digit == 2 and complete)
         if digit != 2:
             return None
         return user or event.user or (event.auth.username if event.auth else True)

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_smtpd import Reject, on
 from pytest_smtpd.steps import Send, Wait
-from tests.policy.client import BODY, MAIL, RCPT, WHERE, Connect
+from tests.policy.client import BOB, BODY, DATA, FIRST, HELLO, LAST, MAIL, PLAIN, RCPT, WHERE, Connect
 
 # --- raw bytes that look like a reply ------
 
@@ -112,7 +112,7 @@ def test_a_hook_that_returns_a_refusal_where_only_raising_refuses_is_a_mistake(
     ((_, error),) = client.errors
     assert isinstance(error, TypeError)
     assert str(error) == (
-        f"a {hook} hook returned {value!r}, which would accept; it refuses by raising Reject(code, text)"
+        f"the {hook} hook returned {value!r}, which would accept; it refuses by raising Reject(code, text)"
     )
 
 
@@ -157,3 +157,124 @@ def test_a_drip_beside_a_command_hook_that_lets_it_pass_slows_down_the_answer(co
     client.steps.clear()
     client.says(RCPT)
     assert {len(step.data) for step in client.steps if isinstance(step, Send)} == {1}
+
+
+def test_an_auth_hook_that_returns_a_refusal_logs_nobody_in(connect: Connect) -> None:
+    client = connect(on("auth", call=lambda auth, session: Reject(535, "5.7.8 no")))
+    assert client.says("", HELLO, PLAIN)[-1] == 451
+    ((_, error),) = client.errors
+    assert str(error).startswith("the auth hook returned Reject(535, ")
+    assert client.session.user is None
+
+
+# --- a command whose reply comes later ------
+
+
+BDATS = {
+    "one chunk": [LAST],
+    "two chunks": [FIRST, LAST],
+}
+
+
+@pytest.mark.parametrize("chunks", BDATS.values(), ids=BDATS)
+@pytest.mark.parametrize("option", [{"reply": "250 taken"}, {"raw": b"250 taken\r\n"}], ids=str)
+def test_a_rule_on_the_command_may_accept_the_chunks(connect: Connect, chunks: list[str], option: Any) -> None:
+    client = connect(on("command", verb="BDAT", **option)).before(DATA)
+    assert client.says(*chunks) == [250] * len(chunks)
+    (envelope,) = client.envelopes
+    assert (envelope.accepted, str(envelope.reply), envelope.content) == (True, "250 taken", b"hello\r\n" * len(chunks))
+    assert (client.last("data").outcome, str(client.last("data").reply)) == ("accepted", "250 taken")
+    assert client.says(MAIL) == [250], "the transaction is over"
+
+
+def test_a_chunk_accepted_by_a_rule_is_kept_for_the_hook_that_decides(connect: Connect) -> None:
+    got: list[bytes] = []
+    client = connect(
+        on("command", verb="BDAT", reply="250 taken", times=1),
+        on("data", call=lambda stream, session: got.append(stream.read())),
+    ).before(DATA)
+    assert client.says(FIRST, LAST) == [250, 250]
+    assert client.told.count(b"250 taken") == 1
+    assert got == [client.envelopes[0].content] == [b"hello\r\nhello\r\n"]
+
+
+def test_each_recipient_of_lmtp_is_told_what_a_rule_on_bdat_says(connect: Connect) -> None:
+    client = connect(on("command", verb="BDAT", reply="250 taken"), lmtp=True)
+    client.says("", "LHLO client.example", MAIL, RCPT, BOB)
+    assert client.says(FIRST, LAST) == [250, 250, 250]
+    assert client.envelopes[0].rcpt_to == ("ada@example.com", "bob@example.com")
+
+
+def test_no_rule_on_bdat_makes_the_server_take_more_than_its_size(connect: Connect) -> None:
+    client = connect(on("command", verb="BDAT", reply=250), size=10).before(DATA)
+    assert client.says(FIRST, LAST) == [250, 552]
+    assert [envelope.accepted for envelope in client.envelopes] == [False]
+    client = connect(on("command", verb="BDAT", reply=250), size=3).before(DATA)
+    assert client.says(FIRST) == [552]
+
+
+def test_a_hook_of_a_message_that_a_rule_has_accepted_may_be_wrong(connect: Connect) -> None:
+    wrong = on("data", call=lambda stream, session: int("x"))
+    client = connect(on("command", verb="BDAT", reply=250), wrong).before(DATA)
+    assert client.says(LAST) == [250]
+    assert [(point, type(error)) for point, error in client.errors] == [("data", ValueError)]
+
+
+def test_a_rule_on_xclient_gives_its_greeting(connect: Connect) -> None:
+    client = connect(on("command", verb="XCLIENT", reply="220 hi"), xclient=True)
+    assert client.says("", HELLO, "XCLIENT ADDR=192.0.2.7", MAIL) == [220, 250, 220, 503]
+    assert client.told.count(b"220 hi\r\n") == 1
+    assert client.session.remote_address == "192.0.2.7"
+    assert [call.hook for call in client.calls if call.hook != "command"] == ["connect", "connect"]
+
+
+def test_a_connect_rule_refuses_after_xclient_whatever_a_rule_on_it_says(connect: Connect) -> None:
+    client = connect(
+        on("command", verb="XCLIENT", reply="220 hi"), on("connect", reply="554 5.7.1 No", skip=1), xclient=True
+    )
+    assert client.says("", HELLO, "XCLIENT ADDR=192.0.2.7") == [220, 250, 554]
+
+
+# --- an early yes, and size ------
+
+
+PIECES = {"at once": [b"0123456789abcdef\r\n.\r\n"], "in two": [b"01234567", b"89abcdef\r\n.\r\n"]}
+
+
+@pytest.mark.parametrize("pieces", PIECES.values(), ids=PIECES)
+@pytest.mark.parametrize(
+    ("after", "code", "content"),
+    [(3, 250, b"0123456789abcdef\r\n"), (12, 552, b"0123456789")],
+    ids=["before it is too big", "after"],
+)
+def test_what_was_accepted_while_it_arrived_is_kept_whole(
+    connect: Connect, pieces: list[bytes], after: int, code: int, content: bytes
+) -> None:
+    """RFC 1870 section 6.3; and nobody is told yes whose message is not kept."""
+    client = connect(on("data", reply=250, after=after), size=10).before(BODY)
+    assert [told for piece in pieces for told in client.sends(piece)] == [code]
+    (envelope,) = client.envelopes
+    assert (envelope.accepted, envelope.size, envelope.content) == (code == 250, 18, content)
+
+
+@pytest.mark.parametrize("pieces", PIECES.values(), ids=PIECES)
+def test_a_fault_strikes_a_message_that_is_too_big_already(connect: Connect, pieces: list[bytes]) -> None:
+    client = connect(on("data", reply="451 4.3.0 early", after=12), size=10).before(BODY)
+    assert [told for piece in pieces for told in client.sends(piece)] == [451]
+
+
+@pytest.mark.parametrize("pieces", PIECES.values(), ids=PIECES)
+def test_of_a_message_that_is_too_big_its_head_is_kept(connect: Connect, pieces: list[bytes]) -> None:
+    client = connect(size=10).before(BODY)
+    assert [told for piece in pieces for told in client.sends(piece)] == [552]
+    (envelope,) = client.envelopes
+    assert (envelope.accepted, envelope.size, envelope.content) == (False, 18, b"0123456789")
+
+
+def test_a_chunk_that_is_too_big_is_refused_for_every_recipient_of_lmtp(connect: Connect) -> None:
+    client = connect(lmtp=True, size=3)
+    client.says("", "LHLO client.example", MAIL, RCPT, BOB)
+    assert client.says(FIRST) == [552]
+    (envelope,) = client.envelopes
+    assert (envelope.accepted, envelope.rcpt_to) == (False, ())
+    assert dict(envelope.refused) == {"ada@example.com": 552, "bob@example.com": 552}

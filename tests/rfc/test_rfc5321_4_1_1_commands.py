@@ -67,6 +67,13 @@ ARGUMENTS = (
     Dialogue("VRFY_needs_an_argument", "4.1.1.6", 'vrfy = "VRFY" SP String CRLF', "C: VRFY\nS: 501", after=EHLO),
     Dialogue("MAIL_needs_an_argument", "4.1.1.2", 'mail = "MAIL FROM:" Reverse-path', "C: MAIL\nS: 501", after=EHLO),
     Dialogue("RCPT_needs_an_argument", "4.1.1.3", 'rcpt = "RCPT TO:"', "C: RCPT\nS: 501", after=MAIL),
+    Dialogue(
+        "EHLO_strict_needs_a_domain_in_ASCII",
+        "RFC 6531 section 3.7.1",
+        "the client MUST use ... A-labels in the EHLO command",
+        "C: EHLO mé.example\nS: 501",
+        settings={"strict": True},
+    ),
     Dialogue("EHLO_strict_needs_a_domain", "4.1.1.1", '"EHLO" SP Domain', "C: EHLO\nS: 501", settings={"strict": True}),
     Dialogue("EHLO_tolerates_a_bad_domain", "4.1.1.1", "a client MUST issue HELO or EHLO", "C: EHLO my_host\nS: 250"),
 )

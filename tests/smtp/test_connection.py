@@ -673,6 +673,28 @@ def test_what_follows_a_refused_auth_is_kept_secret(settings: Any, before: list[
     assert str(line.events[-1].command) == "NOOP"
 
 
+@pytest.mark.parametrize("code", ["250 sure", "235 hello", None])
+def test_what_follows_an_auth_that_a_rule_has_answered_in_its_own_way_is_kept_secret(code: str | None) -> None:
+    line = Line()
+    line.answers["AUTH"] = code
+    line.say(HELLO, b"AUTH LOGIN\r\n", b"czNjcmV0\r\n", b"cGFzc3dvcmQ=\r\n")
+    assert line.session.commands[-3:] == ("AUTH", "***", "***")
+
+
+def test_what_follows_a_login_is_no_secret() -> None:
+    line = Line()
+    assert line.say(HELLO, b"AUTH PLAIN AGFkYQBzM2NyZXQ=\r\n", b"MIAL FROM:<a@b>\r\n") == [250, 235, 500]
+    assert line.session.commands[-2:] == ("AUTH", "MIAL")
+
+
+def test_after_xclient_no_handshake_is_reported_again() -> None:
+    line = Line(greet=False, tls="implicit", xclient=True)
+    line.say(b"")
+    line.say(HELLO, b"XCLIENT ADDR=192.0.2.7\r\n")
+    hooks = [[hook for hook, _ in event.points] for event in line.events if isinstance(event, events.Connected)]
+    assert hooks == [["connect", "secure"], ["connect"]]
+
+
 @pytest.mark.parametrize(
     ("sent", "shown"),
     [
@@ -682,7 +704,11 @@ def test_what_follows_a_refused_auth_is_kept_secret(settings: Any, before: list[
         ("AUTH SCRAM-SHA-256", "AUTH SCRAM-SHA-256"),
         ("AUTH AGFkYQBzM2NyZXQ=", "AUTH ***"),
         ("AUTH PLAIN=AGFkYQBzM2NyZXQ=", "AUTH ***"),
+        ("AUTH=PLAIN AGFkYQBzM2NyZXQ=", "AUTH=PLAIN ***"),
+        ("auth: AGFkYQBzM2NyZXQ=", "auth: ***"),
+        ("\tAUTH\tPLAIN\tAGFkYQBzM2NyZXQ=", "AUTH\\tPLAIN ***"),
         ("AUTH", "AUTH"),
+        ("AUTHOR x y", "AUTHOR x y"),
         ("NOOP x y", "NOOP x y"),
     ],
 )
