@@ -63,6 +63,7 @@ class Bench:
 
     def open(self, wishes: Wishes) -> SMTPServer:
         """Start a server. Raises ``TypeError``, ``ValueError`` or ``OSError``."""
+        __tracebackhide__ = True
         own = {id(rule.origin) for rule in wishes.rules}
         named = [rule for rule in self._declared if "name" in rule.match and id(rule.origin) not in own]
         server = SMTPServer(on=[*wishes.rules, *named], **wishes.settings)
@@ -145,13 +146,18 @@ class Bench:
         """Each server's name and transcript, for a report, which then tells what hooks raised by mistake."""
         self._told = self.errors
         for server in self.servers:
-            text = self._past.get(server, server.log).transcript()
-            yield server.name, text or f"nobody has connected to {endpoint(*server.address)}"
+            logs = [self._past[server], server.log] if server in self._past else [server.log]
+            yield server.name, _told(server, logs)
 
     @property
     def errors(self) -> list[BaseException]:
         """What hooks raised by mistake."""
         return [error for server in self.servers for error in server.errors]
+
+
+def _told(server: SMTPServer, logs: Iterable[Log]) -> str:
+    transcripts = [text for log in logs if (text := log.transcript())]
+    return "\n".join(transcripts) or f"nobody has connected to {endpoint(*server.address)}"
 
 
 def _explain_unused(servers: list[SMTPServer], rule: Rule) -> str:
@@ -223,6 +229,17 @@ class SharedServer:
     def end_trust(self) -> None:
         """From here on each test decides."""
         self._trust.end()
+
+    def sections(self) -> Iterator[tuple[str, str]]:
+        """The server's name and transcript, while it is no test's."""
+        yield self.server.name, _told(self.server, [self.server.log])
+
+    def verify(self) -> None:
+        """Raise, once, what a hook raised by mistake while it was no test's."""
+        errors = list(self.server.errors)
+        self.server.errors.clear()
+        for error in errors:
+            raise error
 
     def reset(self) -> Log:
         """Forget a test: its settings, its rules, a stop, and what has come, which is returned."""

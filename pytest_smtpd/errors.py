@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+__tracebackhide__ = True  # what is raised here is about the line that called
+
 # RFC 3463 section 2: class "." subject "." detail, at the head of a reply's text (RFC 2034 section 4).
 ENHANCED = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?:[ ]|\Z)")
 _CODES = "a hook refuses with a code from 400 to 599"

@@ -21,7 +21,10 @@ def serve(request: pytest.FixtureRequest, bench: Bench, config: Config) -> Itera
         return
     wishes = all_wishes(request.node, config, bench.made, getattr(request, "param", None))
     bench.declare(wishes.rules)
-    server = bench.open(wishes)
+    try:
+        server = bench.open(wishes)
+    except (OSError, RuntimeError) as error:  # a port that is taken, or sockets that are blocked
+        raise UsageError(str(error)) from None
     yield server
     server.stop()
 
@@ -42,8 +45,8 @@ def be_guest(request: pytest.FixtureRequest, bench: Bench, shared: SharedServer,
     wishes = all_wishes(request.node, config, bench.made, parameter_of(request.node))
     bench.declare(wishes.rules)
     shared.server.start()  # a fixture of the session may have stopped it
+    shared.verify()  # what fixtures of a wider scope have done with it
     shared.server.clear()
-    shared.server.errors.clear()
     _lend(shared.server, wishes)
     bench.adopt(shared.server)
     yield

@@ -45,6 +45,7 @@ class Wishes:
 
 def read_dict(given: Mapping[str, Any], where: str, *, optional: bool) -> Wishes:
     """A dict of settings, with ``"on"`` for rules. Raises ``TypeError`` or ``ValueError``."""
+    __tracebackhide__ = True
     if not isinstance(given, Mapping):
         raise TypeError(f"{where} must be a dict of settings, not {given!r}")
     settings = {name: value for name, value in given.items() if name != "on"}
@@ -56,6 +57,7 @@ def read_dict(given: Mapping[str, Any], where: str, *, optional: bool) -> Wishes
 
 def read_rules(given: Any, *, optional: bool) -> list[Rule]:
     """One rule, or a list of them. Raises ``TypeError``."""
+    __tracebackhide__ = True
     return [rule.copy(optional=optional) for rule in as_rules(given)]
 
 
@@ -195,6 +197,16 @@ def _marks_problem(item: pytest.Item) -> str | None:
         if own:
             return f"@pytest.mark.{mark.name} has no effect: this test uses none of the fixtures {', '.join(FIXTURES)}"
     return None
+
+
+def refuse_unused(item: pytest.Item) -> None:
+    """A test has passed without any of our fixtures: fail it for a rule of its own markers, which nobody has used."""
+    for rule in all_wishes(item, {}, {}).rules:
+        if rule.optional is False and rule.hook != "close":
+            pytest.fail(
+                f"{rule!r} was never used: the test has asked for none of the fixtures {', '.join(FIXTURES)}",
+                pytrace=False,
+            )
 
 
 def _may_ask_later(item: pytest.Item) -> bool:

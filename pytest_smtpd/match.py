@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Subject: TypeAlias = Call | Envelope | Session
 
+__tracebackhide__ = True  # what is raised here is about the line that called
+
 S = TypeVar("S", bound="Subject")
 Fold = Callable[[str], str]
 
@@ -207,7 +209,8 @@ def cut(text: str) -> str:
 def shown(value: object) -> str:
     """A value as it stands in rules, reports and failure texts."""
     if isinstance(value, re.Pattern):
-        return f"re.compile({value.pattern!r})"
+        flags = value.flags & ~re.UNICODE
+        return f"re.compile({value.pattern!r}{f', {re.RegexFlag(flags)!r}' if flags else ''})"
     if callable(value) and hasattr(value, "__name__"):
         return str(value.__name__)
     if isinstance(value, tuple) and len(value) == 1:

@@ -103,6 +103,10 @@ def pytest_runtest_call_has_passed(item: pytest.Item) -> None:
     bench = item.stash.get(_BENCH, None)  # the body may have asked for it
     if bench is not None:
         bench.leave_body()
+    elif item.get_closest_marker("smtpd_on"):
+        from pytest_smtpd.markers import refuse_unused
+
+        refuse_unused(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -128,8 +132,11 @@ def pytest_runtest_makereport(
     if bench is not None and call.when == "call" and call.excinfo is not None:
         bench.point_to_hooks(call.excinfo.value)
     report = yield
-    if bench is not None and (report.failed or hasattr(report, "wasxfail")):
-        for name, text in bench.sections():
+    teller: Bench | SharedServer | None = bench
+    if teller is None and "smtpd_session" in getattr(item, "fixturenames", ()):  # a fixture of a wider scope has failed
+        teller = item.session.stash.get(_SHARED, None)
+    if teller is not None and (report.failed or hasattr(report, "wasxfail")):
+        for name, text in teller.sections():
             report.sections.append((f"Captured {name} {report.when}", text))
     if report.when == "teardown":
         item.stash[_BENCH] = None  # nobody asks any more, and pytest keeps its items, with all their mail, to the end
@@ -189,6 +196,7 @@ def smtpd_session(request: pytest.FixtureRequest) -> Iterator["SMTPServer"]:
     shared = request.session.stash[_SHARED] = SharedServer(session_config(request))
     yield shared.server
     shared.server.stop()
+    shared.verify()
 
 
 @pytest.fixture

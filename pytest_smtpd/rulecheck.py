@@ -1,5 +1,6 @@
 """What is wrong with a rule, said when the rule is made."""
 
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -8,9 +9,21 @@ from pytest_smtpd.rules import ACTIONS, HOOKS, KEYS, MODIFIERS, POSSIBLE, Rule
 from pytest_smtpd.smtp.replies import leading_reply, parse_reply
 from pytest_smtpd.suggest import did_you_mean
 
+__tracebackhide__ = True  # what is raised here is about the line that called
+
 Check = Callable[[object], bool]
 
 _KINDS: Final = {"action": ACTIONS, "modifier": MODIFIERS, "match key": KEYS}
+
+
+_ARGUMENTS: Final = {
+    "connect": ("session",),
+    "secure": ("tls", "session"),
+    "auth": ("auth", "session"),
+    "data": ("stream", "session"),
+    "command": ("command", "session"),
+    "close": ("session",),
+}
 
 
 def _is_number(value: object, least: float = 0) -> bool:
@@ -50,6 +63,8 @@ def check_rule(hook: object, options: Mapping[str, Any], *, needs_action: bool =
         raise ValueError(f"unknown hook {hook!r}{did_you_mean(hook, HOOKS)}")
     _check_names(hook, options)
     _check_values(options)
+    if "call" in options:
+        _check_function(hook, options["call"])
     _check_together(hook, options, needs_action=needs_action)
 
 
@@ -85,6 +100,23 @@ def _check_values(options: Mapping[str, Any]) -> None:
             _check_reply(value)
         elif name in _TYPES and not _TYPES[name][0](value):
             raise TypeError(f"{name} must be {_TYPES[name][1]}, not {value!r}")
+
+
+def _check_function(hook: str, function: Callable[..., object]) -> None:
+    """What would only show when a client comes: a hook that cannot be called, or whose body would not run."""
+    name = getattr(function, "__name__", type(function).__name__)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"on({hook!r}): {name} is a generator, whose body would never run; leave out its yield")
+    arguments = _ARGUMENTS.get(hook, ("address", "session"))
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # a function that is written in C need not have one
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        called, takes = ", ".join(arguments), ", ".join(signature.parameters)
+        raise TypeError(f"on({hook!r}): the hook is called with ({called}), not as {name}({takes})") from None
 
 
 def _check_reply(reply: object) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, Self, TypeVar, Unpack, get_args
+from zlib import crc32
 
 from pytest_smtpd.match import Match, shown
 from pytest_smtpd.smtp.events import HookName
@@ -132,7 +133,7 @@ class Rule:
     def __name__(self) -> str:
         """What pytest shows as the id of a parameter."""
         words = [word for name, value in self.options.items() if (word := _id_word(name, value))]
-        return "-".join([self.hook, *map(short, words)])
+        return "-".join([self.hook, *map(_short_id, words)])
 
 
 class RuleDecorator(Rule):
@@ -178,6 +179,12 @@ def _id_word(name: str, value: object) -> str:
         return name
     text = value if isinstance(value, str) else shown(value)
     return f"{name}={text}"
+
+
+def _short_id(word: str) -> str:
+    """What is too long for an id is cut, and told from others that begin and end alike."""
+    cut = short(word)
+    return word if cut == word else f"{cut}~{crc32(word.encode('utf-8', 'surrogatepass')):x}"
 
 
 def _answer(hook: str, options: Mapping[str, Any]) -> Reply | None:

@@ -5,6 +5,7 @@ import ssl
 import threading
 import warnings
 from collections.abc import Iterable, Mapping
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from pytest_smtpd.clock import Clock
@@ -42,6 +43,7 @@ class SMTPServer:
     __module__ = "pytest_smtpd"
 
     def __init__(self, *, on: Iterable[Rule] = (), **settings: Unpack[SettingsDict]) -> None:
+        __tracebackhide__ = True
         self.settings: Settings = make_settings(settings)
         self._first = self.settings
         self.wait_timeout: float = 5.0
@@ -67,6 +69,7 @@ class SMTPServer:
 
     def start(self) -> Self:
         """Listen and serve; after a ``stop()`` on the same port as before. Raises ``OSError`` if the port is taken."""
+        __tracebackhide__ = True
         if self._listener is not None:
             return self
         sock = bind(self.host, self._port)
@@ -112,12 +115,16 @@ class SMTPServer:
             )
 
     def __enter__(self) -> Self:
+        __tracebackhide__ = True
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         self.stop()
-        if kind is None:
+        if error is None:
             self.verify()
+            return
+        for raised in self.errors:
+            error.add_note("".join([f"{self.name}: a hook raised:\n", *format_exception(raised)]).rstrip())
 
     def clear(self) -> Log:
         """Forget what has been received and logged so far, and return it. Rules, connections and ``errors`` stay."""

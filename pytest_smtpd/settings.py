@@ -10,6 +10,8 @@ from pytest_smtpd.suggest import did_you_mean
 if TYPE_CHECKING:
     import ssl
 
+__tracebackhide__ = True  # what is raised here is about the line that called
+
 CertificateMode = Literal["valid", "expired", "not-yet-valid", "wrong-host", "untrusted", "self-signed"]
 ClientCertificateMode = Literal["none", "optional", "required"]
 

@@ -360,8 +360,11 @@ A hook accepts by returning, and refuses by raising `Reject(code=None, message=N
 A `Reject` that cannot be said is a `ValueError` where it is made.
 
 Any other exception is a bug in the test, also `assert` and `pytest.fail` in a hook: the client gets `451 4.3.0`, and
-the test fails in its call phase with that exception and its traceback. So is a list of the wrong length for LMTP, or a
-list in SMTP. An address that is missing from a dict is accepted.
+the test fails in its call phase with that exception and its traceback. What is raised in the teardown of fixtures, or
+in a test that skips itself, is an error of the teardown. A list of the wrong length for LMTP, or a list in SMTP, is a
+bug, too. An address that is missing from a dict is accepted; addresses compare without case in the domain.
+
+A function that does not take the arguments of its hook, or is a generator, is a `TypeError` when the rule is made.
 
 ## Order
 

@@ -27,6 +27,7 @@ class Loop(asyncio.SelectorEventLoop):
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket, made in the caller's thread, so that a taken port is an ``OSError`` at once."""
+    __tracebackhide__ = True
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         # With the protocol named, asyncio switches Nagle's algorithm off on each client's socket.

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pytest_smtpd.calls import Call, Outcome
 from pytest_smtpd.errors import Reject
+from pytest_smtpd.match import fold_address
 from pytest_smtpd.policy.workers import Result
 from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.replies import Reply
@@ -98,9 +99,9 @@ def users_traceback(error: BaseException) -> TracebackType | None:
 def mistake(
     call: Call, error: BaseException, recipients: int = 1, *, outcome: Outcome = "error", dress: Dress | None = None
 ) -> Answer:
-    """What a client is told of a bug in the test: 451, and nothing about it."""
+    """What a client is told of a bug in the test: 451, and nothing about it. After ``close`` nobody is there."""
     return Answer(
-        replies=(replies.HOOK_FAILED,) * recipients,
+        replies=(replies.HOOK_FAILED,) * (0 if call.hook == "close" else recipients),
         outcome=outcome,
         error=error.with_traceback(users_traceback(error)),
         rule=call.rule,
@@ -156,10 +157,12 @@ def _login(call: Call, user: Any) -> Answer:
 def _content_replies(value: Any, default: Reply, recipients: list[str] | None) -> list[Reply]:
     count = 1 if recipients is None else len(recipients)
     if isinstance(value, Mapping) and recipients is not None:
-        unknown = [address for address in value if address not in recipients]
+        answers = {fold_address(str(address)): answer for address, answer in value.items()}
+        folded = [fold_address(address) for address in recipients]
+        unknown = [address for address in value if fold_address(str(address)) not in folded]
         if unknown:
             raise ValueError(f"the data hook answered for {unknown[0]!r}, who is no recipient of this message")
-        return [_content_reply(value.get(address), default) for address in recipients]
+        return [_content_reply(answers.get(address), default) for address in folded]
     if isinstance(value, list | tuple) and recipients is not None:
         if len(value) != count:
             raise ValueError(f"the data hook returned {len(value)} answers for {count} recipients")

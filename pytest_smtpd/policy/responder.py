@@ -112,10 +112,10 @@ class Responder:
             calls = [self._greeter(calls, final)]
         challenge = bool(final.replies) and final.replies[0].digit == 3
         if isinstance(event, events.Authenticate) and challenge:  # the exchange goes on: its command waits for the end
-            if final.rule is not None:  # what a rule says is no secret
-                self.journal.note(self.session, f"{final.replies[0]} by {final.rule}", "S")
             self._tail += [call for call in calls if call.hook == "command"]
             calls = [call for call in calls if call.hook != "command"]
+            if final.rule is not None and not calls:  # what a rule says is no secret
+                self.journal.note(self.session, f"{final.replies[0]}   by {final.rule!r}", "S")
         elif event.command is None and not isinstance(event, events.TimedOut):
             calls = self._with_tail(*calls)
         if not calls and not challenge:  # nobody else tells it: a time-out, a client too many
@@ -201,9 +201,8 @@ class Responder:
         answer = actions.early_answer(rule, self.runner.answers_due("data"))
         message.call.rule, message.kept = rule, answer.accepted is not False
         if answer.again:
-            self.journal.note(
-                self.session, f"{answer.replies[0] if answer.replies else rule.get('raw')!s} by {rule}", "S"
-            )
+            words = answer.replies[0] if answer.replies else rule.get("raw")
+            self.journal.note(self.session, f"{words!s}   by {rule!r}", "S")
             return answer
         self.settle(self._with_tail(message.call), answer)
         if not answer.keep:

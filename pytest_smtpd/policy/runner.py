@@ -46,7 +46,7 @@ class Runner:
         try:
             answer = hooks.verdict(call, value, default, self.recipients)
         except (TypeError, ValueError) as wrong:
-            return hooks.mistake(call, wrong, count)
+            return hooks.mistake(call, wrong.with_traceback(None), count)  # which would show our lines, not the test's
         if call.hook != "command":
             return answer
         call.rule = None  # it has let the command pass

@@ -149,7 +149,7 @@ class Journal:
 
     def _wait_for_more_than(self, seen: int, seconds: float) -> bool:
         with self._changed:
-            return self._changed.wait_for(lambda: self._changes != seen, seconds)
+            return self._changed.wait_for(lambda: self._changes != seen, min(seconds, threading.TIMEOUT_MAX))
 
     def listen(self, listener: Callable[[], object]) -> None:
         """Call ``listener``, on the server's loop, after each change."""

@@ -17,6 +17,8 @@ from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.session import Session
 from pytest_smtpd.suggest import did_you_mean
 
+__tracebackhide__ = True  # what is raised here is about the line that called
+
 T = TypeVar("T", Envelope, Call, Session)
 _LIVE: Final = {"user", "subject", "session", "when"}  # what may become true of a call that has been decided
 Kind = Literal["Envelope", "Call", "Session"]
@@ -108,14 +110,12 @@ class Waiter:
 
     def wait(self, seconds: float) -> list[Any]:
         """Those that were found in time. Raises ``WaitTimeout``."""
-        __tracebackhide__ = True
         if not self.journal.wait(self.ready, seconds):
             raise WaitTimeout(explain.waited(self, seconds, in_loop=asyncio._get_running_loop() is not None))
         return self.found
 
     async def wait_async(self, seconds: float) -> list[Any]:
         """The twin of ``wait`` for asyncio and trio."""
-        __tracebackhide__ = True
         if not await wait_async(self.journal, self.ready, seconds):
             raise WaitTimeout(explain.waited(self, seconds, in_loop=False))
         return self.found
@@ -165,7 +165,6 @@ class Log:
 
         Raises ``WaitTimeout`` after ``timeout`` seconds.
         """
-        __tracebackhide__ = True
         _check_hook(hook)
         waiter = Waiter(self._journal, "Call", count, match, hook)
         return waiter.wait(self._timeout() if timeout is None else timeout)
@@ -174,7 +173,6 @@ class Log:
         self, hook: HookName, count: int = 1, *, timeout: float | None = None, **match: Unpack[CallMatch]
     ) -> list[Call]:
         """The twin of ``wait_for`` for asyncio and trio."""
-        __tracebackhide__ = True
         _check_hook(hook)
         waiter = Waiter(self._journal, "Call", count, match, hook)
         return await waiter.wait_async(self._timeout() if timeout is None else timeout)

@@ -9,6 +9,8 @@ from typing import Final
 from pytest_smtpd.errors import ENHANCED, Reject
 from pytest_smtpd.smtp.values import read_only, short
 
+__tracebackhide__ = True  # what is raised here is about the line that called
+
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _LINE = re.compile(r"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 _WIRE_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\r\n]*))?\r\n")

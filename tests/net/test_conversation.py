@@ -256,3 +256,42 @@ def test_a_session_begins_when_the_client_connects_and_not_when_its_handshake_is
         assert session.at <= connected_by <= call.at
         greeting = next(line for line in server.log.transcript().splitlines() if "S: 220" in line)
         assert float(greeting.split()[0]) == pytest.approx(call.at + (call.duration or 0) - session.at, abs=0.0006)
+
+
+def test_a_block_that_fails_tells_what_a_hook_has_done_wrong() -> None:
+    def wrong(address: Address, session: Session) -> None:
+        raise ZeroDivisionError("wrong")
+
+    def fails() -> None:
+        with SMTPServer(name="relay", on=[on("mail_from", call=wrong)]) as server, connected(server) as client:
+            client.ask(*ENVELOPE[:2])
+            raise LookupError("of the block")
+
+    with pytest.raises(LookupError) as caught:
+        fails()
+    (note,) = caught.value.__notes__
+    assert note.startswith("relay: a hook raised:\nTraceback")
+    assert note.endswith("ZeroDivisionError: wrong")
+    assert 'raise ZeroDivisionError("wrong")' in note
+
+
+def test_a_wait_may_have_no_end() -> None:
+    def talk() -> None:
+        with connected(server) as client:
+            client.ask(*ENVELOPE[:2])
+
+    with SMTPServer() as server:
+        thread = threading.Timer(0.05, talk)
+        thread.start()
+        assert server.log.wait_for("mail_from", timeout=float("inf"))
+        thread.join()
+
+
+def test_what_a_rule_says_in_an_exchange_is_told_once() -> None:
+    with SMTPServer(on=[on("auth", reply="334 QUJD", times=1)]) as server:
+        with connected(server) as client:
+            assert client.ask(b"EHLO client.example", b"AUTH PLAIN AGEAYg==") == b"334 QUJD\r\n"
+        server.wait_closed()
+        told = [line for line in server.log.transcript().splitlines() if "334" in line]
+        assert len(told) == 1
+        assert told[0].endswith("S: 334 QUJD   by on('auth', reply='334 QUJD', times=1)")

@@ -202,7 +202,24 @@ def test_an_id_has_no_address_in_memory(ids: Callable[..., list[str]]) -> None:
     got = ids(
         "on('rcpt_to', reply=550, when=Odd())",
         "on('rcpt_to', reply=550, to=Odd())",
-        "on('rcpt_to', call=functools.partial(refuse, session=None))",
+        "on('rcpt_to', call=functools.partial(refuse))",
         setup=setup,
     )
     assert got == ["rcpt_to-550-when=Odd", "rcpt_to-550-to=Odd", "rcpt_to-call=refuse"]
+
+
+def test_what_is_too_long_for_an_id_is_told_apart(ids: Callable[..., list[str]]) -> None:
+    long = "x" * 300
+    texts = [f"550 {long}a{long}", f"550 {long}b{long}"]
+    got = ids(*(f"on('rcpt_to', reply='{text}')" for text in texts))
+    assert len(set(got)) == 2
+    assert all(len(one) < 130 and "~" in one for one in got), got
+
+
+def test_the_flags_of_a_pattern_are_in_the_id(ids: Callable[..., list[str]]) -> None:
+    got = ids(
+        "on('rcpt_to', reply=550, to=re.compile('a'))",
+        "on('rcpt_to', reply=550, to=re.compile('a', re.IGNORECASE))",
+        setup="import re",
+    )
+    assert got == ["rcpt_to-550-to=re.compile('a')", "rcpt_to-550-to=re.compile('a', re.IGNORECASE)"]

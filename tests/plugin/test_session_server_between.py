@@ -174,3 +174,56 @@ def test_a_config_for_the_session_may_fail(reports: Reports) -> None:
     )
     assert [(report.when, report.outcome) for report in got] == [("call", "failed")]
     assert "no licence" in got[0].longreprtext
+
+
+BUG = """
+    def wrong(address, session):
+        raise ValueError("of the hook")
+
+    @pytest.fixture(scope="module")
+    def before(smtpd_session):
+        smtpd_session.on("mail_from", call=wrong)
+        attempt(smtpd_session)
+
+    @pytest.fixture(scope="module")
+    def after(smtpd_session):
+        yield
+        smtpd_session.on("mail_from", call=wrong)
+        attempt(smtpd_session)
+"""
+
+
+def test_a_mistake_of_a_hook_in_a_fixture_of_a_wider_scope_is_an_error_of_the_first_test(reports: Reports) -> None:
+    got = reports(BUG + """
+    def test_first(before): pass
+    def test_second(before): pass
+    """, "-p", "no:randomly")
+    assert [(report.nodeid.partition("::")[2], report.when, report.outcome) for report in got] == [
+        ("test_first", "setup", "failed"),
+        ("test_second", "call", "passed"),
+    ]
+    assert "ValueError: of the hook" in got[0].longreprtext
+
+
+def test_a_mistake_of_a_hook_behind_the_last_test_is_an_error_of_its_teardown(reports: Reports) -> None:
+    passed, error = reports(BUG + """
+    def test_it(after): pass
+    """)
+    assert (passed.outcome, error.when, error.outcome) == ("passed", "teardown", "failed")
+    assert "ValueError: of the hook" in error.longreprtext
+    section = dict(error.sections)["Captured smtpd teardown"]
+    assert "mail from:<app@example.com>" in section
+    assert "nobody has connected" not in section
+
+
+def test_the_transcript_is_in_the_failure_of_a_fixture_of_a_wider_scope(failure: Failure) -> None:
+    report = failure("""
+        @pytest.fixture(scope="module")
+        def broken(smtpd_session):
+            send(smtpd_session)
+            raise RuntimeError("not today")
+
+        def test_it(broken): pass
+    """)
+    assert report.when == "setup"
+    assert "mail from:<app@example.com>" in dict(report.sections)["Captured smtpd setup"].lower()

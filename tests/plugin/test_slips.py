@@ -152,3 +152,50 @@ def test_a_slip_is_said_with_what_to_write_instead(
 def test_words_of_other_interfaces_are_understood(smtpd: SMTPServer, word: str, meant: str) -> None:
     with pytest.raises(TypeError, match=f"'{word}' - did you mean '{meant}'\\?"):
         smtpd.one(**{word: "x"})  # type: ignore[arg-type]
+
+
+MISUSE = {
+    "a setting": "smtpd_factory(tsl=1)",
+    "a value": "smtpd_factory(tls=1)",
+    "a port": "smtpd_factory(port=smtpd.port)",
+    "a server of its own": "SMTPServer(port=smtpd.port).start()",
+    "a block": "SMTPServer(port=smtpd.port).__enter__()",
+    "a rule": "smtpd.on('rcpt_to', reply=99)",
+    "a key": "smtpd.find(tos=1)",
+    "a key of the log": "smtpd.log.calls('rcpt_to', tos=1)",
+    "a hook's code": "Reject(200)",
+    "a hook's arguments": "smtpd.on('rcpt_to')(lambda address: None)",
+}
+
+
+@pytest.mark.parametrize("code", MISUSE.values(), ids=MISUSE)
+def test_what_is_shown_of_a_slip_is_the_line_in_the_test(failure: Callable[..., pytest.TestReport], code: str) -> None:
+    report = failure(f"""
+        from pytest_smtpd import SMTPServer
+
+        def test_it(smtpd, smtpd_factory):
+            {code}
+    """)
+    assert report.when == "call"
+    *_, where = report.longreprtext.splitlines()
+    assert where.startswith("test_inner.py:")
+    assert f">       {code}" in report.longreprtext
+    assert "pytest_smtpd/" not in report.longreprtext
+
+
+def test_a_port_that_is_taken_is_an_error_in_one_line(failure: Callable[..., pytest.TestReport]) -> None:
+    report = failure("""
+        import socket
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+
+        @pytest.mark.smtpd(port=port)
+        def test_it(smtpd): pass
+
+        def teardown_module():
+            listener.close()
+    """)
+    assert report.when == "setup"
+    text = r"\[Errno \d+\] smtpd cannot listen on 127.0.0.1:\d+: Address already in use"
+    assert re.fullmatch(text, report.longreprtext.strip())

@@ -334,3 +334,27 @@ def test_a_decorator_may_be_kept_for_later(run: Run) -> None:
             send(smtpd_session)
     """)
     result.assert_outcomes(passed=4)
+
+
+ASKS_FOR_NOTHING = """
+    @pytest.mark.smtpd_on("rcpt_to", reply=550{more})
+    def test(request):
+        pass
+"""
+
+
+def test_a_rule_of_a_test_that_could_ask_for_a_server_and_does_not(reports: Reports) -> None:
+    (report,) = reports(ASKS_FOR_NOTHING.format(more=""))
+    assert (report.when, report.outcome) == ("call", "failed")
+    assert report.longreprtext.strip() == (
+        "on('rcpt_to', reply=550) was never used: "
+        "the test has asked for none of the fixtures smtpd, smtpd_factory, smtpd_session"
+    )
+
+
+@pytest.mark.parametrize("scope", ["optional", "module"])
+def test_a_rule_that_need_not_be_used_needs_no_server(run: Run, scope: str) -> None:
+    source = ASKS_FOR_NOTHING.format(more=", optional=True")
+    if scope == "module":
+        source = 'pytestmark = pytest.mark.smtpd_on("rcpt_to", reply=550)\ndef test(request): pass'
+    run(source).assert_outcomes(passed=1)

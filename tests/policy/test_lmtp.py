@@ -11,7 +11,7 @@ from pytest_smtpd import Reject, on
 from pytest_smtpd.rules import Rule
 from pytest_smtpd.smtp.states import State
 from pytest_smtpd.steps import Fin, Send, Stall, Step, Wait
-from tests.policy.client import BODY, MAIL, Client, Connect
+from tests.policy.client import BOB, BODY, DATA, MAIL, RCPT, Client, Connect
 
 NAMES = ("ada", "bob", "eve")
 
@@ -225,3 +225,10 @@ def test_a_hooks_answers_stand_beside_those_of_rules(connect: Connect) -> None:
     assert heard(client)[0] != 250  # it drips
     assert client.codes()[-3:] == [250, 452, 550]
     assert fate(client) == (["ada"], ["bob", "eve"])
+
+
+def test_the_addresses_of_a_hooks_verdict_compare_without_case_in_the_domain(connect: Connect) -> None:
+    """RFC 5321 section 2.4."""
+    client = connect(on("data", call=lambda stream, session: {"ada@EXAMPLE.com": Reject(452)}), lmtp=True)
+    client.says("", "LHLO client.example", MAIL, RCPT, BOB, DATA)
+    assert (client.says(BODY), client.errors) == ([452, 250], [])

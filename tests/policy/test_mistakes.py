@@ -191,3 +191,10 @@ def test_a_call_that_was_accepted_on_the_way_to_the_greeting_names_its_rule(conn
         client = connect(rule, xclient=True).before(MAIL)
         assert client.says("XCLIENT LOGIN=ada") == [220]
     assert (client.last(hook).rule, client.last(hook).outcome) == (rule, "accepted")
+
+
+def test_the_mistake_of_a_close_hook_is_answered_to_nobody(connect: Connect) -> None:
+    client = connect(on("close", call=lambda session: 1 / 0)).before(MAIL)
+    client.leaves()
+    call = client.last("close")
+    assert (call.outcome, call.reply, type(call.error)) == ("error", None, ZeroDivisionError)

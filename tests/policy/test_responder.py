@@ -915,7 +915,7 @@ def test_what_was_said_in_passing_is_in_the_transcript_with_its_rule(connect: Co
     client = connect(rule).before(BODY)
     client.says(BODY)
     notes = [(entry.who, entry.text) for entry in client.journal.entries[client.session] if isinstance(entry, Note)]
-    assert notes == [("S", f"451 4.3.0 busy by {rule!r}")]
+    assert notes == [("S", f"451 4.3.0 busy   by {rule!r}")]
 
 
 def test_after_nothing_at_all_strikes_behind_the_354(connect: Connect) -> None:

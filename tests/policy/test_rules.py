@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -314,3 +315,34 @@ def test_replacing_the_rules_leaves_a_walk_that_has_begun_alone() -> None:
     assert next(walk) is rule
     assert book.at("rcpt_to") == ()
     assert len(book.at("data")) == 1
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_hook_that_cannot_be_called_is_refused_when_the_rule_is_made(hook: Any) -> None:
+    def wrong(one: object, two: object, three: object) -> None: ...
+
+    arguments = "session" if hook in ("connect", "close") else r"\w+, session"
+    text = rf"^on\('{hook}'\): the hook is called with \({arguments}\), not as wrong\(one, two, three\)$"
+    with pytest.raises(TypeError, match=text):
+        on(hook, call=wrong)
+    on(hook, call=lambda *args: None)
+    on(hook, call=lambda *args, more=1: None)
+
+
+async def _generates(address: object, session: object) -> Any:
+    yield
+
+
+@pytest.mark.parametrize("function", [_generates, lambda address, session: (yield)], ids=["async def", "def"])
+def test_a_generator_is_no_hook(function: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        on("rcpt_to", call=function)
+    name = function.__name__
+    assert str(caught.value) == (
+        f"on('rcpt_to'): {name} is a generator, whose body would never run; leave out its yield"
+    )
+
+
+def test_what_has_no_signature_may_be_a_hook() -> None:
+    on("rcpt_to", call=max)
+    on("rcpt_to", call=Mock())
