@@ -211,7 +211,7 @@ def test_a_mistake_of_a_hook_behind_the_last_test_is_an_error_of_its_teardown(re
     """)
     assert (passed.outcome, error.when, error.outcome) == ("passed", "teardown", "failed")
     assert "ValueError: of the hook" in error.longreprtext
-    section = dict(error.sections)["Captured smtpd teardown"]
+    section = dict(error.sections)["Captured smtpd teardown"].lower()
     assert "mail from:<app@example.com>" in section
     assert "nobody has connected" not in section
 
