@@ -58,9 +58,7 @@ def header(message: "EmailMessage", name: str) -> str | None:
         value = message[name]
         return None if value is None else str.__str__(value)
     except Exception:
-        raw = dict(message.raw_items()).get(name) or next(
-            (str(value) for key, value in message.raw_items() if key.lower() == name), None
-        )
+        raw = next((value for key, value in message.raw_items() if key.lower() == name), None)
         return None if raw is None else " ".join(str(raw).split())
 
 

@@ -203,7 +203,6 @@ class Response(Authenticate):
     """A line of an AUTH exchange."""
 
     kind = "response"
-    line: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

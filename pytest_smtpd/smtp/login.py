@@ -26,14 +26,14 @@ class Login:
     def response(self, line: Line) -> Response:
         """The client's line in an exchange."""
         if line.too_long:
-            return Response(line=line.text, default=replies.SASL_LINE_TOO_LONG)
+            return Response(default=replies.SASL_LINE_TOO_LONG)
         if line.text == b"*":
             self._held = None
-            return Response(line=line.text, default=replies.AUTH_CANCELLED)
+            return Response(default=replies.AUTH_CANCELLED)
         if self._held is not None:
-            return Response(line=line.text, default=self._held[0])
+            return Response(default=self._held[0])
         if self._exchange is None:  # a 334 by a rule, to something that is no exchange
-            return Response(line=line.text, default=replies.AUTH_CANCELLED)
+            return Response(default=replies.AUTH_CANCELLED)
         return self._answered_challenge(self._exchange, line.text)
 
     def _answered_challenge(self, exchange: Conversation, line: bytes) -> Response:
@@ -41,8 +41,8 @@ class Login:
             exchange.respond(decode(line))
         except Refused as refused:
             if exchange.auth is None:
-                return Response(line=line, default=refused.reply)
-        return authenticate(Response, exchange, self._options, line=line)
+                return Response(default=refused.reply)
+        return authenticate(Response, exchange, self._options)
 
     def explain(self, event: Authenticate, answers: Sequence[Reply], detail: Any) -> bytes | None:
         """The 334 in which the server explains itself, where there is one: the reply follows the client's next line.

@@ -68,6 +68,9 @@ DIALOGUES = (
             "ADDR=IPV6:fe80::1%eth0",
             "PORT=x",
             "PORT=70000",
+            "DESTADDR=notanip",
+            "DESTPORT=70000",
+            "ADDR=192.0.2.1=2",
             "NAME=a+zz",
         )
     ),

@@ -687,6 +687,23 @@ def test_what_follows_a_login_is_no_secret() -> None:
     assert line.session.commands[-2:] == ("AUTH", "MIAL")
 
 
+@pytest.mark.parametrize(("login", "user"), [(b"", "ada"), (b" LOGIN=[UNAVAILABLE]", None)])
+def test_xclient_logs_out_only_if_it_names_a_login(login: bytes, user: str | None) -> None:
+    line = Line(xclient=True)
+    line.say(HELLO, b"AUTH PLAIN AGFkYQBzM2NyZXQ=\r\n", b"XCLIENT ADDR=192.0.2.7" + login + b"\r\n")
+    assert line.session.user == user
+
+
+def test_lmtp_keeps_a_message_for_those_whom_the_caller_names() -> None:
+    line = with_mail(lmtp=True)
+    line.say(b"RCPT TO:<c@example.com>\r\n")
+    line.smtp.receive_data(b"DATA\r\nx\r\n.\r\n")
+    until(line, events.Content)
+    line.smtp.send(standard(554), standard(554), accepted=(False, True))
+    assert line.smtp.envelope is not None
+    assert (line.smtp.envelope.accepted, line.smtp.envelope.rcpt_to) == (True, ("c@example.com",))
+
+
 def test_after_xclient_no_handshake_is_reported_again() -> None:
     line = Line(greet=False, tls="implicit", xclient=True)
     line.say(b"")

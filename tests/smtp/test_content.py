@@ -199,3 +199,39 @@ def test_an_invitation_is_an_attachment_though_nobody_says_so() -> None:
     (invitation,) = content.attachments(message)
     assert (invitation.content_type, invitation.filename) == ("text/calendar", None)
     assert invitation.content.startswith(b"BEGIN:VCALENDAR")
+
+
+def _fails(*args: object, **kwargs: object) -> None:
+    raise IndexError("as parts of email do now and then")
+
+
+def test_a_subject_that_email_cannot_parse_is_given_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EmailMessage, "__getitem__", _fails)
+    assert envelope(b"From: a\r\nSUBJECT: one\r\n  two =?x?=\r\n\r\n").subject == "one two =?x?="
+    assert envelope(b"From: a\r\n\r\n").subject is None
+
+
+def test_a_message_that_email_cannot_parse_keeps_its_octets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("email.message_from_bytes", _fails)
+    message = envelope(b"Subject: x\r\n\r\nh\xe9\r\n").message
+    assert isinstance(message, EmailMessage)
+    assert (message.items(), message.get_payload()) == ([], "Subject: x\r\n\r\nhé\r\n")
+
+
+def test_a_text_in_an_unknown_charset_is_read_as_utf_8() -> None:
+    head = b"Content-Type: text/plain; charset=nope\r\nContent-Transfer-Encoding: "
+    assert envelope(head + b"8bit\r\n\r\nh\xc3\xa9\xff\r\n").text == "hé\ufffd\n"
+    assert envelope(head + b"base64\r\n\r\naMOp\r\n").text == "hé"
+
+
+@pytest.mark.parametrize(
+    ("disposition", "files"), [(b"attachment", 1), (b"inline", 0), (b"inline; filename=a", 1), (b"ATTACHMENT", 1)]
+)
+def test_what_is_attached_is_a_file_and_what_has_a_name(disposition: bytes, files: int) -> None:
+    mail = envelope(b"Content-Type: text/plain\r\nContent-Disposition: " + disposition + b"\r\n\r\nx")
+    assert len(mail.attachments) == files
+
+
+def test_a_part_of_several_that_is_no_message_is_kept_as_a_file_without_content() -> None:
+    mail = envelope(b"Content-Type: message/partial; id=1; number=1\r\n\r\nSubject: x\r\n\r\nx")
+    assert [(one.content_type, type(one.content)) for one in mail.attachments] == [("message/partial", bytes)]
