@@ -147,7 +147,7 @@ class Bench:
         self._told = self.errors
         for server in self.servers:
             logs = [self._past[server], server.log] if server in self._past else [server.log]
-            yield server.name, _told(server, logs)
+            yield server.name, _transcript(server, logs)
 
     @property
     def errors(self) -> list[BaseException]:
@@ -155,7 +155,7 @@ class Bench:
         return [error for server in self.servers for error in server.errors]
 
 
-def _told(server: SMTPServer, logs: Iterable[Log]) -> str:
+def _transcript(server: SMTPServer, logs: Iterable[Log]) -> str:
     transcripts = [text for log in logs if (text := log.transcript())]
     return "\n".join(transcripts) or f"nobody has connected to {endpoint(*server.address)}"
 
@@ -232,7 +232,7 @@ class SharedServer:
 
     def sections(self) -> Iterator[tuple[str, str]]:
         """The server's name and transcript, while it is no test's."""
-        yield self.server.name, _told(self.server, [self.server.log])
+        yield self.server.name, _transcript(self.server, [self.server.log])
 
     def verify(self) -> None:
         """Raise, once, what a hook raised by mistake while it was no test's."""

@@ -142,8 +142,6 @@ class RuleDecorator(Rule):
     Until then it does no more than its ``delay`` and ``drip`` say. Each further function is a rule of its own.
     """
 
-    __module__ = "pytest_smtpd"
-
     def __init__(
         self, hook: HookName, options: Mapping[str, Any], *, optional: bool, add: Callable[[Rule], object]
     ) -> None:

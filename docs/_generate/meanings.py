@@ -370,7 +370,8 @@ A function that does not take the arguments of its hook, or is a generator, is a
 
 * The greeting is the answer to `connect`, the reply after the data is the answer to `data`, and the 354 is the answer
   to the `command` whose verb is DATA.
-* `command` is passed first: if a rule answers there, or a hook refuses, the more special hook is not asked.
+* `command` is passed first: if a rule answers there, or a hook refuses, the more special hook is not asked. A rule that
+  accepts BDAT gives the reply to its chunk, one that accepts XCLIENT the greeting.
 * Every connection has one session and exactly one `close`. Under implicit TLS the order is handshake, `connect`,
   `secure`, greeting.
 * `connect` waits for a PROXY header, and is not passed by a client over `max_clients`, or with a bad header or
