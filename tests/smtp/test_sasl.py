@@ -149,6 +149,10 @@ def test_xoauth2_reads_googles_example() -> None:
     assert auth.password is None
 
 
+def test_a_token_is_taken_as_it_stands_between_its_blanks() -> None:
+    assert login("XOAUTH2", b"user=u\1auth=bearer  XtokenX \1\1").access_token == "XtokenX"
+
+
 def test_oauthbearer_reads_the_example_of_section_4_1() -> None:
     auth = login("OAUTHBEARER", RFC_7628)
     assert auth.username == "user@example.com"
