@@ -122,8 +122,8 @@ class Bench:
         """Raise what a hook raised by mistake; else the text about rules of the test that were never used."""
         __tracebackhide__ = True
         self._told = self.errors
-        for error in self._told:
-            raise error
+        if self._told:
+            raise self._told[0]
         return "\n".join(self._unused()) or None
 
     def _unused(self) -> list[str]:
@@ -238,8 +238,8 @@ class SharedServer:
         """Raise, once, what a hook raised by mistake while it was no test's."""
         errors = list(self.server.errors)
         self.server.errors.clear()
-        for error in errors:
-            raise error
+        if errors:
+            raise errors[0]
 
     def reset(self) -> Log:
         """Forget a test: its settings, its rules, a stop, and what has come, which is returned."""

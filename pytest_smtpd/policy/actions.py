@@ -75,8 +75,9 @@ def is_early(rule: Rule) -> bool:
 
 def strikes(rule: Rule, size: int | None) -> bool:
     """Whether it can speak amid the content: not with a yes to more than the server takes (RFC 1870 section 6.3)."""
-    too_late = size is not None and is_early(rule) and rule.get("after") > size
-    return is_early(rule) and not (too_late and rule.answer is not None and not rule.answer.refuses)
+    after = rule.get("after")
+    accepts = rule.answer is not None and not rule.answer.refuses
+    return after is not None and (size is None or after <= size or not accepts)
 
 
 def reads_content(rule: Rule) -> bool:

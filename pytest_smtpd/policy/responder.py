@@ -104,8 +104,7 @@ class Responder:
 
     def _keep_promise(self, event: Event) -> Answer | None:
         """What a rule has said to the command whose answer is due now, unless the server has to refuse."""
-        promised, self._promised = self._promised, None
-        return promised if event.default is None or not event.default.refuses else None
+        return self._promised if event.default is None or not event.default.refuses else None
 
     def _settle_points(self, event: Event, calls: list[Call], final: Answer) -> None:
         if isinstance(event, events.Connected):
@@ -124,8 +123,8 @@ class Responder:
         self.settle(calls, final)
 
     def _with_tail(self, *calls: Call) -> list[Call]:
-        """These calls, behind the commands that have waited for their answer."""
-        tail, self._tail = self._tail, []
+        """These calls, behind the commands that have waited for their answer, which is there now."""
+        tail, self._tail, self._promised = self._tail, [], None
         return [*tail, *calls]
 
     def _greeter(self, calls: list[Call], final: Answer) -> Call:

@@ -278,3 +278,15 @@ def test_a_chunk_that_is_too_big_is_refused_for_every_recipient_of_lmtp(connect:
     (envelope,) = client.envelopes
     assert (envelope.accepted, envelope.rcpt_to) == (False, ())
     assert dict(envelope.refused) == {"ada@example.com": 552, "bob@example.com": 552}
+
+
+@pytest.mark.parametrize("early", ["552 5.3.4 No", "250 early"])
+def test_what_a_rule_has_said_to_one_chunk_is_not_said_to_another_message(connect: Connect, early: str) -> None:
+    client = connect(
+        on("command", verb="BDAT", reply="250 taken", times=1),
+        on("data", reply=early, after=3, times=1),
+        on("data", reply="451 4.3.0 Later"),
+    ).before(DATA)
+    assert client.says(LAST) == [int(early[:3])]
+    assert client.says(MAIL, RCPT, DATA, BODY) == [250, 250, 354, 451]
+    assert b"taken" not in client.told
