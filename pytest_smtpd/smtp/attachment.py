@@ -1,0 +1,100 @@
+"""A file or further text that a message carries beside its body."""
+
+from collections.abc import Callable
+
+
+class Attachment:
+    """One part of a message that is not its body: a file, a picture, another message, or further text.
+
+    ``content`` holds the part's own bytes: the transfer encoding is undone, nothing else is changed. ``content_type``
+    is in lower case and has no parameters ("application/pdf"). ``filename`` is the decoded name as the sender gave it,
+    a path included. ``disposition`` is in lower case ("attachment", "inline"), ``content_id`` has no angle brackets;
+    these three are None where the message does not say. ``text`` is the decoded text of a text part, with LF as line
+    end, and None for any other type.
+
+    An attachment cannot be changed, and is equal to another one with the same values. ``text`` may be given as a
+    function, which is called when the text is first needed.
+    """
+
+    __slots__ = ("_text", "content", "content_id", "content_type", "disposition", "filename")
+
+    filename: str | None
+    content_type: str
+    content: bytes
+    disposition: str | None
+    content_id: str | None
+    _text: str | Callable[[], str | None] | None
+
+    def __init__(
+        self,
+        *,
+        filename: str | None,
+        content_type: str,
+        content: bytes,
+        disposition: str | None = None,
+        content_id: str | None = None,
+        text: str | Callable[[], str | None] | None = None,
+    ) -> None:
+        values = (text, content, content_id, content_type, disposition, filename)
+        for name, value in zip(self.__slots__, values, strict=True):
+            object.__setattr__(self, name, value)
+
+    @property
+    def text(self) -> str | None:
+        """The decoded text of a text part, with LF as line end; None for what is no text."""
+        text = self._text
+        if callable(text):
+            text = text()
+            object.__setattr__(self, "_text", text)
+        return text
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Attachment):
+            return NotImplemented
+        return self._known() == other._known() and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self._known())
+
+    def _known(self) -> tuple[object, ...]:
+        """Every value but the text, which may still have to be decoded."""
+        return self.filename, self.content_type, self.content, self.disposition, self.content_id
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"cannot assign to {name!r} of {self!r}: it is read-only")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"cannot delete {name!r} of {self!r}: it is read-only")
+
+    def __reduce__(self) -> tuple[Callable[..., "Attachment"], tuple[object, ...]]:
+        return _attachment, (*self._known(), self.text)
+
+    def __repr__(self) -> str:
+        return f"<Attachment {_short(repr(self.filename))} {_short(self.content_type)} {len(self.content)} bytes>"
+
+
+def _attachment(
+    filename: str | None,
+    content_type: str,
+    content: bytes,
+    disposition: str | None,
+    content_id: str | None,
+    text: str | None,
+) -> Attachment:
+    """What ``copy`` and ``pickle`` call."""
+    return Attachment(
+        filename=filename,
+        content_type=content_type,
+        content=content,
+        disposition=disposition,
+        content_id=content_id,
+        text=text,
+    )
+
+
+def _short(text: str) -> str:
+    """The text, or its head and its tail: a repr is one short line."""
+    return text if len(text) <= 80 else f"{text[:60]}...{text[-12:]}"
+
+
+Attachment.__module__ = "pytest_smtpd"
