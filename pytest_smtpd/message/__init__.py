@@ -1,6 +1,5 @@
-"""What a message says: header fields, text, HTML, attachments, links, from the octets that were sent."""
+"""What a message says: its header fields, text, HTML, attachments and links, read from the octets that were sent."""
 
 from pytest_smtpd.message.message import Message
-from pytest_smtpd.message.parts import Part
 
-__all__ = ["Message", "Part"]
+__all__ = ["Message"]

@@ -51,9 +51,9 @@ _TABLE: Final[dict[tuple[str, ...], str]] = {
     ("mac_latin2",): "xmacce xmaccentraleurope",
     ("mac_greek",): "xmacgreek",
     ("mac_turkish",): "xmacturkish",
-    ("gb18030",): "gb18030 gbk gb2312 gb231280 xgbk cp936 ms936 windows936 chinese csgb2312 euccn xeuccn",
+    ("gb18030",): "gb18030 gbk gb2312 gb231280 xgbk cp936 ms936 windows936 chinese csgb2312 euccn xeuccn eucgb2312cn",
     ("hz",): "hzgb2312 hz",
-    ("cp950", "big5hkscs"): "big5 big5hkscs cnbig5 xxbig5 cp950 windows950 csbig5",
+    ("cp950", "big5hkscs"): "big5 big5hkscs big5tw cnbig5 xxbig5 cp950 windows950 csbig5",
     ("cp932",): "shiftjis sjis xsjis mskanji windows31j cp932 ms932 cswindows31j csshiftjis windows932",
     ("euc_jp", "euc_jisx0213"): "eucjp xeucjp ujis cseucpkdfmtjapanese",
     ("iso2022_jp", "iso2022_jp_ext", "cp50221"): (
@@ -96,7 +96,8 @@ def decode(octets: bytes, charset: str | None, guess: str | None = None) -> str:
     codecs = _CODECS.get(_squeezed(charset)) if charset else None
     if codecs is None:
         return _undeclared(octets, guess)
-    text = _first_strict(octets, (*codecs, "utf_8"))
+    # Octets that are all ASCII prove nothing: ISO-2022-JP that is cut off would count as UTF-8.
+    text = _first_strict(octets, codecs if octets.isascii() else (*codecs, "utf_8"))
     return _tolerant(octets, codecs[0]) if text is None else text
 
 

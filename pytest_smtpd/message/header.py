@@ -1,22 +1,20 @@
 """The header of a message or of one of its parts, read by position (RFC 5322 section 2.2)."""
 
 from collections.abc import Container, Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from pytest_smtpd.message import parameters, words
 from pytest_smtpd.message.lazy import lazy
+
+if TYPE_CHECKING:
+    from pytest_smtpd.message.parameters import Structured
 
 # RFC 5322 section 3.6.8: a field name is made of these.
 _NAME: Final = bytes(octet for octet in range(33, 127) if octet != ord(":"))
 _NOTHING: Final[frozenset[bytes]] = frozenset()
 
 
-class Field(NamedTuple):
-    """Where a header field stands in the content: its name, its colon, and the end of its last line."""
-
-    start: int
-    colon: int
-    end: int
+# Where a header field stands in the content: its name, its colon, and the end of its last line.
+Field = tuple[int, int, int]
 
 
 class Header:
@@ -27,7 +25,9 @@ class Header:
     most mail servers read a message without a header in this way.
     """
 
-    def __init__(self, content: bytes, start: int, delimiters: Container[bytes] = _NOTHING, *, top: bool = False) -> None:
+    def __init__(
+        self, content: bytes, start: int = 0, delimiters: Container[bytes] = _NOTHING, *, top: bool = False
+    ) -> None:
         self._content = content
         self.start = start
         # The mark that mailbox files put before each message is neither a header field nor text.
@@ -54,7 +54,7 @@ class Header:
                 break
             at = end
             line = b""
-        self.positions = tuple(map(Field, starts, colons, ends))
+        self.positions: tuple[Field, ...] = tuple(zip(starts, colons, ends, strict=True))
         self.end = self.body = at
         if line and not line.strip(b"\r\n"):
             self.body = at + len(line)
@@ -68,20 +68,31 @@ class Header:
             if content[start : start + len(name)].lower() == name and content[start:colon].rstrip().lower() == name:
                 yield unfolded(content[colon + 1 : end])
 
-    def structured(self, name: bytes) -> parameters.Structured | None:
+    def structured(self, name: bytes) -> "Structured | None":
         """The value and the parameters of the first field of that name; None without one."""
+        from pytest_smtpd.message import parameters
+
         octets = next(self.octets(name), None)
         return None if octets is None else parameters.parse(octets)
 
     @lazy
+    def content_type(self) -> "Structured | None":
+        """The Content-Type field."""
+        return self.structured(b"content-type")
+
+    @lazy
     def charset(self) -> str | None:
         """The charset that the Content-Type field declares, in lower case."""
-        content_type = self.structured(b"content-type")
-        charset = None if content_type is None else content_type.text("charset")
+        charset = None if self.content_type is None else self.content_type.text("charset")
         return None if charset is None else charset.lower()
 
     def text(self, octets: bytes) -> str:
         """The text of an unfolded field body, decoded, without white space at its ends."""
+        if octets.isascii() and b"=?" not in octets:
+            return octets.decode("ascii").strip()
+        # Not before it is needed: most subjects in tests are plain, and need none of the tables of charsets.
+        from pytest_smtpd.message import words
+
         return words.decode(octets, None if octets.isascii() else self.charset).strip()
 
     def values(self, name: str) -> tuple[str, ...]:

@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from pytest_smtpd.message import body, tree
 from pytest_smtpd.message.header import Header
 from pytest_smtpd.message.lazy import lazy
-from pytest_smtpd.message.parts import Part
 from pytest_smtpd.smtp.attachment import Attachment
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
+
+    from pytest_smtpd.message.body import Body
+    from pytest_smtpd.message.parts import Part
 
 
 class Message:
@@ -52,12 +53,16 @@ class Message:
         return next(iter(self.header("subject")), None)
 
     @lazy
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> "tuple[Part, ...]":
         """All parts, each multipart before its ``children``; the first is the message itself."""
+        from pytest_smtpd.message import tree
+
         return tree.divide(self.content, self._header)
 
     @lazy
-    def _body(self) -> body.Body:
+    def _body(self) -> "Body":
+        from pytest_smtpd.message import body
+
         return body.find(self.parts[0])
 
     @property
@@ -109,7 +114,7 @@ class Message:
         return snapshot.write(self.parts)
 
 
-def _attachment(part: Part) -> Attachment:
+def _attachment(part: "Part") -> Attachment:
     is_text = part.content_type.startswith("text/")
     return Attachment(
         filename=part.filename,

@@ -77,7 +77,7 @@ class Part:
 
     @lazy
     def _content_type(self) -> Structured:
-        return self.header.structured(b"content-type") or _NO_FIELD
+        return self.header.content_type or _NO_FIELD
 
     @lazy
     def _disposition(self) -> Structured:

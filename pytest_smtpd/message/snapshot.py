@@ -96,8 +96,10 @@ class _Names:
         name = name.lower()
         if name == "date" or name.endswith("-date"):
             return self.name("date", value)
-        route, semicolon, date = value.rpartition(";") if name == "received" else (value, "", "")
-        return self.replaced(route) + (f"; {self.name('date', date.strip())}" if semicolon else "")
+        route, semicolon, date = value.rpartition(";")
+        if name == "received" and semicolon:
+            return f"{self.replaced(route)}; {self.name('date', date.strip())}"
+        return self.replaced(value)
 
 
 def _section(number: int, entry: _Entry, names: _Names) -> str:

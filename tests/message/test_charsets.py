@@ -46,7 +46,7 @@ TEXTS: dict[str, tuple[str | None, bytes, str]] = {
     "UTF-16, half a character": ("utf-16le", b"\xfc\x00\xfc", "ü\ufffd"),
     "UTF-32": ("utf-32", "ü✅".encode("utf-32"), "ü✅"),
     "UTF-7": ("utf-7", b"Gr+APwA3w-e", "Grüße"),
-    "UTF-7, half of a surrogate pair": ("utf-7", b"a+2AA-b", "a+2AA-b"),
+    "UTF-7, half of a surrogate pair": ("utf-7", b"a+2AA-b", "a\ufffdb"),
     "yao in windows-1251 is no byte order mark": ("windows-1251", b"\xff\xfe", "яю"),
     # What is called one thing and is its superset
     "latin-1": ("iso-8859-1", b"Gr\xfc\xdfe", "Grüße"),
@@ -71,6 +71,8 @@ TEXTS: dict[str, tuple[str | None, bytes, str]] = {
     "ks_c_5601-1987": ("ks_c_5601-1987", "한글".encode("euc-kr"), "한글"),
     "ks_c_5601-1987 with a character of cp949": ("ks_c_5601-1987", "똠방각하".encode("cp949"), "똠방각하"),
     "euc-kr with a character of cp949": ("euc-kr", "똠".encode("cp949"), "똠"),
+    "gb2312 as Python's email package calls it": ("eucgb2312_cn", "中文".encode("gbk"), "中文"),
+    "big5 as Python's email package calls it": ("big5_tw", "中文".encode("big5"), "中文"),
     "big5": ("big5", "中文".encode("big5"), "中文"),
     "big5 with a character of cp950": ("big5", "碁銹".encode("cp950"), "碁銹"),
     "big5 with a character of Hong Kong": ("big5", "㗎".encode("big5hkscs"), "㗎"),
