@@ -37,27 +37,20 @@ class Header:
 
     def _read(self, delimiters: Container[bytes]) -> None:
         content, at = self._content, self.start
-        starts, colons, ends = [], [], []
-        self.defect: str | None = None
-        line = b""
-        while at < len(content):
-            end = _next_line(content, at)
-            line = content[at:end]
-            colon = _colon(line)
-            if line[:1] in (b" ", b"\t") and starts:
-                ends[-1] = end
-            elif colon and line.rstrip() not in delimiters:
-                starts.append(at)
-                colons.append(at + colon)
-                ends.append(end)
+        positions: list[list[int]] = []
+        while line := content[at : _next_line(content, at)]:
+            if line[:1] in (b" ", b"\t") and positions:
+                positions[-1][2] += len(line)
+            elif (colon := _colon(line)) and line.rstrip() not in delimiters:
+                positions.append([at, at + colon, at + len(line)])
             else:
                 break
-            at = end
-            line = b""
-        self.positions: tuple[Field, ...] = tuple(zip(starts, colons, ends, strict=True))
+            at += len(line)
+        self.positions: list[Field] = [(start, colon, end) for start, colon, end in positions]
         self.end = self.body = at
+        self.defect: str | None = None
         if line and not line.strip(b"\r\n"):
-            self.body = at + len(line)
+            self.body += len(line)
         elif line and line.rstrip() not in delimiters:
             self.defect = f"the header ends at position {at}, before a line that is no header field"
 

@@ -1,10 +1,10 @@
-"""Values with parameters: Content-Type and Content-Disposition (RFC 2045 section 5.1, RFC 2183, RFC 2231).
+r"""Values with parameters: Content-Type and Content-Disposition (RFC 2045 section 5.1, RFC 2183, RFC 2231).
 
 What senders write is often against the grammar, and mail programs read it all the same. So does this module:
 
 * A value without quotation marks goes on to the next semicolon, blanks, ``=`` and quotes included
   (``filename=O'Brien 2.pdf``, ``boundary=----=_Next``), but not over a word that begins a next parameter.
-* A backslash in a quoted string is taken out before ``"`` and ``\\`` only: before anything else it is a path of Windows
+* A backslash in a quoted string is taken out before ``"`` and ``\`` only: before anything else it is a path of Windows
   that somebody forgot to escape.
 * Of a parameter that stands twice, the first counts.
 * An apostrophe is a character like any other: ``'a.pdf'`` is a name that begins with one.

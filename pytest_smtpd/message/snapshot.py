@@ -3,9 +3,9 @@
 First comes the tree of parts, one numbered line each, then every part with its decoded header and, four columns in, its
 decoded body; of what is no text, the size and the beginning of its SHA-256. Attached messages are taken apart, too.
 
-What a mail library makes anew for each message is replaced by a name with a number: dates by ``date-1``, message ids
-and Content-IDs by ``message-id-1`` and ``content-id-1``, wherever they stand, and boundaries by ``boundary-1``. The same
-value has the same name everywhere, so that a broken reference is seen. Control characters are shown escaped.
+What a mail library makes anew for each message is replaced by a numbered name: dates by ``date-1``, boundaries by
+``boundary-1``, message ids and Content-IDs by ``message-id-1`` and ``content-id-1`` wherever they stand. The same value
+has the same name everywhere, so that a broken reference is seen. Control characters are shown escaped.
 """
 
 import re
@@ -81,8 +81,8 @@ class _Names:
         """Give names to all ids of a header, so that they are known where they stand before it."""
         for field, value in fields:
             kind = _IDS.get(field.lower())
-            for found in _BRACKETED.findall(value) if kind else ():
-                self._ids.setdefault(found, self.name(kind, found))
+            if kind is not None:
+                self._ids |= {found: self.name(kind, found) for found in _BRACKETED.findall(value)}
 
     def replaced(self, text: str) -> str:
         """The text with the names of the ids in it."""
@@ -147,6 +147,5 @@ def _shown(line: str) -> str:
     if line.isprintable():
         return line
     return "".join(
-        character if character.isprintable() or character in _SPACES else ascii(character)[1:-1]
-        for character in line
+        character if character.isprintable() or character in _SPACES else ascii(character)[1:-1] for character in line
     )

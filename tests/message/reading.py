@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from email.message import EmailMessage, MIMEPart
+
 from pytest_smtpd.message import Message
 
 CRLF = b"\r\n"
@@ -58,3 +60,8 @@ def alternative(*parts: bytes) -> bytes:
 
 def related(*parts: bytes) -> bytes:
     return multipart("related", *parts)
+
+
+def part_of(message: EmailMessage, number: int) -> MIMEPart:
+    """A part of a message that the standard library writes."""
+    return list(message.iter_parts())[number]

@@ -20,25 +20,57 @@ from hypothesis import strategies as st
 from pytest_smtpd.message import Message
 from pytest_smtpd.message.parts import Part
 from pytest_smtpd.smtp.attachment import Attachment
-from tests.message.reading import read
+from tests.message.reading import part_of, read
 from tests.message.test_boundaries import BODIES, NESTED, UNDIVIDED
 from tests.message.test_shapes import SHAPES
 
 PROPERTIES = ("subject", "text", "html", "attachments", "links", "fields", "parts", "parsed", "_snapshot")
 
 PIECES = [
-    *(b"Subject: =?utf-8?q?h=C3=A9?=", b"Subject: =?x?z?", b"Subject:", b"From: <", b"no field", b" folded", b"\t", b""),
+    *(
+        b"Subject: =?utf-8?q?h=C3=A9?=",
+        b"Subject: =?x?z?",
+        b"Subject:",
+        b"From: <",
+        b"no field",
+        b" folded",
+        b"\t",
+        b"",
+    ),
     *(b"", b"", b"MIME-Version: 1.0", b"Content-Type: text/html", b"Content-Type: text/plain; charset=nope"),
     *(b"Content-Type: multipart/mixed; boundary=x", b"Content-Type: multipart/alternative; boundary=y"),
     *(b"Content-Type: multipart/related; boundary=x; start=a", b"Content-Type: multipart/alternative"),
-    *(b"Content-Type: message/rfc822", b"Content-Type: message/delivery-status", b"Content-Type: ;;=", b"Content-ID: <a>"),
+    *(
+        b"Content-Type: message/rfc822",
+        b"Content-Type: message/delivery-status",
+        b"Content-Type: ;;=",
+        b"Content-ID: <a>",
+    ),
     *(b"Content-Type: multipart/digest; boundary=y", b"Content-Type: text/calendar; name=(=?", b"Content-Type: text/x"),
     *(b"Content-Type: text/plain; charset=utf-16", b"Content-Type: text/plain; charset=utf-7", b"\x1b$B-!+2AA-"),
     *(b"Content-Type: text/plain; charset=iso-2022-jp", b"Content-Type: text/plain; charset=gb2312", b"~{a\x81"),
-    *(b"Content-Transfer-Encoding: base64", b"Content-Transfer-Encoding: quoted-printable", b"=3D= \r\n=", b"AAA", b"YQ=="),
+    *(
+        b"Content-Transfer-Encoding: base64",
+        b"Content-Transfer-Encoding: quoted-printable",
+        b"=3D= \r\n=",
+        b"AAA",
+        b"YQ==",
+    ),
     *(b"Content-Transfer-Encoding: uuencode", b"begin 644 x", b"#86)C", b"end", b"Content-Disposition: attachment"),
     *(b"Content-Disposition: attachment; filename*=utf-8''%ff", b"Content-Disposition: inline; filename*0*=x'", b"\0"),
-    *(b"--x", b"--x", b"--x--", b"--y", b"--y--", b"--", b"\xff\xfe", b"\xc3\xbc", b"<a href=http://x>", b"<!--", b"<a "),
+    *(
+        b"--x",
+        b"--x",
+        b"--x--",
+        b"--y",
+        b"--y--",
+        b"--",
+        b"\xff\xfe",
+        b"\xc3\xbc",
+        b"<a href=http://x>",
+        b"<!--",
+        b"<a ",
+    ),
     *(b"http://example.com/).", b"Date: today", b"Message-ID: <a@b>", b"Received: x; y", b"<a@b> cid:a"),
 ]
 CONTENTS = st.one_of(
@@ -62,7 +94,7 @@ def test_no_content_makes_a_property_raise_and_their_order_does_not_matter(conte
     for part in here.parts:
         assert isinstance(repr(part) + str(part.defects) + str(part.parameters), str)
     for text in (here.subject, here.text, here.html, here.snapshot(), *(file.text for file in here.attachments)):
-        assert (text or "").encode()  == (text or "").encode("utf-8", "replace")
+        assert (text or "").encode() == (text or "").encode("utf-8", "replace")
     assert "\r" not in (here.text or "") + (here.html or "") + here.snapshot()
 
 
@@ -117,7 +149,9 @@ def test_the_parts_of_a_multipart_stand_within_it_one_behind_the_other(content: 
 
 LINES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=50)
 TEXTS = st.lists(LINES, max_size=5).map(lambda lines: "".join(f"{line}\n" for line in lines))
-NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")), min_size=1, max_size=30)
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")), min_size=1, max_size=30
+)
 CHARSETS = ["utf-8", "iso-8859-15", "koi8-r", "gb18030", "iso-2022-jp", "euc-kr", "windows-1251", "cp950", "us-ascii"]
 
 
@@ -165,7 +199,7 @@ def simple_mails() -> Iterator[EmailMessage]:
         yield message
         message.add_alternative("<p>Hello</p>\n", subtype="html")
         yield message
-        message.get_payload()[1].add_related(b"PNG", maintype="image", subtype="png", cid="<x@y.example>")
+        part_of(message, 1).add_related(b"PNG", maintype="image", subtype="png", cid="<x@y.example>")
         yield message
         message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="räport 2.pdf")
         message.add_attachment("a,b\n", subtype="csv", filename="a.csv")

@@ -90,7 +90,10 @@ BODIES: dict[str, tuple[bytes, list[bytes]]] = {
         [b"one"],
     ),
     "bare LF": (b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\ntwo\n--b--\n", [b"one", b"two"]),
-    "LF and CRLF": (b"Content-Type: multipart/mixed; boundary=b\n\n--b\r\n\none\n--b\n\r\ntwo\r\n--b--", [b"one", b"two"]),
+    "LF and CRLF": (
+        b"Content-Type: multipart/mixed; boundary=b\n\n--b\r\n\none\n--b\n\r\ntwo\r\n--b--",
+        [b"one", b"two"],
+    ),
     "a lone CR is content": (body("--b", "", "one\r--b\rtwo", "--b--"), [b"one\r--b\rtwo"]),
     "the boundary in the text": (body("--b", "", "b and --b", "--b--"), [b"b and --b"]),
     "in the content of a header": (body("--b", "A: --b", " --b", "", "one", "--b--"), [b"one"]),
@@ -98,7 +101,13 @@ BODIES: dict[str, tuple[bytes, list[bytes]]] = {
     "no parts and nothing else": (body(""), []),
     "an encoding on the multipart does not count": (
         mail(
-            "Content-Type: multipart/mixed; boundary=b", "Content-Transfer-Encoding: base64", "", "--b", "", "a", "--b--"
+            "Content-Type: multipart/mixed; boundary=b",
+            "Content-Transfer-Encoding: base64",
+            "",
+            "--b",
+            "",
+            "a",
+            "--b--",
         ),
         [b"a"],
     ),
@@ -182,7 +191,9 @@ def test_a_multipart_that_cannot_be_divided_is_text(content: bytes) -> None:
 
 def test_100_multiparts_within_each_other_are_divided_and_a_deeper_one_is_kept_whole() -> None:
     def nested(depth: int) -> bytes:
-        opening = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(depth))
+        opening = b"".join(
+            b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(depth)
+        )
         return opening + b"\r\ntext\r\n" + b"".join(b"--b%d--\r\n" % n for n in reversed(range(depth)))
 
     message = read(nested(100))
@@ -211,7 +222,10 @@ def test_the_positions_of_a_part_are_those_in_the_content() -> None:
         (mail("Content-Type: multipart/mixed; boundary=b", "", "text"), ["the boundary never comes"]),
         (body("--b", "", "one"), ["the closing delimiter is missing"]),
         (body("--b", "", "one", "--b--"), []),
-        (mail("Content-Type: pdf", "", "x"), ["the Content-Type is not of the form type/subtype; text/plain is assumed"]),
+        (
+            mail("Content-Type: pdf", "", "x"),
+            ["the Content-Type is not of the form type/subtype; text/plain is assumed"],
+        ),
         (mail("A: b", "no field"), ["the header ends at position 6, before a line that is no header field"]),
         (mail("Content-Transfer-Encoding: rot13", "", "x"), ["the Content-Transfer-Encoding 'rot13' is unknown"]),
         (

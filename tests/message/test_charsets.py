@@ -84,13 +84,11 @@ TEXTS: dict[str, tuple[str | None, bytes, str]] = {
     "euc-jp": ("euc-jp", "日本".encode("euc-jp"), "日本"),
     "euc-jp with a circled digit": ("euc-jp", b"\xad\xa1", "①"),
     "iso-2022-jp": ("iso-2022-jp", "日本".encode("iso-2022-jp"), "日本"),
-    "iso-2022-jp with circled digits": ("iso-2022-jp", b"a\x1b$B-!-\"\x1b(Bb", "a①②b"),
+    "iso-2022-jp with circled digits": ("iso-2022-jp", b'a\x1b$B-!-"\x1b(Bb', "a①②b"),
     "iso-2022-jp with half-width kana": ("iso-2022-jp", b"\x1b(I6E\x1b(B", "ｶﾅ"),
     "iso-2022-jp with both": ("iso-2022-jp", b"\x1b(I6E\x1b$B-!F|\x1b(J!", "ｶﾅ①日!"),
     "iso-2022-jp with a circled digit, cut off": ("iso-2022-jp", b"\x1b$B-!F", "①\ufffd"),
-    "iso-2022-jp with a circled digit, cut off by a line end": (
-        "iso-2022-jp", b"\x1b$B-!F\r\n-!\x1b(B", "①\ufffd\n①"
-    ),
+    "iso-2022-jp with a circled digit, cut off by a line end": ("iso-2022-jp", b"\x1b$B-!F\r\n-!\x1b(B", "①\ufffd\n①"),
     "iso-2022-kr": ("iso-2022-kr", "한글".encode("iso-2022-kr"), "한글"),
     "hz-gb-2312": ("hz-gb-2312", b"~{VPND~}", "中文"),
     # Others
@@ -167,7 +165,9 @@ def test_plain_text_declares_nothing_itself() -> None:
 
 def test_flowed_text_keeps_the_lines_that_were_sent() -> None:
     """RFC 3676: a line with a blank at its end goes on in the next one, at the reader's."""
-    content = mail("Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes", "", "> one ", "> two", "-- ", "x")
+    content = mail(
+        "Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes", "", "> one ", "> two", "-- ", "x"
+    )
     assert read(content).text == "> one \n> two\n-- \nx\n"
 
 

@@ -52,7 +52,10 @@ SHAPES: dict[str, Shape] = {
     "html and a footer in text": (mixed(HTML, plain("footer")), False, True, ["footer"]),
     "html and a footer in html": (mixed(HTML, html("footer")), False, True, ["footer"]),
     "both alternatives and a footer": (
-        mixed(alternative(TEXT, HTML), plain("footer", "Content-Disposition: inline")), True, True, ["footer"]
+        mixed(alternative(TEXT, HTML), plain("footer", "Content-Disposition: inline")),
+        True,
+        True,
+        ["footer"],
     ),
     "text and html in the wrong multipart": (mixed(TEXT, HTML), True, True, []),
     "text, html and a footer": (mixed(TEXT, HTML, plain("footer")), True, True, ["footer"]),
@@ -67,12 +70,12 @@ SHAPES: dict[str, Shape] = {
     "text and a message": (mixed(TEXT, MESSAGE), True, False, ["Content-Type: text/plain; charset=utf-8\r\n\r\ntext"]),
     "a message alone": (mixed(MESSAGE), False, False, ["Content-Type: text/plain; charset=utf-8\r\n\r\ntext"]),
     "mixed in mixed": (mixed(mixed(TEXT, PDF), plain("footer")), True, False, ["pdf", "footer"]),
-    "a warning before both alternatives": (
-        mixed(TEXT, alternative(plain("original"), HTML)), True, True, ["original"]
-    ),
+    "a warning before both alternatives": (mixed(TEXT, alternative(plain("original"), HTML)), True, True, ["original"]),
     "an attached multipart": (
         mixed(TEXT, multipart("mixed", plain("a"), html("b"), fields=("Content-Disposition: attachment",))),
-        True, False, ["a", "b"],
+        True,
+        False,
+        ["a", "b"],
     ),
     "nothing": (mixed(), False, False, []),
     # multipart/alternative
@@ -82,33 +85,45 @@ SHAPES: dict[str, Shape] = {
     "an alternative in html alone": (alternative(HTML), False, True, []),
     "two texts, the last is the best": (alternative(plain("poorer"), TEXT), True, False, ["poorer"]),
     "two htmls, the last is the best": (alternative(TEXT, html("poorer"), HTML), True, True, ["poorer"]),
-    "text, AMP and html": (
-        alternative(TEXT, entity("text/x-amp-html", "amp"), HTML), True, True, ["amp"]
-    ),
+    "text, AMP and html": (alternative(TEXT, entity("text/x-amp-html", "amp"), HTML), True, True, ["amp"]),
     "text, enriched text": (alternative(TEXT, entity("text/enriched", "rich")), True, False, ["rich"]),
     "text, html and an invitation": (alternative(TEXT, HTML, CALENDAR), True, True, ["calendar"]),
     "text and an invitation": (alternative(TEXT, CALENDAR), True, False, ["calendar"]),
     "text, html and an attached invitation": (
         mixed(alternative(TEXT, HTML, CALENDAR), entity("application/ics; name=invite.ics", "ics")),
-        True, True, ["calendar", "ics"],
+        True,
+        True,
+        ["calendar", "ics"],
     ),
     "alternatives with names": (
-        alternative(entity("text/plain; name=a.txt", "text"), entity("text/html; name=a.html", "html")), True, True, []
+        alternative(entity("text/plain; name=a.txt", "text"), entity("text/html; name=a.html", "html")),
+        True,
+        True,
+        [],
     ),
     "a text file among the alternatives": (alternative(TEXT, HTML, NAMED_TEXT), True, True, ["file"]),
     "an attached text among the alternatives": (alternative(TEXT, HTML, ATTACHED_TEXT), True, True, ["file"]),
     "a picture as the best": (alternative(TEXT, PICTURE), True, False, ["PNG"]),
     "html with pictures as the best": (alternative(TEXT, related(HTML, PICTURE)), True, True, ["PNG"]),
     "html between files as the best": (
-        alternative(TEXT, mixed(HTML, PDF, html("below"))), True, True, ["pdf", "below"]
+        alternative(TEXT, mixed(HTML, PDF, html("below"))),
+        True,
+        True,
+        ["pdf", "below"],
     ),
     "text between files as the best": (
-        alternative(plain("poorer"), mixed(TEXT, PICTURE)), True, False, ["poorer", "PNG"]
+        alternative(plain("poorer"), mixed(TEXT, PICTURE)),
+        True,
+        False,
+        ["poorer", "PNG"],
     ),
     "alternatives in alternatives": (alternative(alternative(TEXT, HTML), PDF), True, True, ["pdf"]),
     "no alternative": (alternative(), False, False, []),
     "an alternative that is a message": (
-        alternative(TEXT, MESSAGE), True, False, ["Content-Type: text/plain; charset=utf-8\r\n\r\ntext"]
+        alternative(TEXT, MESSAGE),
+        True,
+        False,
+        ["Content-Type: text/plain; charset=utf-8\r\n\r\ntext"],
     ),
     # multipart/related
     "html and its picture": (related(HTML, PICTURE), False, True, ["PNG"]),
@@ -120,60 +135,89 @@ SHAPES: dict[str, Shape] = {
     "text behind the root": (related(HTML, plain("behind")), False, True, ["behind"]),
     "two htmls": (related(HTML, html("frame")), False, True, ["frame"]),
     "start names the root": (
-        multipart("related; start=\"<root@x>\"", html("frame"), with_id(HTML, "root@x")), False, True, ["frame"]
+        multipart('related; start="<root@x>"', html("frame"), with_id(HTML, "root@x")),
+        False,
+        True,
+        ["frame"],
     ),
     "start without brackets": (
-        multipart("related; start=root@x", html("frame"), with_id(HTML, "root@x")), False, True, ["frame"]
+        multipart("related; start=root@x", html("frame"), with_id(HTML, "root@x")),
+        False,
+        True,
+        ["frame"],
     ),
     "start names a multipart": (
-        multipart("related; start=\"<root@x>\"", PICTURE, with_id(alternative(TEXT, HTML), "root@x")),
-        True, True, ["PNG"],
+        multipart('related; start="<root@x>"', PICTURE, with_id(alternative(TEXT, HTML), "root@x")),
+        True,
+        True,
+        ["PNG"],
     ),
-    "start names nothing": (multipart("related; start=\"<no@x>\"", HTML, PICTURE), False, True, ["PNG"]),
-    "start is empty": (multipart("related; start=\"\"", HTML, PICTURE), False, True, ["PNG"]),
+    "start names nothing": (multipart('related; start="<no@x>"', HTML, PICTURE), False, True, ["PNG"]),
+    "start is empty": (multipart('related; start=""', HTML, PICTURE), False, True, ["PNG"]),
     "start names a root with a name": (
-        multipart("related; start=\"<r@x>\"", PICTURE, with_id(entity("text/html; name=a.html", "html"), "r@x")),
-        False, True, ["PNG"],
+        multipart('related; start="<r@x>"', PICTURE, with_id(entity("text/html; name=a.html", "html"), "r@x")),
+        False,
+        True,
+        ["PNG"],
     ),
     # As programs send it
     "a newsletter": (mixed(related(alternative(TEXT, HTML), PICTURE), PDF), True, True, ["PNG", "pdf"]),
     "the other order": (mixed(alternative(TEXT, related(HTML, PICTURE)), PDF), True, True, ["PNG", "pdf"]),
-    "signed": (multipart("signed; protocol=\"application/pgp-signature\"", TEXT, SIGNATURE), True, False, ["signature"]),
+    "signed": (multipart('signed; protocol="application/pgp-signature"', TEXT, SIGNATURE), True, False, ["signature"]),
     "signed alternatives": (multipart("signed", alternative(TEXT, HTML), SIGNATURE), True, True, ["signature"]),
     "signed, and a list's footer": (
-        mixed(multipart("signed", TEXT, SIGNATURE), plain("footer")), True, False, ["signature", "footer"]
+        mixed(multipart("signed", TEXT, SIGNATURE), plain("footer")),
+        True,
+        False,
+        ["signature", "footer"],
     ),
     "encrypted": (
-        multipart("encrypted", entity("application/pgp-encrypted", "Version: 1"), entity("application/octet-stream", "x")),
-        False, False, ["Version: 1", "x"],
+        multipart(
+            "encrypted", entity("application/pgp-encrypted", "Version: 1"), entity("application/octet-stream", "x")
+        ),
+        False,
+        False,
+        ["Version: 1", "x"],
     ),
     "a bounce": (
         multipart("report; report-type=delivery-status", TEXT, entity("message/delivery-status", "status"), MESSAGE),
-        True, False, ["status", "Content-Type: text/plain; charset=utf-8\r\n\r\ntext"],
+        True,
+        False,
+        ["status", "Content-Type: text/plain; charset=utf-8\r\n\r\ntext"],
     ),
     "a bounce with the headers alone": (
         multipart("report", TEXT, entity("message/delivery-status", "a"), entity("text/rfc822-headers", "b")),
-        True, False, ["a", "b"],
+        True,
+        False,
+        ["a", "b"],
     ),
     "a receipt": (
         multipart("report", alternative(TEXT, HTML), entity("message/disposition-notification", "a")),
-        True, True, ["a"],
+        True,
+        True,
+        ["a"],
     ),
     "a digest": (
-        mixed(TEXT, multipart("digest", entity("", "one"), entity("message/rfc822", "two"))), True, False, ["one", "two"]
+        mixed(TEXT, multipart("digest", entity("", "one"), entity("message/rfc822", "two"))),
+        True,
+        False,
+        ["one", "two"],
     ),
     "a subtype that nobody knows": (multipart("x-odd", TEXT, PDF), True, False, ["pdf"]),
     "parallel": (multipart("parallel", TEXT, HTML), True, True, []),
-    "form-data": (
-        multipart("form-data", plain("x", "Content-Disposition: form-data; name=a")), False, False, ["x"]
-    ),
+    "form-data": (multipart("form-data", plain("x", "Content-Disposition: form-data; name=a")), False, False, ["x"]),
     "a file for the Mac": (
         mixed(TEXT, multipart("appledouble", entity("application/applefile", "fork"), NAMED_TEXT)),
-        True, False, ["fork", "file"],
+        True,
+        False,
+        ["fork", "file"],
     ),
     "an empty multipart beside the text": (mixed(entity("multipart/related; boundary=x", ""), TEXT), True, False, []),
     "a multipart that is none beside the text": (
-        mixed(TEXT, entity("multipart/related", "what is it")), True, False, ["what is it"]
+        mixed(TEXT, entity("multipart/related", "what is it")),
+        True,
+        False,
+        ["what is it"],
     ),
     "not closed": (multipart("mixed", TEXT, PDF, closed=False), True, False, ["pdf\r\n"]),
     "a part without a header": (mixed(b"\r\ntext"), True, False, []),

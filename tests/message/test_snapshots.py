@@ -7,7 +7,7 @@ from email.utils import localtime, make_msgid
 
 import pytest
 
-from tests.message.reading import alternative, entity, html, mail, mixed, plain, read, related
+from tests.message.reading import alternative, entity, html, mail, mixed, part_of, plain, read, related
 
 NEWSLETTER = """\
 1 multipart/mixed
@@ -97,7 +97,7 @@ def newsletter() -> bytes:
     content_id = make_msgid(domain="x.example")
     message.set_content("Hello,\n\nwörld\n")
     message.add_alternative(f'<p><img src="cid:{content_id[1:-1]}"></p>', subtype="html")
-    message.get_payload()[1].add_related(b"PNG", maintype="image", subtype="png", cid=content_id)
+    part_of(message, 1).add_related(b"PNG", maintype="image", subtype="png", cid=content_id)
     message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="räport.pdf")
     message.add_attachment(inner)
     return message.as_bytes()
@@ -151,8 +151,10 @@ SECTIONS: dict[str, tuple[bytes, str]] = {
     ),
     "message ids": (
         mail("Message-ID: <a@x>", "References: <b@x> <c@x> <a@x>", "In-Reply-To: <c@x>", ""),
-        "Message-ID: <message-id-1>\nReferences: <message-id-2> <message-id-3> <message-id-1>\n"
-        "In-Reply-To: <message-id-3>",
+        (
+            "Message-ID: <message-id-1>\nReferences: <message-id-2> <message-id-3> <message-id-1>\n"
+            "In-Reply-To: <message-id-3>"
+        ),
     ),
     "a message id elsewhere": (
         mail("X-Original: <a@x>", "Message-ID: <a@x>", "", "see <a@x>, not <b@x>"),
@@ -170,9 +172,11 @@ SECTIONS: dict[str, tuple[bytes, str]] = {
             "message/delivery-status",
             "Reporting-MTA: dns; x.example\r\nArrival-Date: today\r\n\r\nAction: failed\r\nLast-Attempt-Date: now\r\n",
         ),
-        "Content-Type: message/delivery-status\n\n"
-        "    Reporting-MTA: dns; x.example\n    Arrival-Date: date-1\n\n    Action: failed\n"
-        "    Last-Attempt-Date: date-2",
+        (
+            "Content-Type: message/delivery-status\n\n"
+            "    Reporting-MTA: dns; x.example\n    Arrival-Date: date-1\n\n    Action: failed\n"
+            "    Last-Attempt-Date: date-2"
+        ),
     ),
     "headers of a message": (
         entity("text/rfc822-headers", "Date: today\r\nSubject: x\r\nno field\r\n"),

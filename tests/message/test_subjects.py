@@ -70,7 +70,7 @@ SUBJECTS: dict[str, tuple[bytes, str]] = {
     # Charsets
     "latin-1": (b" =?iso-8859-1?q?Gr=FC=DFe?=", "Grüße"),
     "a euro in what is called latin-1": (b" =?iso-8859-1?q?=80?=", "€"),
-    "gb2312 with a character of gb18030": ("=?gb2312?q?=E9F?=".encode(), "镕"),
+    "gb2312 with a character of gb18030": (b"=?gb2312?q?=E9F?=", "镕"),
     "ks_c_5601-1987 with a character of cp949": (b" =?ks_c_5601-1987?q?=8Cc?=", "똠"),
     "shift_jis with a character of cp932": (b" =?shift_jis?q?=87@?=", "①"),
     "iso-8859-8-i": (b" =?iso-8859-8-i?q?=F9=EC=E5=ED?=", "שלום"),
