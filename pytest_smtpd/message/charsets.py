@@ -104,10 +104,14 @@ def decode(octets: bytes, charset: str | None, guess: str | None = None) -> str:
 def _undeclared(octets: bytes, guess: str | None) -> str:
     if octets.startswith(_UTF_16_BOMS):
         return _tolerant(octets, "utf_16")
+    try:
+        return octets.decode()
+    except UnicodeDecodeError as error:
+        # UTF-8 that was cut off within its last character is still UTF-8, if there are other characters to prove it.
+        if error.reason == "unexpected end of data" and not octets[: error.start].isascii():
+            return octets.decode(errors="replace")
     codecs = _CODECS.get(_squeezed(guess), ()) if guess else ()
-    if not _NO_SUPERSET_OF_ASCII.isdisjoint(codecs):
-        codecs = ()
-    text = _first_strict(octets, ("utf_8", *codecs))
+    text = _first_strict(octets, codecs if _NO_SUPERSET_OF_ASCII.isdisjoint(codecs) else ())
     return _tolerant(octets, "cp1252") if text is None else text
 
 

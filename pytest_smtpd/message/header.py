@@ -30,9 +30,10 @@ class Header:
     ) -> None:
         self._content = content
         self.start = start
-        # The mark that mailbox files put before each message is neither a header field nor text.
-        if top and content.startswith(b"From ", start):
-            self.start = _next_line(content, start)
+        first = content[start : _next_line(content, start)] if top else b""
+        # What stands before the first field in exported messages: the mark of a mailbox file, or a line of blanks.
+        if first.startswith(b"From ") or first.strip(b"\r\n").isspace():
+            self.start += len(first)
         self._read(delimiters)
 
     def _read(self, delimiters: Container[bytes]) -> None:

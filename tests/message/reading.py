@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from email.message import EmailMessage, MIMEPart
+from typing import TYPE_CHECKING
 
 from pytest_smtpd.message import Message
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage, MIMEPart
 
 CRLF = b"\r\n"
 

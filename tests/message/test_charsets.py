@@ -22,6 +22,8 @@ TEXTS: dict[str, tuple[str | None, bytes, str]] = {
     "windows-1252, ascii declared": ("ascii", b"\x93quoted\x94", "“quoted”"),
     "windows-1252, an unknown charset": ("x-mine", b"Gr\xfc\xdfe", "Grüße"),
     "UTF-8 with a wrong octet, not declared": (None, b"\xc3\xbc\xff", "Ã¼ÿ"),
+    "UTF-8 that is cut off, not declared": (None, "Grüße ✅".encode()[:-1], "Grüße \ufffd"),
+    "windows-1252 that looks like UTF-8 that is cut off": (None, b"Caf\xe9", "Café"),
     "octets that windows-1252 leaves undefined": (None, b"a\x81\x8d\x8f\x90\x9db", "a\x81\x8d\x8f\x90\x9db"),
     "ASCII, us-ascii declared": ("us-ascii", b"plain", "plain"),
     "an escape, us-ascii declared": ("us-ascii", b"\x1b[1m", "\x1b[1m"),
