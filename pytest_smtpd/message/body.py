@@ -1,14 +1,15 @@
-"""Which parts of a message are its body, and which are attachments.
+"""Which parts of a message are its body.
 
-The body is what a mail program shows first: one text/plain part, one text/html part, or both. RFC 8621 section 4.1.4
-describes the way in which a mail program finds it, and this module follows it but for two cases:
+The body is what a mail program shows first: a text/plain part, a text/html part, or both as alternatives. All other
+parts are attachments, even if they are text: the footer of a mailing list, the lines below a picture, an invitation.
 
-* HTML behind plain text is taken as the message's HTML also in a multipart/mixed or multipart/related. A program shows
-  it below the text; but it is nearly always the same message, in a multipart of the wrong type.
-* Plain text behind HTML is not taken, except in a multipart/alternative: that is a mailing list's footer, and a message
-  in HTML alone has no text.
+RFC 8621 section 4.1.4 describes how mail programs choose the body. This module chooses in the same way, but it wants
+one part of each kind where a program shows several, one below the other:
 
-All other parts are attachments, further text among them: a footer, the lines under a picture, an invitation.
+* If HTML follows plain text in a multipart/mixed or multipart/related, it is taken as the HTML of the message. Most
+  senders of such a message have just chosen the wrong multipart for their alternatives.
+* If plain text follows HTML, it is not taken as the text of the message: it is nearly always a footer. Such a message
+  has no text.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,10 +29,10 @@ _NONE = Body()
 
 
 def find(part: Part) -> Body:
-    """What ``part`` has to offer as a body.
+    """The body within this part.
 
-    Only inline content is ever shown as one; a disposition that nobody knows means an attachment (RFC 2183 section
-    2.8), and attached multiparts are attached with all that is in them.
+    Parts with any disposition but "inline" are not shown, nor is what a multipart of such a disposition contains; an
+    unknown disposition means an attachment (RFC 2183 section 2.8).
     """
     if part.disposition not in (None, "inline"):
         return _NONE
@@ -51,9 +52,9 @@ def _leaf(part: Part) -> Body:
 
 
 def _first(parts: Sequence[Part]) -> Body:
-    """Parts that are shown one below the other. Text with a name is a file, unless it comes first.
+    """The body within parts that are shown one below the other.
 
-    Apple Mail and some gateways give names to bodies; the first part is one all the same.
+    Text with a file name is an attached file, unless it is the first part: some programs give a name to the body.
     """
     body = _NONE
     for part in parts:
@@ -68,9 +69,9 @@ def _first(parts: Sequence[Part]) -> Body:
 
 
 def _best(parts: Sequence[Part]) -> Body:
-    """The alternatives of one message, of which the last is the best (RFC 2046 section 5.1.4).
+    """The body within alternatives, of which the last one is the best (RFC 2046 section 5.1.4).
 
-    One with a name counts only where there is no other: some senders put files there.
+    One with a file name counts only if there is no other: some senders attach files here.
     """
     bodies = [part for part in parts if part is parts[0] or not _has_name(part)]
     named = [part for part in parts[1:] if _has_name(part)]
@@ -83,7 +84,10 @@ def _first_part(parts: Iterable[Part | None]) -> Part | None:
 
 
 def _root_first(related: Part) -> Sequence[Part]:
-    """RFC 2387 section 3.2: ``start`` gives the Content-ID of the root, which is the first part without it."""
+    """The children of a multipart/related, its root first.
+
+    The parameter ``start`` is the Content-ID of the root; otherwise the root is the first part (RFC 2387 section 3.2).
+    """
     start = related.parameters.get("start", "").strip("<> ")
     root = next((part for part in related.children if start and part.content_id == start), None)
     if root is None:

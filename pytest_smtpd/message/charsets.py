@@ -1,9 +1,11 @@
-"""Octets to text, the way mail programs read them.
+"""Decoding text as mail programs do.
 
-Senders name a charset and mean its superset: what is called ISO-8859-1 was written on Windows, GB2312 text contains
-characters that only GB18030 has. Browsers and mail programs therefore read the superset (WHATWG Encoding Standard,
-section 4.2), and so does this module. A name is looked up in the table below and never handed to Python's own codec
-search, which would import modules and run codecs (``punycode``, ``unicode_escape``) at the wish of a sender.
+Senders often declare a charset and use a superset of it: text labelled ISO-8859-1 is really windows-1252, and text
+labelled GB2312 contains characters that only GB18030 has. Browsers and mail programs therefore decode the superset
+(WHATWG Encoding Standard, section 4.2), and so does this module.
+
+Charsets are looked up in the table below, never by Python's codec registry: there, a sender could choose which modules
+are imported and which codecs run (``punycode``, ``unicode_escape``).
 """
 
 from typing import Final
@@ -11,8 +13,8 @@ from typing import Final
 _UTF_8_BOM: Final = b"\xef\xbb\xbf"
 _UTF_16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 
-# The Python codecs that read a charset, in the order in which they are tried, and the names of that charset. Only
-# letters and digits of a name count: "ISO_8859-1", "iso8859-1" and "iso-8859-1" are one.
+# Python codecs in the order in which they are tried, and the names of the charsets that they decode. Only letters and
+# digits of a name count: "ISO_8859-1" and "iso8859-1" are the same name.
 _TABLE: Final[dict[tuple[str, ...], str]] = {
     ("utf_8",): "utf8 utf8mb4 unicode11utf8 cp65001",
     ("cp1252",): "iso88591 iso885911987 88591 latin1 l1 isolatin1 cp819 ibm819 windows1252 cp1252 win1252 xcp1252 ansi",
@@ -72,31 +74,33 @@ _TABLE: Final[dict[tuple[str, ...], str]] = {
     ("utf_7",): "utf7 unicode11utf7",
 }
 _CODECS: Final = {name: codecs for codecs, names in _TABLE.items() for name in names.split()}
-# In these, an octet below 0x80 is not always the ASCII character, so that they cannot explain raw octets of a header.
+# In these, an octet below 0x80 is not always an ASCII character, so a header cannot be written in them.
 _NO_SUPERSET_OF_ASCII: Final = {"hz", "iso2022_jp", "iso2022_kr", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_7"}
 _JIS: Final = range(0x21, 0x7F)  # the rows and cells of JIS X 0208
 _SINGLE_OCTET: Final = ("cp12", "cp4", "cp85", "cp86", "cp87", "iso8859", "koi8", "mac")
-# Where a Windows charset leaves an octet undefined, programs take the C1 control character of the same number.
+# Octets that a single-byte codec leaves undefined: as in the WHATWG Encoding Standard, those from 0x80 to 0x9F are the
+# C1 control characters of the same number.
 _UNDEFINED: Final = {0xDC00 + octet: octet if octet < 0xA0 else 0xFFFD for octet in range(0x80, 0x100)}
 
 
 def is_known(charset: str | None) -> bool:
-    """Whether this names a charset; us-ascii counts as none, because octets beyond it have to be explained."""
+    """Whether this is a charset of the table. us-ascii is not: text beyond it has to be guessed like any other."""
     return charset is not None and _squeezed(charset) in _CODECS
 
 
 def decode(octets: bytes, charset: str | None, guess: str | None = None) -> str:
-    """The text of ``octets``. Never raises; U+FFFD stands only where no reading makes sense of an octet.
+    """The text of ``octets``. Never raises; what cannot be decoded becomes U+FFFD.
 
-    Without a charset, with an unknown one, and with us-ascii, the text is UTF-8 where it is valid, else in the charset
-    ``guess``, else in windows-1252. With a charset in which it is not valid, it is UTF-8 where it is valid.
+    If the charset is missing, unknown or us-ascii, the text is read as UTF-8 if it is valid UTF-8, otherwise in the
+    charset ``guess`` or as windows-1252. If the charset is known and the text is not valid in it, the text is read as
+    UTF-8 if it is valid UTF-8.
     """
     if octets.startswith(_UTF_8_BOM):
         octets, charset = octets[len(_UTF_8_BOM) :], "utf-8"
     codecs = _CODECS.get(_squeezed(charset)) if charset else None
     if codecs is None:
         return _undeclared(octets, guess)
-    # Octets that are all ASCII prove nothing: ISO-2022-JP that is cut off would count as UTF-8.
+    # ASCII octets do not show that the text is UTF-8: incomplete ISO-2022-JP consists of them, too.
     text = _first_strict(octets, codecs if octets.isascii() else (*codecs, "utf_8"))
     return _tolerant(octets, codecs[0]) if text is None else text
 
@@ -107,7 +111,7 @@ def _undeclared(octets: bytes, guess: str | None) -> str:
     try:
         return octets.decode()
     except UnicodeDecodeError as error:
-        # UTF-8 that was cut off within its last character is still UTF-8, if there are other characters to prove it.
+        # UTF-8 that was cut off within its last character is still UTF-8 if another character shows it.
         if error.reason == "unexpected end of data" and not octets[: error.start].isascii():
             return octets.decode(errors="replace")
     codecs = _CODECS.get(_squeezed(guess), ()) if guess else ()
@@ -116,7 +120,7 @@ def _undeclared(octets: bytes, guess: str | None) -> str:
 
 
 def _first_strict(octets: bytes, codecs: tuple[str, ...]) -> str | None:
-    """The text in the first codec in which all octets are valid."""
+    """The text, decoded with the first codec for which all octets are valid; None if there is none."""
     for codec in codecs:
         try:
             return _strict(octets, codec)
@@ -131,7 +135,7 @@ def _strict(octets: bytes, codec: str) -> str:
     if codec == "utf_16":
         return octets.decode(_byte_order(octets))
     text = octets.decode(codec)
-    # UTF-7 alone can spell half of a surrogate pair, which is no character and cannot be printed.
+    # UTF-7 can encode half of a surrogate pair, which is not a character and cannot be printed.
     return text.encode("utf-16", "surrogatepass").decode("utf-16") if codec == "utf_7" else text
 
 
@@ -145,26 +149,27 @@ def _tolerant(octets: bytes, codec: str) -> str:
 
 
 def _byte_order(octets: bytes) -> str:
-    """UTF-16 without a byte order mark: text is mostly Latin or has blanks, so the zero octets show the order."""
+    """The codec for UTF-16 text. Without a byte order mark, most text has zero octets that show the order."""
     if octets.startswith(_UTF_16_BOMS):
         return "utf_16"
     return "utf_16_be" if octets[0::2].count(0) > octets[1::2].count(0) else "utf_16_le"
 
 
 def _cp50221(octets: bytes, errors: str = "strict") -> str:
-    """ISO-2022-JP with the vendors' characters, such as the circled digits, that Japanese mail is full of.
+    """ISO-2022-JP with the vendor extensions that are common in Japanese mail, such as the circled digits.
 
-    Python has no codec for it. Each run of octets between two escape sequences is rewritten in Shift_JIS, which cp932
-    reads with the same extensions.
+    Python has no codec for it. The octets between two escape sequences are converted to Shift_JIS, for which the codec
+    cp932 has the same extensions.
     """
     if errors == "strict":
-        octets.decode("ascii")  # raises UnicodeDecodeError: octets beyond it are another charset
+        octets.decode("ascii")  # raises UnicodeDecodeError: ISO-2022-JP is a 7-bit charset
     first, *runs = octets.split(b"\x1b")
     shifted = [first, *(_shift_jis(run) for run in runs)]
     return b"".join(shifted).decode("cp932", errors)
 
 
 def _shift_jis(run: bytes) -> bytes:
+    """The octets behind an ESC in Shift_JIS; they begin with the rest of the escape sequence."""
     if run.startswith((b"$@", b"$B")):
         return _double(run[2:])
     if run.startswith(b"(I"):
@@ -175,7 +180,7 @@ def _shift_jis(run: bytes) -> bytes:
 
 
 def _double(run: bytes) -> bytes:
-    """JIS X 0208 by rows and cells, in the places where Shift_JIS has them."""
+    """Rows and cells of JIS X 0208 as the lead and trail octets of Shift_JIS."""
     shifted = bytearray()
     octets = iter(run)
     for row in octets:
@@ -191,7 +196,7 @@ def _double(run: bytes) -> bytes:
 
 
 def _trail(row: int, cell: int) -> int:
-    """Even rows have the upper half of the cells of a lead octet; 0x7F is left out in the lower one."""
+    """Two rows share a lead octet: odd rows have the lower trail octets, without 0x7F, even rows the upper ones."""
     return cell + (0x1F if cell < 0x60 else 0x20) if row & 1 else cell + 0x7E
 
 

@@ -8,21 +8,24 @@ from pytest_smtpd.message.lazy import lazy
 if TYPE_CHECKING:
     from pytest_smtpd.message.parameters import Structured
 
-# RFC 5322 section 3.6.8: a field name is made of these.
+# The octets of which a field name consists (RFC 5322 section 3.6.8).
 _NAME: Final = bytes(octet for octet in range(33, 127) if octet != ord(":"))
 _NOTHING: Final[frozenset[bytes]] = frozenset()
 
-
-# Where a header field stands in the content: its name, its colon, and the end of its last line.
+# A header field by position: where its name begins, where its colon is, and where the line after the field begins.
 Field = tuple[int, int, int]
 
 
 class Header:
-    """The fields of one header, in order.
+    """The header that begins at the position ``start`` of the content.
 
-    ``start`` and ``end`` are the positions of its octets in the content, the empty line behind it left out; ``body`` is
-    where the body begins. A header ends before a line that cannot belong to one, which is then the body's first line:
-    most mail servers read a message without a header in this way.
+    ``start`` and ``end`` are the positions of its first octet and behind its last one, ``body`` is where the body
+    begins. The empty line between the two belongs to neither. If the empty line is missing, the body begins with the
+    first line that is neither a header field nor one of the ``delimiters`` of the multiparts around this part. So a
+    message without any header is all body, as it is for most mail servers. ``defect`` then says where that was.
+
+    ``top`` is true for a message as a whole. Exported messages may begin with a line that is no header field and is
+    skipped: the "From " line of a mailbox file, or a line of spaces.
     """
 
     def __init__(
@@ -31,7 +34,6 @@ class Header:
         self._content = content
         self.start = start
         first = content[start : _next_line(content, start)] if top else b""
-        # What stands before the first field in exported messages: the mark of a mailbox file, or a line of blanks.
         if first.startswith(b"From ") or first.strip(b"\r\n").isspace():
             self.start += len(first)
         self._read(delimiters)
@@ -56,14 +58,14 @@ class Header:
             self.defect = f"the header ends at position {at}, before a line that is no header field"
 
     def octets(self, name: bytes) -> Iterator[bytes]:
-        """The unfolded bodies of the fields of that name, in lower case, as they were sent."""
+        """The unfolded bodies of the fields with this name, not decoded. The name is in lower case."""
         content = self._content
         for start, colon, end in self.positions:
             if content[start : start + len(name)].lower() == name and content[start:colon].rstrip().lower() == name:
                 yield unfolded(content[colon + 1 : end])
 
     def structured(self, name: bytes) -> "Structured | None":
-        """The value and the parameters of the first field of that name; None without one."""
+        """The value and the parameters of the first field with this name, None if there is no such field."""
         from pytest_smtpd.message import parameters
 
         octets = next(self.octets(name), None)
@@ -81,21 +83,21 @@ class Header:
         return None if charset is None else charset.lower()
 
     def text(self, octets: bytes) -> str:
-        """The text of an unfolded field body, decoded, without white space at its ends."""
+        """The decoded text of an unfolded field body, without white space at its ends."""
         if octets.isascii() and b"=?" not in octets:
             return octets.decode("ascii").strip()
-        # Not before it is needed: most subjects in tests are plain, and need none of the tables of charsets.
+        # Imported only if needed: most subjects in tests are ASCII, and do not need the tables of charsets.
         from pytest_smtpd.message import words
 
         return words.decode(octets, None if octets.isascii() else self.charset).strip()
 
     def values(self, name: str) -> tuple[str, ...]:
-        """The decoded bodies of the fields of that name, whatever its case."""
+        """The decoded bodies of all fields with this name, in any case."""
         return tuple(map(self.text, self.octets(name.lower().encode("utf-8", "replace"))))
 
     @lazy
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """The name, as written, and the decoded body of every field."""
+        """The name of every field, as it was written, and its decoded body."""
         content = self._content
         return tuple(
             (content[start:colon].rstrip().decode("ascii"), self.text(unfolded(content[colon + 1 : end])))
@@ -104,21 +106,21 @@ class Header:
 
 
 def unfolded(octets: bytes) -> bytes:
-    """RFC 5322 section 2.2.3: the line ends are taken out, the white space behind them stays."""
+    """The field body without its line ends; the white space that follows them stays (RFC 5322 section 2.2.3)."""
     if b"\n" not in octets:
         return octets
     return b"".join(line.rstrip(b"\r") for line in octets.split(b"\n"))
 
 
 def _next_line(content: bytes, at: int) -> int:
-    """The position behind this line's LF. A lone CR ends no line, as in SMTP."""
+    """The position behind the LF of the line at ``at``. A CR alone does not end a line (RFC 5321 section 2.3.8)."""
     return content.find(b"\n", at) + 1 or len(content)
 
 
 def _colon(line: bytes) -> int:
-    """Where the colon of a header field's first line stands, 0 if this is none.
+    """The position of the colon behind the field name, 0 if this line does not begin a header field.
 
-    White space before it is obsolete (RFC 5322 section 4.5) and still read.
+    White space between the two is accepted (the obsolete syntax of RFC 5322 section 4.5).
     """
     colon = line.find(b":")
     if colon < 1:

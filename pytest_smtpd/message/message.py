@@ -1,4 +1,4 @@
-"""A message as its reader sees it: exact octets in, text, names and files out."""
+"""A message, read from the octets that were sent."""
 
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class Message:
-    """What a message says (RFC 5322, RFC 2045 to 2049), read from the octets that were sent.
+    """The header, text, HTML, attachments and links of a message (RFC 5322, RFC 2045 to 2049).
 
-    Nothing is read before it is asked for, and each property is computed once; several threads may ask at a time. No
-    content makes a property raise, and each takes time that grows linearly with the size of the content, whatever the
-    sender wrote; ``parsed``, which is the standard library's, may take longer.
+    Each property is computed when it is first used, and then kept; several threads may use a message at the same time.
+    No content makes a property raise an exception. The time that a property takes grows linearly with the size of the
+    content, even if the content is malicious; only ``parsed``, which is the standard library's work, may take longer.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -37,11 +37,11 @@ class Message:
 
     @property
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """Every header field in order: its name as written, and its body unfolded, decoded and stripped."""
+        """Every header field in order: its name as written, and its body, unfolded, decoded and stripped."""
         return self._header.fields
 
     def header(self, name: str) -> tuple[str, ...]:
-        """The decoded bodies of all header fields of that name, whatever its case."""
+        """The decoded bodies of all header fields with this name, in any case."""
         key = name.lower()
         if key not in self._values:
             self._values[key] = self._header.values(key)
@@ -49,12 +49,12 @@ class Message:
 
     @property
     def subject(self) -> str | None:
-        """The Subject, decoded; the first one if there are several, None without one."""
+        """The decoded Subject, the first one if there are several; None if there is none."""
         return next(iter(self.header("subject")), None)
 
     @lazy
     def parts(self) -> "tuple[Part, ...]":
-        """All parts, each multipart before its ``children``; the first is the message itself."""
+        """All parts in order, each multipart before its ``children``. The first one is the message itself."""
         from pytest_smtpd.message import tree
 
         return tree.divide(self.content, self._header)
@@ -67,31 +67,31 @@ class Message:
 
     @property
     def text(self) -> str | None:
-        """The text/plain part that a mail program shows first, with LF as line end; None without one."""
+        """The text/plain part that a mail program shows first, with LF as line end; None if there is none."""
         return None if self._body.text is None else self._body.text.text
 
     @property
     def html(self) -> str | None:
-        """The text/html part that a mail program shows first, with LF as line end; None without one."""
+        """The text/html part that a mail program shows first, with LF as line end; None if there is none."""
         return None if self._body.html is None else self._body.html.text
 
     @lazy
     def attachments(self) -> tuple[Attachment, ...]:
-        """Every part that is not a multipart and not in ``text`` or ``html``, in order."""
+        """All parts but multiparts and those of ``text`` and ``html``, in order."""
         return tuple(_attachment(part) for part in self.parts if not part.is_multipart and part not in self._body)
 
     @lazy
     def links(self) -> tuple[str, ...]:
-        """The web addresses of the text, then those of the HTML's ``<a href>``, in order and each once."""
+        """The web addresses in the text, then those of ``<a href>`` in the HTML, in order and each once."""
         from pytest_smtpd.message import links
 
         return links.find(self.text, self.html)
 
     @lazy
     def parsed(self) -> "EmailMessage":
-        """The content as the standard ``email`` package reads it with its modern policy.
+        """The content as parsed by the standard ``email`` package with its modern policy.
 
-        Content that it cannot read gives an empty message with the content as its payload.
+        If the package raises an exception, this is an empty message with the content as its payload.
         """
         from email import message_from_bytes, policy
         from email.message import EmailMessage
@@ -104,7 +104,11 @@ class Message:
             return broken
 
     def snapshot(self) -> str:
-        """The message as a text to compare with an earlier run's: see ``pytest_smtpd.message.snapshot``."""
+        """The message as a text for snapshot tests, which is the same in every run.
+
+        It shows the tree of parts, their decoded headers and their decoded bodies. Dates, message ids, Content-IDs and
+        boundaries are replaced by numbered names.
+        """
         return self._snapshot
 
     @lazy

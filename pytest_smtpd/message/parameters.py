@@ -1,14 +1,14 @@
-r"""Values with parameters: Content-Type and Content-Disposition (RFC 2045 section 5.1, RFC 2183, RFC 2231).
+r"""Content-Type, Content-Disposition: a value and its parameters (RFC 2045 section 5.1, RFC 2183, RFC 2231).
 
-What senders write is often against the grammar, and mail programs read it all the same. So does this module:
+Senders often break the grammar, and mail programs read the field all the same. So does this module:
 
-* A value without quotation marks goes on to the next semicolon, blanks, ``=`` and quotes included
-  (``filename=O'Brien 2.pdf``, ``boundary=----=_Next``), but not over a word that begins a next parameter.
-* A backslash in a quoted string is taken out before ``"`` and ``\`` only: before anything else it is a path of Windows
-  that somebody forgot to escape.
-* Of a parameter that stands twice, the first counts.
-* An apostrophe is a character like any other: ``'a.pdf'`` is a name that begins with one.
-* A file name is given as it stands, with its path.
+* A value without quotation marks extends to the next semicolon. It may contain spaces, ``=`` and quotes
+  (``filename=O'Brien 2.pdf``, ``boundary=----=_Next``), but it ends before a word that begins another parameter.
+* In a quoted string, a backslash escapes only ``"`` and ``\``. Before any other character it stays: then it is nearly
+  always a Windows path that the sender forgot to escape.
+* If a parameter occurs twice, the first one counts.
+* Apostrophes are ordinary characters: the name in ``filename='a.pdf'`` begins and ends with one.
+* A file name is returned as sent, including a path.
 """
 
 import re
@@ -17,52 +17,55 @@ from typing import Final, NamedTuple
 
 from pytest_smtpd.message import charsets, transfer, words
 
-# Each pattern is a run of one class of characters, so that no text makes it go back.
-_SPACE: Final = re.compile(r"\s*")
-_NAME: Final = re.compile(r"[^\s;=]*")
-_WORD: Final = re.compile(r"[^\s;]*")
+# Each pattern is a run of one class of characters, so it never backtracks. The text is latin-1, in which the octets of
+# UTF-8 look like all sorts of characters, such as spaces: only ASCII counts.
+_SPACE: Final = re.compile(r"\s*", re.ASCII)
+_NAME: Final = re.compile(r"[^\s;=]*", re.ASCII)
+_WORD: Final = re.compile(r"[^\s;]*", re.ASCII)
 _QUOTED: Final = re.compile(r'[^"\\]*')
+
+# One form in which a parameter was sent: its octets, its charset, and whether they were percent-encoded. If not, they
+# may contain encoded words.
+Reading = tuple[bytes, str | None, bool]
 
 
 class Structured(NamedTuple):
-    """A value in lower case, and its parameters by name in lower case.
+    """A value in lower case, and its parameters by their names in lower case.
 
-    The strings hold one octet in each character, as latin-1 does, until somebody asks for text.
+    These strings are the octets of the field, one character each (latin-1). ``text`` and ``texts`` decode them.
     """
 
     value: str
     parameters: dict[str, str]
 
     def octets(self, name: str) -> bytes | None:
-        """A parameter as octets, for what is compared with octets of the content."""
+        """A parameter as octets, such as a boundary, which is compared with octets."""
         return next((octets for octets, *_ in self._readings(name)), None)
 
     def text(self, name: str, guess: str | None = None) -> str | None:
         """A parameter as text, None if it is absent or empty.
 
-        ``name*`` goes before ``name*0``, and that before ``name``, but a reading with undecodable octets comes last.
+        ``name*`` is preferred to ``name*0``, ``name*1`` ..., and these to ``name``; but a form that cannot be decoded
+        completely counts only if no other one can.
         """
         readings = [_text(*reading, guess) for reading in self._readings(name)]
         return next((text for text in readings if "\ufffd" not in text), readings[0] if readings else None)
 
     def texts(self, guess: str | None = None) -> dict[str, str]:
-        """All parameters as text, by their names without the marks of RFC 2231."""
+        """All parameters as text. Their names have no asterisks."""
         names = dict.fromkeys(name.partition("*")[0] for name in self.parameters)
         found = ((name, self.text(name, guess)) for name in names)
         return {name: text for name, text in found if text is not None}
 
-    def _readings(self, name: str) -> Iterator[tuple[bytes, str | None, bool]]:
-        """The octets of each form in which the parameter is there, their charset, and whether that is fixed."""
-        found = self.parameters.get
-        for octets, charset, extended in (
-            *_extended(found(f"{name}*")),
-            *self._sections(name),
-            (found(name, "").encode("latin-1"), None, False),
-        ):
-            if octets.strip():
-                yield octets, charset, extended
+    def _readings(self, name: str) -> Iterator[Reading]:
+        """The forms in which the parameter was sent, the preferred one first; empty ones are left out."""
+        extended = self.parameters.get(f"{name}*")
+        plain = self.parameters.get(name, "")
+        readings = [_extended(extended)] if extended is not None else []
+        readings += [self._sections(name), (plain.encode("latin-1"), None, False)]
+        return (reading for reading in readings if reading[0].strip())
 
-    def _sections(self, name: str) -> Iterator[tuple[bytes, str | None, bool]]:
+    def _sections(self, name: str) -> Reading:
         """RFC 2231 section 3: a value in numbered sections, of which some may be percent-encoded."""
         charset: str | None = None
         extended = False
@@ -71,7 +74,7 @@ class Structured(NamedTuple):
             plain = self.parameters.get(f"{name}*{number}")
             encoded = self.parameters.get(f"{name}*{number}*")
             if encoded is not None and number == 0:
-                ((octets, charset, extended),) = _extended(encoded)
+                octets, charset, extended = _extended(encoded)
                 sections.append(octets)
             elif encoded is not None:
                 sections.append(transfer.unescape(encoded.encode("latin-1"), b"%"))
@@ -79,17 +82,15 @@ class Structured(NamedTuple):
                 sections.append(plain.encode("latin-1"))
             else:
                 break
-        yield b"".join(sections), charset, extended
+        return b"".join(sections), charset, extended
 
 
-def _extended(value: str | None) -> Iterator[tuple[bytes, str | None, bool]]:
-    """RFC 2231 section 4: ``charset'language'text``, the text percent-encoded. One quote or both may be missing."""
-    if value is None:
-        return
+def _extended(value: str) -> Reading:
+    """RFC 2231 section 4: ``charset'language'text`` with percent-encoded text. Either apostrophe may be missing."""
     charset, *rest = value.split("'", 2)
     if len(rest) < 2 and not (rest and charsets.is_known(charset)):
         charset, rest = "", [value]
-    yield transfer.unescape(rest[-1].encode("latin-1"), b"%"), charset or None, True
+    return transfer.unescape(rest[-1].encode("latin-1"), b"%"), charset or None, True
 
 
 def _text(octets: bytes, charset: str | None, extended: bool, guess: str | None) -> str:
@@ -112,7 +113,7 @@ def parse(octets: bytes) -> Structured:
 
 
 def _value(text: str) -> tuple[str, int]:
-    """What stands before the parameters, and where these begin, also where the semicolon between is missing."""
+    """The value, and where the parameters begin. The semicolon between them may be missing."""
     end = text.find(";")
     head = text if end < 0 else text[:end]
     first, *_ = head.split(None, 1) or [""]
@@ -124,7 +125,7 @@ def _value(text: str) -> tuple[str, int]:
 
 
 def _parameter(text: str, at: int) -> tuple[int, str, str | None]:
-    """The next parameter; its value is None if there is no ``=``. The position grows with every call."""
+    """The position behind the next parameter, its name, and its value, which is None if there is no ``=``."""
     at = _end(_SPACE, text, at)
     after = _end(_NAME, text, at)
     name = text[at:after]
@@ -137,7 +138,10 @@ def _parameter(text: str, at: int) -> tuple[int, str, str | None]:
 
 
 def _quoted(text: str, at: int) -> tuple[int, str]:
-    """A quoted string from behind its opening mark; without a closing one it is read as if it had no marks."""
+    """The position behind a quoted string that begins at ``at``, and the string.
+
+    Without a closing quotation mark it is read as if it had no opening one.
+    """
     pieces = []
     start = at
     while True:
@@ -153,6 +157,7 @@ def _quoted(text: str, at: int) -> tuple[int, str]:
 
 
 def _unquoted(text: str, at: int) -> tuple[int, str]:
+    """The position behind a value without quotation marks that begins at ``at``, and the value."""
     end = following = _end(_WORD, text, at)
     while following < len(text) and text[following] != ";":
         word = _end(_SPACE, text, following)
@@ -160,23 +165,24 @@ def _unquoted(text: str, at: int) -> tuple[int, str]:
         if _begins_parameter(text[word:following]):
             break
         end = following
-    return end, text[at:end].rstrip()
+    return end, text[at:end].rstrip(" \t\r\n")
 
 
 def _begins_parameter(word: str) -> bool:
-    """Whether this word is ``name=...``; an encoded word, ``=?...?=``, is not."""
+    """Whether this word is ``name=...``. An encoded word, ``=?...?=``, is not."""
     name, equals, _ = word.partition("=")
-    return bool(equals) and name.rstrip("*").replace("-", "").replace("*", "").isalnum() and name[0].isalpha()
+    is_name = name.isascii() and name[:1].isalpha() and name.replace("-", "").replace("*", "").isalnum()
+    return is_name and bool(equals)
 
 
 def _without_comments(text: str) -> str:
-    """Take out comments (RFC 5322 section 3.2.2).
+    """The text without its comments (RFC 5322 section 3.2.2).
 
-    In a parameter, a bracket counts only with white space or a semicolon on both sides: ``report(1).pdf`` and
-    ``report (1).pdf`` without quotation marks are names.
+    In a parameter, only brackets with white space or a semicolon on both sides make a comment: ``report(1).pdf`` and
+    ``report (1).pdf`` are names that should have been quoted.
     """
     ends = _brackets(text)
-    parameters = text.find(";") % (len(text) + 1)
+    parameters = text.find(";") if ";" in text else len(text)
     kept = []
     done = 0
     quoted = escaped = False
@@ -192,11 +198,12 @@ def _without_comments(text: str) -> str:
 
 
 def _apart(text: str, start: int, end: int) -> bool:
+    """Whether there is a separator on both sides of ``text[start:end]``."""
     return text[start - 1] in " \t;=" and text[end : end + 1] in ("", " ", "\t", ";")
 
 
 def _brackets(text: str) -> dict[int, int]:
-    """Where each bracket that opens a comment has its end."""
+    """Where each opening bracket is, and the position behind the bracket that closes it."""
     ends: dict[int, int] = {}
     opened: list[int] = []
     escaped = False
@@ -213,7 +220,7 @@ def _brackets(text: str) -> dict[int, int]:
 
 
 def _end(pattern: "re.Pattern[str]", text: str, at: int) -> int:
-    """The end of the run of that class of characters from here."""
+    """Where the run of characters that begins at ``at`` ends."""
     found = pattern.match(text, at)
     assert found is not None  # the patterns match the empty text too
     return found.end()

@@ -1,4 +1,4 @@
-"""One part of a message: what its header says, and what its body is when it is decoded."""
+"""One part of a message: what its header declares, and its decoded body."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -8,18 +8,18 @@ from pytest_smtpd.message.header import Header
 from pytest_smtpd.message.lazy import lazy
 from pytest_smtpd.message.parameters import Structured
 
-# Multiparts within multiparts. A deeper one is not divided: it is one attachment. Postfix has the same limit.
+# How deep multiparts are divided. A deeper one is a single attachment. Postfix has the same limit.
 DEEPEST: Final = 100
 _TOKEN: Final = frozenset("!#$%&'*+-.^_`{|}~0123456789abcdefghijklmnopqrstuvwxyz")  # RFC 2045 section 5.1
 _NO_FIELD: Final = Structured("", {})
-_META: Final = 1024  # octets of HTML in which its charset is looked for, as in the HTML standard
+_META: Final = 1024  # octets of an HTML document in which its charset is looked for (HTML standard, section 13.2.3.2)
 
 
 class Part:
-    """A whole message or a part of one: a multipart with its ``children``, or a leaf with a body of its own.
+    """A whole message, or one of its parts: a multipart with ``children``, or a single part with content.
 
-    Its header is ``message[header.start:header.end]`` and its body, before the transfer encoding is undone,
-    ``message[body_start:body_end]``. ``depth`` is the number of multiparts around it.
+    ``message`` is the content of the whole message. In it, the header of the part is at ``header.start:header.end``,
+    and its body, still encoded, at ``body_start:body_end``. ``depth`` is the number of multiparts around the part.
     """
 
     def __init__(self, message: bytes, header: Header, parent: "Part | None" = None) -> None:
@@ -29,15 +29,15 @@ class Part:
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.children: tuple[Part, ...] = ()
         self.body_start, self.body_end = header.body, len(message)
-        # What divide() finds out about a multipart: whether a delimiter was seen, and whether the closing one was.
-        self.is_divided = self.is_closed = False
+        self.is_divided = False  # whether a delimiter of this multipart was found
+        self.is_closed = False  # whether its closing delimiter was found
 
     def __repr__(self) -> str:
         return f"<Part {self.content_type[:60]} {self.body_end - self.body_start} bytes>"
 
     @property
     def header_octets(self) -> bytes:
-        """The header as it was sent, without the empty line behind it."""
+        """The header as it was sent, without the empty line after it."""
         return self.message[self.header.start : self.header.end]
 
     @property
@@ -47,12 +47,12 @@ class Part:
 
     @lazy
     def content_type(self) -> str:
-        """What the part is read as, in lower case: its Content-Type, or text/plain where that cannot be read."""
+        """The type as which the part is read, in lower case: what it declares, or text/plain if that is wrong."""
         return "text/plain" if self.is_misdeclared else self.declared_type
 
     @lazy
     def declared_type(self) -> str:
-        """The Content-Type field in lower case, without parameters; "" if it breaks RFC 2045 section 5.1."""
+        """The declared or default type in lower case, without parameters; "" if it breaks RFC 2045 section 5.1."""
         if self._content_type is _NO_FIELD:
             in_digest = self.parent is not None and self.parent.declared_type == "multipart/digest"
             return "message/rfc822" if in_digest else "text/plain"
@@ -61,10 +61,10 @@ class Part:
 
     @lazy
     def is_misdeclared(self) -> bool:
-        """Whether its Content-Type cannot be read, or calls it a multipart and it is none.
+        """Whether the Content-Type cannot be parsed, or the part is declared a multipart but cannot be divided.
 
-        RFC 2045 section 5.2 recommends to read such a part as plain text. A multipart with nothing in it is one
-        without parts.
+        RFC 2045 section 5.2 recommends to read such a part as plain text. A multipart with an empty body is still a
+        multipart: it has no parts.
         """
         if not self.declared_type.startswith("multipart/"):
             return not self.declared_type
@@ -72,7 +72,7 @@ class Part:
 
     @lazy
     def is_multipart(self) -> bool:
-        """Whether it has parts, if any, instead of a body."""
+        """Whether this is a multipart, which has children (possibly none) instead of content."""
         return self.content_type.startswith("multipart/") and self.depth < DEEPEST
 
     @lazy
@@ -85,54 +85,54 @@ class Part:
 
     @lazy
     def parameters(self) -> dict[str, str]:
-        """The parameters of the Content-Type field, decoded, by name in lower case without the marks of RFC 2231."""
+        """The decoded parameters of the Content-Type field, by their names in lower case."""
         return self._content_type.texts(self.charset)
 
     @lazy
     def boundary(self) -> bytes | None:
-        """The boundary of a multipart, None where it is missing, and for any other type."""
+        """The boundary of a multipart, None if there is none or if this is not a multipart."""
         octets = self._content_type.octets("boundary") if self.declared_type.startswith("multipart/") else None
         return None if octets is None else octets.rstrip()
 
     @property
     def charset(self) -> str | None:
-        """The declared charset in lower case."""
+        """The declared charset in lower case, None if there is none."""
         return self.header.charset
 
     @lazy
     def encoding(self) -> str:
-        """The Content-Transfer-Encoding in lower case, "7bit" where there is none."""
+        """The Content-Transfer-Encoding in lower case, "7bit" if there is none."""
         field = self.header.structured(b"content-transfer-encoding")
         return (field and field.value) or "7bit"
 
     @lazy
     def disposition(self) -> str | None:
-        """The Content-Disposition in lower case ("attachment", "inline"), None where there is none."""
+        """The Content-Disposition in lower case ("attachment", "inline"), None if there is none."""
         return self._disposition.value or None
 
     @lazy
     def filename(self) -> str | None:
-        """The decoded name from Content-Disposition, or else from Content-Type, with its path if it has one."""
+        """The decoded file name of Content-Disposition, otherwise that of Content-Type; its path is kept."""
         disposition = self._disposition.text("filename", self.charset)
         return self._content_type.text("name", self.charset) if disposition is None else disposition
 
     @lazy
     def content_id(self) -> str | None:
-        """The Content-ID without angle brackets."""
+        """The Content-ID without angle brackets, None if there is none."""
         found, *_ = self.header.values("content-id") or ("",)
         return found.partition("<")[2].partition(">")[0].strip() or found.strip("<> ") or None
 
     @lazy
     def content(self) -> bytes:
-        """The body with its transfer encoding undone and otherwise untouched. A multipart has none that counts."""
+        """The body, with its transfer encoding decoded and otherwise unchanged; of a multipart, the body as sent."""
         return self.body_octets if self.is_multipart else transfer.decode(self.body_octets, self.encoding)
 
     @lazy
     def text(self) -> str | None:
-        """The decoded text of a text part, with LF as line end, None for any other type.
+        """The decoded text of a text part, with LF as line end; None for any other type.
 
-        Text in ``format=flowed`` (RFC 3676) keeps its line ends: these are the lines that the sender's program wrote,
-        and that a test compares; where a reader breaks them depends on the width of a window.
+        Lines of ``format=flowed`` text (RFC 3676) are not joined. A test compares the lines that the application wrote;
+        how a mail program wraps them depends on the width of its window.
         """
         if not self.content_type.startswith("text/"):
             return None
@@ -141,34 +141,34 @@ class Part:
 
     @lazy
     def defects(self) -> tuple[str, ...]:
-        """What is wrong with this part, a sentence each; its children have their own."""
+        """What is wrong with this part, one sentence each. Its children have defects of their own."""
         return tuple(self._defects())
 
     def _defects(self) -> Iterator[str]:
         if self.header.defect is not None:
             yield self.header.defect
         if not self.declared_type:
-            yield "the Content-Type is not of the form type/subtype; text/plain is assumed"
+            yield "the Content-Type is not type/subtype, so the part is read as text/plain"
         if self.declared_type.startswith("multipart/"):
             yield from self._multipart_defects()
         if not self.is_multipart and not transfer.is_known(self.encoding):
             yield f"the Content-Transfer-Encoding {self.encoding[:40]!r} is unknown"
         if self.encoding == "base64" and not self.is_multipart and not transfer.is_base64(self.body_octets):
-            yield "there are characters in the base64 that do not belong to it, or too few"
+            yield "the base64 is not valid: it has wrong characters, or is incomplete"
 
     def _multipart_defects(self) -> Iterator[str]:
         if self.depth >= DEEPEST:
-            yield f"it stands within {DEEPEST} other multiparts and is not divided"
+            yield f"the multipart is within {DEEPEST} others, so it is not divided"
         elif self.boundary is None:
-            yield "a multipart without a boundary"
+            yield "the multipart has no boundary parameter"
         elif not self.is_divided:
-            yield "the boundary never comes"
+            yield "the multipart has no line with its boundary"
         elif not self.is_closed:
-            yield "the closing delimiter is missing"
+            yield "the multipart has no closing delimiter"
 
 
 def _declared_in_html(octets: bytes) -> str | None:
-    """The charset that HTML declares for itself in a ``meta`` element, for where the header declares none."""
+    """The charset that an HTML document declares in a ``meta`` element. It counts only if the header declares none."""
     _, found, rest = octets[:_META].lower().partition(b"charset=")
     label = rest.lstrip(b" \"'").partition(b">")[0].split()
     return label[0].strip(b"\"'/;").decode("latin-1") if found and label else None

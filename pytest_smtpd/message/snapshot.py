@@ -1,11 +1,12 @@
-"""A message as a text that is the same in every run, for snapshot tests.
+"""A message as a text for snapshot tests, the same in every run.
 
-First comes the tree of parts, one numbered line each, then every part with its decoded header and, four columns in, its
-decoded body; of what is no text, the size and the beginning of its SHA-256. Attached messages are taken apart, too.
+The text begins with the tree of parts, one numbered line for each. Then follows each part, with its decoded header and
+its decoded body, which is indented by four columns. Of a body that is not text, the size and the beginning of its
+SHA-256 are shown. Attached messages are shown with all their parts.
 
-What a mail library makes anew for each message is replaced by a numbered name: dates by ``date-1``, boundaries by
-``boundary-1``, message ids and Content-IDs by ``message-id-1`` and ``content-id-1`` wherever they stand. The same value
-has the same name everywhere, so that a broken reference is seen. Control characters are shown escaped.
+What a mail library generates for each message is replaced by numbered names: dates by ``date-1``, boundaries by
+``boundary-1``, and message ids and Content-IDs, wherever they occur, by ``message-id-1`` and ``content-id-1``. A value
+has the same name everywhere, so a wrong reference still shows. Control characters are shown escaped.
 """
 
 import re
@@ -16,8 +17,8 @@ from pytest_smtpd.message import charsets, tree
 from pytest_smtpd.message.header import Header
 from pytest_smtpd.message.parts import Part
 
-_DEEPEST_MESSAGE: Final = 10  # messages within messages; a deeper one is shown by its size
-_WIDEST: Final = 40  # steps by which a line of the tree is moved to the right
+_DEEPEST_MESSAGE: Final = 10  # messages within messages; the content of a deeper one is shown as lines
+_DEEPEST_INDENT: Final = 40  # deeper lines of the tree are not indented more
 _MESSAGES: Final = ("message/rfc822", "message/global")
 _IDS: Final = {
     "message-id": "message-id",
@@ -30,13 +31,13 @@ _IDS: Final = {
 _BRACKETED: Final = re.compile(r"<([^<>\s]++)>")
 _CID: Final = re.compile(r"""\b(cid:)([^\s<>"'()]++)""")  # RFC 2392
 _STRUCTURED: Final = ("content-type", "content-disposition")
-_SPACES: Final = frozenset("\t\u00a0\u2002\u2003\u2009\u202f\u3000")  # shown as they are
+_SPACES: Final = frozenset("\t\u00a0\u2002\u2003\u2009\u202f\u3000")  # not printable for Python, but shown unescaped
 
 
 class _Entry(NamedTuple):
-    depth: int  # in the tree that is shown
+    depth: int  # in the tree that is shown, attached messages included
     part: Part
-    is_divided: bool  # what it consists of follows
+    is_divided: bool  # whether its content is shown as parts, in the entries after it
 
 
 def write(parts: Iterable[Part]) -> str:
@@ -60,11 +61,11 @@ def _entries(parts: Iterable[Part], depth: int = 0, messages: int = 0) -> Iterat
 
 
 def _line(number: int, entry: _Entry) -> str:
-    return f"{'  ' * min(entry.depth, _WIDEST)}{number} {entry.part.content_type}"
+    return f"{'  ' * min(entry.depth, _DEEPEST_INDENT)}{number} {entry.part.content_type}"
 
 
 class _Names:
-    """The names that stand for what differs from run to run."""
+    """The names for values that differ from run to run."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -72,27 +73,28 @@ class _Names:
         self._ids: dict[str, str] = {}
 
     def name(self, kind: str, value: str) -> str:
+        """The name of a value, such as ``date-1``: always the same one for the same value."""
         if (kind, value) not in self._names:
             self._counts[kind] = self._counts.get(kind, 0) + 1
             self._names[kind, value] = f"{kind}-{self._counts[kind]}"
         return self._names[kind, value]
 
     def learn(self, fields: Iterable[tuple[str, str]]) -> None:
-        """Give names to all ids of a header, so that they are known where they stand before it."""
+        """Name the ids of a header. This comes first, since bodies refer to the Content-IDs of later parts."""
         for field, value in fields:
             kind = _IDS.get(field.lower())
             if kind is not None:
                 self._ids |= {found: self.name(kind, found) for found in _BRACKETED.findall(value)}
 
     def replaced(self, text: str) -> str:
-        """The text with the names of the ids in it."""
+        """The text with names in place of ids."""
         if text in self._ids:
             return self._ids[text]
         text = _BRACKETED.sub(lambda found: f"<{self._ids.get(found[1], found[1])}>", text)
         return _CID.sub(lambda found: found[1] + self._ids.get(found[2], found[2]), text)
 
     def field(self, name: str, value: str) -> str:
-        """A field's body with names for what differs."""
+        """A field body with names in place of ids and dates."""
         name = name.lower()
         if name == "date" or name.endswith("-date"):
             return self.name("date", value)
@@ -123,12 +125,12 @@ def _field(part: Part, name: str, value: str, names: _Names) -> str:
 
 
 def _body(part: Part, names: _Names) -> Iterator[str]:
-    """The lines of a leaf's body, without the last line end."""
+    """The lines of the decoded body, without the last line end."""
     text = part.text
     if text is not None and part.content_type != "text/rfc822-headers":
         yield from _lines(names.replaced(text))
     elif text is not None or part.content_type.startswith("message/"):
-        # Reports are made of fields (RFC 3464 section 2.1, RFC 8098 section 3.1).
+        # Reports consist of fields like those of a header (RFC 3464 section 2.1, RFC 8098 section 3.1).
         for line in _lines(text or charsets.decode(part.content, None).replace("\r\n", "\n")):
             name, colon, value = line.partition(":")
             yield f"{name}: {names.field(name, value.strip())}" if colon else line
@@ -143,7 +145,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _shown(line: str) -> str:
-    """The line with control characters, and all else that is not printed as itself, escaped."""
+    """The line with everything that is not printable escaped."""
     if line.isprintable():
         return line
     return "".join(

@@ -1,7 +1,7 @@
-"""Text of header fields: encoded words (RFC 2047) and raw octets (RFC 6532).
+"""The text of header fields: encoded words (RFC 2047) and raw octets (RFC 6532).
 
-Mail programs decode encoded words wherever they stand, also within quotation marks and next to other characters,
-where RFC 2047 section 5 forbids them, and so does this module.
+Like mail programs, this module decodes encoded words everywhere, even where RFC 2047 section 5 forbids them: within
+quotation marks, and directly next to other characters.
 """
 
 from collections.abc import Iterator
@@ -11,30 +11,30 @@ from typing import Final
 
 from pytest_smtpd.message import charsets, transfer
 
-# A piece of a field's body: its charset, None for what is no encoded word, and its octets.
+# A piece of a field body: its octets, and its charset, which is None outside of encoded words.
 Piece = tuple[str | None, bytes]
 _MARK: Final = b"=?"
 _END: Final = b"?="
 
 
 def decode(octets: bytes, guess: str | None = None) -> str:
-    """The text of an unfolded field body. An encoded word that cannot be read is left as it is.
+    """The text of an unfolded field body. An encoded word that cannot be decoded stays as it is.
 
-    Octets outside of encoded words are UTF-8 where they are valid, else in the charset ``guess``, else windows-1252.
+    Octets outside of encoded words are read as UTF-8 if they are valid UTF-8, otherwise in the charset ``guess`` or as
+    windows-1252.
     """
     if _MARK not in octets:
         return charsets.decode(octets, None, guess)
     pieces = list(_pieces(octets))
-    # White space between two encoded words is no text (RFC 2047 section 6.2).
+    # White space between two encoded words is not part of the text (RFC 2047 section 6.2).
     shown = [piece for n, piece in enumerate(pieces) if piece[0] or piece[1].strip() or n in (0, len(pieces) - 1)]
-    # Words of one charset are read as one: senders split a text in the middle of a character of several octets, though
-    # section 5 forbids it.
+    # Adjacent words in one charset are decoded together: some senders split a text within a multi-byte character.
     runs = [(charset, b"".join(piece for _, piece in run)) for charset, run in groupby(shown, key=itemgetter(0))]
     return "".join(charsets.decode(run, charset, guess) for charset, run in runs)
 
 
 def _pieces(octets: bytes) -> Iterator[Piece]:
-    """Encoded words and what stands between them. Each octet is looked at a fixed number of times."""
+    """The encoded words and the text between them. Every octet is searched a fixed number of times."""
     done, mark = 0, octets.find(_MARK)
     while mark >= 0:
         following = octets.find(_MARK, mark + len(_MARK))
@@ -44,7 +44,7 @@ def _pieces(octets: bytes) -> Iterator[Piece]:
                 yield None, octets[done:mark]
             yield word
             done = end
-            # Padding and the end of a base64 word, "=?=", look like the mark of a next one.
+            # The padding and the end of a base64 word, "=?=", look like the beginning of another word.
             following = octets.find(_MARK, end) if 0 <= following < end else following
         mark = following
     if done < len(octets):
@@ -52,7 +52,10 @@ def _pieces(octets: bytes) -> Iterator[Piece]:
 
 
 def _word(octets: bytes, mark: int, following: int) -> tuple[int, Piece | None]:
-    """The encoded word at ``mark``, and the position behind it; it ends before the word that follows."""
+    """The position behind the encoded word at ``mark``, and the word, or None if this is none.
+
+    ``following`` is the position of the next mark, before which the word has to end.
+    """
     limit = len(octets) if following < 0 else following + 3
     question = octets.find(b"?", mark + 2, limit)
     kind = octets[question + 1 : question + 3].lower()
@@ -69,6 +72,6 @@ def _word(octets: bytes, mark: int, following: int) -> tuple[int, Piece | None]:
 
 
 def _charset(label: bytes) -> str | None:
-    """The charset in lower case, without a language (RFC 2231 section 5); None if this can be none."""
+    """The charset in lower case without its language (RFC 2231 section 5), None if this cannot be a charset."""
     name = label.partition(b"*")[0].lower()
     return name.decode("ascii") if name and name.isascii() and not name.split()[1:] else None

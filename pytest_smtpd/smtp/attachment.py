@@ -1,19 +1,19 @@
-"""A file or further text that a message carries beside its body."""
+"""An attachment of a message."""
 
 from collections.abc import Callable
 
 
 class Attachment:
-    """One part of a message that is not its body: a file, a picture, another message, or further text.
+    """A part of a message that is not its body: a file, a picture, an attached message, or more text.
 
-    ``content`` holds the part's own bytes: the transfer encoding is undone, nothing else is changed. ``content_type``
-    is in lower case and has no parameters ("application/pdf"). ``filename`` is the decoded name as the sender gave it,
-    a path included. ``disposition`` is in lower case ("attachment", "inline"), ``content_id`` has no angle brackets;
-    these three are None where the message does not say. ``text`` is the decoded text of a text part, with LF as line
-    end, and None for any other type.
+    ``content`` is the part's own bytes, with the transfer encoding decoded and otherwise unchanged. ``content_type`` is
+    in lower case, without parameters ("application/pdf"). ``filename`` is the decoded name as it was sent, including a
+    path. ``disposition`` is in lower case ("attachment", "inline"), ``content_id`` has no angle brackets; these three
+    are None if absent, but text without a disposition is "inline". ``text`` is the decoded text of a text part, with
+    LF as line end, and None for any other type.
 
-    An attachment cannot be changed, and is equal to another one with the same values. ``text`` may be given as a
-    function, which is called when the text is first needed.
+    An attachment is read-only and compares by value. ``text`` can be given as a function, which is called when the
+    text is first used.
     """
 
     __slots__ = ("_text", "content", "content_id", "content_type", "disposition", "filename")
@@ -41,7 +41,7 @@ class Attachment:
 
     @property
     def text(self) -> str | None:
-        """The decoded text of a text part, with LF as line end; None for what is no text."""
+        """The decoded text of a text part, with LF as line end; None for any other type."""
         text = self._text
         if callable(text):
             text = text()
@@ -57,7 +57,7 @@ class Attachment:
         return hash(self._known())
 
     def _known(self) -> tuple[object, ...]:
-        """Every value but the text, which may still have to be decoded."""
+        """All values but the text, which may not be decoded yet."""
         return self.filename, self.content_type, self.content, self.disposition, self.content_id
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -81,7 +81,7 @@ def _attachment(
     content_id: str | None,
     text: str | None,
 ) -> Attachment:
-    """What ``copy`` and ``pickle`` call."""
+    """Called by ``copy`` and ``pickle``."""
     return Attachment(
         filename=filename,
         content_type=content_type,
@@ -93,7 +93,7 @@ def _attachment(
 
 
 def _short(text: str) -> str:
-    """The text, or its head and its tail: a repr is one short line."""
+    """The text, shortened if it is long."""
     return text if len(text) <= 80 else f"{text[:60]}...{text[-12:]}"
 
 

@@ -147,12 +147,14 @@ def test_the_parts_of_a_multipart_stand_within_it_one_behind_the_other(content: 
 
 # ---------------------------------------------------------------- what the standard library writes
 
-LINES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=50)
+# Without a byte order mark, which is no part of a text that begins with it.
+CHARACTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="\ufeff")
+LINES = st.text(CHARACTERS, max_size=50)
 TEXTS = st.lists(LINES, max_size=5).map(lambda lines: "".join(f"{line}\n" for line in lines))
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")), min_size=1, max_size=30
 )
-CHARSETS = ["utf-8", "iso-8859-15", "koi8-r", "gb18030", "iso-2022-jp", "euc-kr", "windows-1251", "cp950", "us-ascii"]
+CHARSETS = ["utf-8", "iso-8859-15", "koi8-r", "gb18030", "iso-2022-jp", "cp949", "windows-1251", "cp950", "us-ascii"]
 
 
 @given(TEXTS, st.sampled_from(CHARSETS), st.sampled_from(["base64", "quoted-printable", "8bit"]))

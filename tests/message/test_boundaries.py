@@ -202,7 +202,7 @@ def test_100_multiparts_within_each_other_are_divided_and_a_deeper_one_is_kept_w
     (whole,) = message.attachments
     assert (message.text, whole.content_type, len(message.parts)) == (None, "multipart/mixed", 101)
     assert whole.content == b"--b100\r\n\r\ntext\r\n--b100--"
-    assert message.parts[-1].defects == ("it stands within 100 other multiparts and is not divided",)
+    assert message.parts[-1].defects == ("the multipart is within 100 others, so it is not divided",)
 
 
 def test_the_positions_of_a_part_are_those_in_the_content() -> None:
@@ -218,19 +218,22 @@ def test_the_positions_of_a_part_are_those_in_the_content() -> None:
 @pytest.mark.parametrize(
     ("content", "defects"),
     [
-        (mail("Content-Type: multipart/mixed", "", "text"), ["a multipart without a boundary"]),
-        (mail("Content-Type: multipart/mixed; boundary=b", "", "text"), ["the boundary never comes"]),
-        (body("--b", "", "one"), ["the closing delimiter is missing"]),
+        (mail("Content-Type: multipart/mixed", "", "text"), ["the multipart has no boundary parameter"]),
+        (
+            mail("Content-Type: multipart/mixed; boundary=b", "", "text"),
+            ["the multipart has no line with its boundary"],
+        ),
+        (body("--b", "", "one"), ["the multipart has no closing delimiter"]),
         (body("--b", "", "one", "--b--"), []),
         (
             mail("Content-Type: pdf", "", "x"),
-            ["the Content-Type is not of the form type/subtype; text/plain is assumed"],
+            ["the Content-Type is not type/subtype, so the part is read as text/plain"],
         ),
         (mail("A: b", "no field"), ["the header ends at position 6, before a line that is no header field"]),
         (mail("Content-Transfer-Encoding: rot13", "", "x"), ["the Content-Transfer-Encoding 'rot13' is unknown"]),
         (
             mail("Content-Transfer-Encoding: base64", "", "YQ==", "--", "list"),
-            ["there are characters in the base64 that do not belong to it, or too few"],
+            ["the base64 is not valid: it has wrong characters, or is incomplete"],
         ),
         (mail("Content-Transfer-Encoding: base64", "", "YQ=="), []),
     ],

@@ -88,6 +88,7 @@ TEXTS: dict[str, tuple[str | None, bytes, str]] = {
     "iso-2022-jp": ("iso-2022-jp", "日本".encode("iso-2022-jp"), "日本"),
     "iso-2022-jp with circled digits": ("iso-2022-jp", b'a\x1b$B-!-"\x1b(Bb', "a①②b"),
     "iso-2022-jp with half-width kana": ("iso-2022-jp", b"\x1b(I6E\x1b(B", "ｶﾅ"),
+    "iso-2022-jp with an escape that nobody knows": ("iso-2022-jp", b"\x1b$B-!\x1b(Zx", "①\x1b(Zx"),
     "iso-2022-jp with both": ("iso-2022-jp", b"\x1b(I6E\x1b$B-!F|\x1b(J!", "ｶﾅ①日!"),
     "iso-2022-jp with a circled digit, cut off": ("iso-2022-jp", b"\x1b$B-!F", "①\ufffd"),
     "iso-2022-jp with a circled digit, cut off by a line end": ("iso-2022-jp", b"\x1b$B-!F\r\n-!\x1b(B", "①\ufffd\n①"),

@@ -70,6 +70,7 @@ CONTENTS: dict[str, tuple[str, bytes, bytes]] = {
     "uuencode without an end": ("x-uuencode", b"begin 644 a.txt\r\n#86)C", b"abc"),
     "uuencode without a beginning": ("x-uuencode", b"#86)C\r\n", b"#86)C\r\n"),
     "uuencode with blanks cut off": ("x-uuencode", b"begin 644 a\r\n#86)C\r\n#\r\n#86)C\r\nend", b"abc\0\0\0abc"),
+    "uuencode with an empty line": ("x-uuencode", b"begin 644 a\r\n\r\n#86)C\r\nend", b"abc"),
     "uuencode with a line that is none": (
         "x-uuencode",
         b"begin 644 a\r\n#86)C\r\n#\xff\xff\r\n#86)C\r\nend",

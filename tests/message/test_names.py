@@ -29,6 +29,7 @@ NAMES: dict[str, tuple[str | bytes, str | None]] = {
     "a comment behind it": ("filename=a.pdf (the first)", "a.pdf"),
     "a comment before it": ("(the first) filename=a.pdf", "a.pdf"),
     "a comment with a semicolon": ("filename=a.pdf (the; first); size=3", "a.pdf"),
+    "a comment with escapes": (r"filename=a.pdf (the \) \"first); size=3", "a.pdf"),
     "a comment within a comment": ("filename=a.pdf (the (very) first)", "a.pdf"),
     "blanks at the ends of a quoted string": ('filename=" a.pdf "', "a.pdf"),
     # No name
@@ -85,6 +86,9 @@ NAMES: dict[str, tuple[str | bytes, str | None]] = {
     # Raw octets
     "UTF-8 in quotes": ('filename="räport.pdf"', "räport.pdf"),
     "UTF-8 in a token": ("filename=räport.pdf", "räport.pdf"),
+    "UTF-8 with an octet that is a space in latin-1": ("filename=voilà", "voilà"),
+    "UTF-8 with an octet that is a control character in latin-1": ("filename=Åland Å; size=3", "Åland Å"),
+    "UTF-8 before an equals sign": ("filename=a Å=b.pdf", "a Å=b.pdf"),
     "latin-1": (b'filename="r\xe4port.pdf"', "räport.pdf"),
     "a no-break space": ('filename="a\u00a0b.pdf"', "a\u00a0b.pdf"),
     # RFC 2231
