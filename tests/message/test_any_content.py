@@ -185,7 +185,8 @@ def test_a_message_that_the_standard_library_writes_is_read_back(
     assert (again.filename, again.text) == (name, text or "\n")
 
 
-@given(LINES, st.sampled_from(CHARSETS))
+# Not cp949: what EUC-KR has no character for, the package writes as four letters, and no mail program joins them again.
+@given(LINES, st.sampled_from([charset for charset in CHARSETS if charset != "cp949"]))
 def test_a_subject_that_the_standard_library_writes_is_read_back(subject: str, charset: str) -> None:
     subject = subject.encode(charset, "ignore").decode(charset).strip()
     encoded = Header(subject, charset, header_name="Subject").encode(linesep="\r\n")
