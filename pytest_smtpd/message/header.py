@@ -36,26 +36,28 @@ class Header:
         first = content[start : _next_line(content, start)] if top else b""
         if first.startswith(b"From ") or first.strip(b"\r\n").isspace():
             self.start += len(first)
-        self._read(delimiters)
+        self.positions: list[Field] = []
+        self.end = self.body = self._read_fields(delimiters)
+        self.defect: str | None = None
+        line = content[self.end : _next_line(content, self.end)]
+        if not line.strip(b"\r\n"):
+            self.body += len(line)
+        elif line.rstrip() not in delimiters:
+            self.defect = f"the header ends at position {self.end}, before a line that is no header field"
 
-    def _read(self, delimiters: Container[bytes]) -> None:
+    def _read_fields(self, delimiters: Container[bytes]) -> int:
+        """Collect the positions of the fields, and return where the line after the last one begins."""
         content, at = self._content, self.start
-        positions: list[list[int]] = []
         while line := content[at : _next_line(content, at)]:
-            if line[:1] in (b" ", b"\t") and positions:
-                positions[-1][2] += len(line)
+            end = at + len(line)
+            if line[:1] in (b" ", b"\t") and self.positions:
+                self.positions[-1] = (*self.positions[-1][:2], end)
             elif (colon := _colon(line)) and line.rstrip() not in delimiters:
-                positions.append([at, at + colon, at + len(line)])
+                self.positions.append((at, at + colon, end))
             else:
                 break
-            at += len(line)
-        self.positions: list[Field] = [(start, colon, end) for start, colon, end in positions]
-        self.end = self.body = at
-        self.defect: str | None = None
-        if line and not line.strip(b"\r\n"):
-            self.body += len(line)
-        elif line and line.rstrip() not in delimiters:
-            self.defect = f"the header ends at position {at}, before a line that is no header field"
+            at = end
+        return at
 
     def octets(self, name: bytes) -> Iterator[bytes]:
         """The unfolded bodies of the fields with this name, not decoded. The name is in lower case."""

@@ -23,6 +23,7 @@ _SPACE: Final = re.compile(r"\s*", re.ASCII)
 _NAME: Final = re.compile(r"[^\s;=]*", re.ASCII)
 _WORD: Final = re.compile(r"[^\s;]*", re.ASCII)
 _QUOTED: Final = re.compile(r'[^"\\]*')
+_MARK: Final = re.compile(r'\\.|["()]', re.DOTALL)  # an escape, or what delimits quoted strings and comments
 
 # One form in which a parameter was sent: its octets, its charset, and whether they were percent-encoded. If not, they
 # may contain encoded words.
@@ -181,42 +182,30 @@ def _without_comments(text: str) -> str:
     In a parameter, only brackets with white space or a semicolon on both sides make a comment: ``report(1).pdf`` and
     ``report (1).pdf`` are names that should have been quoted.
     """
-    ends = _brackets(text)
     parameters = text.find(";") if ";" in text else len(text)
     kept = []
     done = 0
-    quoted = escaped = False
-    for at, character in enumerate(text):
-        if escaped or character == "\\":
-            escaped = not escaped
-        elif character == '"' and at >= done:
-            quoted = not quoted
-        elif at in ends and at >= done and not quoted and (at < parameters or _apart(text, at, ends[at])):
-            kept.append(text[done:at])
-            done = ends[at]
+    for start, end in _brackets(text):
+        if start < parameters or (text[start - 1] in " \t;=" and text[end : end + 1] in ("", " ", "\t", ";")):
+            kept.append(text[done:start])
+            done = end
     return "".join([*kept, text[done:]])
 
 
-def _apart(text: str, start: int, end: int) -> bool:
-    """Whether there is a separator on both sides of ``text[start:end]``."""
-    return text[start - 1] in " \t;=" and text[end : end + 1] in ("", " ", "\t", ";")
-
-
-def _brackets(text: str) -> dict[int, int]:
-    """Where each opening bracket is, and the position behind the bracket that closes it."""
-    ends: dict[int, int] = {}
-    opened: list[int] = []
-    escaped = False
-    for at, character in enumerate(text):
-        if escaped:
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        elif character == "(":
-            opened.append(at)
-        elif character == ")" and opened:
-            ends[opened.pop()] = at + 1
-    return ends
+def _brackets(text: str) -> Iterator[tuple[int, int]]:
+    """Where each pair of brackets begins and ends that is not within another one, nor within a quoted string."""
+    depth = start = 0
+    quoted = False
+    for found in _MARK.finditer(text):
+        if found[0] == '"' and not depth:
+            quoted = not quoted
+        elif found[0] in "()" and not quoted:
+            outside = not depth
+            depth = max(depth + (1 if found[0] == "(" else -1), 0)
+            if outside:
+                start = found.start()
+            elif not depth:
+                yield start, found.end()
 
 
 def _end(pattern: "re.Pattern[str]", text: str, at: int) -> int:
