@@ -29,7 +29,7 @@ class Header:
     """
 
     def __init__(
-        self, content: bytes, start: int = 0, delimiters: Container[bytes] = _NOTHING, *, top: bool = False
+        self, content: bytes, start: int, delimiters: Container[bytes] = _NOTHING, *, top: bool = False
     ) -> None:
         self._content = content
         self.start = start

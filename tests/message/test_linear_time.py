@@ -170,7 +170,7 @@ def test_a_mail_is_read_in_linear_time(make: Callable[[int], bytes], name: str) 
         return lambda: getattr(message, name)
 
     # Beyond 100 multiparts within each other, and 10 messages, there is nothing more to do for each.
-    is_linear(call, 300)
+    is_linear(call, 200)
 
 
 FIELD_BODIES: dict[str, Callable[[int], bytes]] = {
@@ -217,10 +217,10 @@ FIELD_BODIES: dict[str, Callable[[int], bytes]] = {
 
 @pytest.mark.parametrize("make", FIELD_BODIES.values(), ids=FIELD_BODIES.keys())
 def test_a_field_body_is_read_in_linear_time(make: Callable[[int], bytes]) -> None:
-    is_linear(lambda size: lambda: words.decode(Octets(make(size))), 1000)
-    is_linear(lambda size: lambda: parameters.parse(Octets(make(size))), 1000)
-    is_linear(lambda size: lambda: parameters.parse(Octets(make(size))).texts(), 1000)
-    is_linear(lambda size: lambda: header.unfolded(Octets(make(size))), 1000)
+    is_linear(lambda size: lambda: words.decode(Octets(make(size))), 400)
+    is_linear(lambda size: lambda: parameters.parse(Octets(make(size))), 400)
+    is_linear(lambda size: lambda: parameters.parse(Octets(make(size))).texts(), 400)
+    is_linear(lambda size: lambda: header.unfolded(Octets(make(size))), 400)
 
 
 PAGES: dict[str, Callable[[int], str]] = {
@@ -261,8 +261,8 @@ TEXTS: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("make", [*PAGES.values(), *TEXTS.values()], ids=[*PAGES.keys(), *TEXTS.keys()])
 def test_links_are_found_in_linear_time(make: Callable[[int], str]) -> None:
-    is_linear(lambda size: lambda: links.find(None, Text(make(size))), 500)
-    is_linear(lambda size: lambda: links.find(Text(make(size)), None), 500)
+    is_linear(lambda size: lambda: links.find(None, Text(make(size))), 300)
+    is_linear(lambda size: lambda: links.find(Text(make(size)), None), 300)
 
 
 BODIES: dict[str, Callable[[int], bytes]] = {
@@ -290,6 +290,6 @@ BODIES: dict[str, Callable[[int], bytes]] = {
 @pytest.mark.parametrize("make", BODIES.values(), ids=BODIES.keys())
 def test_a_body_is_decoded_in_linear_time(make: Callable[[int], bytes]) -> None:
     for encoding in ("7bit", "base64", "quoted-printable", "uuencode"):
-        is_linear(lambda size, encoding=encoding: lambda: transfer.decode(Octets(make(size)), encoding), 1000)  # type: ignore[misc]
+        is_linear(lambda size, encoding=encoding: lambda: transfer.decode(Octets(make(size)), encoding), 400)  # type: ignore[misc]
     for charset in (None, "utf-8", "utf-7", "utf-16", "gb2312", "shift_jis", "iso-2022-jp", "hz", "big5", "koi8-r"):
-        is_linear(lambda size, charset=charset: lambda: charsets.decode(Octets(make(size)), charset), 1000)  # type: ignore[misc]
+        is_linear(lambda size, charset=charset: lambda: charsets.decode(Octets(make(size)), charset), 400)  # type: ignore[misc]

@@ -80,6 +80,7 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     "a comment that is not closed": (f'<a href="{A}"><!-- <a href="{B}">', [A]),
     "a conditional comment of Outlook": (f'<!--[if mso]><a href="{A}"><![endif]--><a href="{B}">', [B]),
     "a doctype": (f'<!DOCTYPE html><a href="{A}">', [A]),
+    "a tag in a declaration": (f'<! <a href="{A}"><a href="{B}">', [B]),
     "a processing instruction": (f'<?xml version="1.0"?><a href="{A}">', [A]),
     "a script": (f'<script>"<a href={A}>"</script><a href="{B}">', [B]),
     "a style": (f'<STYLE>/* <a href={A}> */</Style><a href="{B}">', [B]),
