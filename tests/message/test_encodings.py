@@ -54,6 +54,7 @@ CONTENTS: dict[str, tuple[str, bytes, bytes]] = {
     "quoted-printable, a blank before a bare LF": ("quoted-printable", b"one \ntwo", b"one\ntwo"),
     "quoted-printable, a tab before a bare LF": ("quoted-printable", b"one\t\ntwo", b"one\ntwo"),
     "quoted-printable, blanks at the end of all": ("quoted-printable", b"one  ", b"one"),
+    "quoted-printable, a tab at the end of all": ("quoted-printable", b"one\t", b"one"),
     "quoted-printable, an encoded blank at the end": ("quoted-printable", b"one=20\r\n", b"one \r\n"),
     "quoted-printable, a soft line end at the end": ("quoted-printable", b"one=\r\n", b"one"),
     "quoted-printable, an equals sign at the end": ("quoted-printable", b"one=", b"one"),
