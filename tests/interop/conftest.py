@@ -1,12 +1,13 @@
 """The clients as fixtures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from pytest_smtpd import SMTPServer
-from tests.interop.peers import Command, Job, Peer, Report, require, run
+from tests.interop.peers import Command, Job, Peer, Report, run
+from tests.interop.presence import Need, program, require
 
 
 @pytest.fixture
@@ -23,10 +24,12 @@ def deliver(smtpd: SMTPServer, tmp_path: Path) -> Callable[..., tuple[Job, Repor
 
 @pytest.fixture
 def execute(smtpd: SMTPServer, tmp_path: Path) -> Callable[..., Report]:
-    """Run a command line in the environment of `smtpd`."""
+    """Run a command line in the environment of `smtpd`, if its program and all that it needs beside are there."""
 
-    def execute(*argv: str | Path, stdin: str = "", env: dict[str, str] | None = None) -> Report:
-        require(argv[:1])
+    def execute(
+        *argv: str | Path, stdin: str = "", env: dict[str, str] | None = None, needs: Sequence[Need] = ()
+    ) -> Report:
+        require((*program(argv[0]), *needs))
         return run(Command(argv=argv, stdin=stdin, env=env or {}), smtpd.env, tmp_path)
 
     return execute

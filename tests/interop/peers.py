@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,14 +12,11 @@ from email.header import Header
 from pathlib import Path
 from urllib.parse import quote
 
-import pytest
+from tests.interop import presence
+from tests.interop.presence import NODE_MODULES, VENV, VENV_MAILERS, Need, features
 
 HERE = Path(__file__).parent
 CLIENTS = HERE / "clients"
-INTEROP = Path(os.environ.get("PYTEST_SMTPD_INTEROP_DIR", HERE.parents[1] / ".interop"))
-VENV = INTEROP / "venv/bin/python"
-VENV_MAILERS = INTEROP / "venv-mailers/bin/python"
-NODE_MODULES = INTEROP / "npm/node_modules"
 
 USER = "app@example.com"  # yagmail sends in the name of the user who logged in
 PASSWORD = "s3cret #1=%&"
@@ -121,7 +117,7 @@ class Peer:
     """A client: how to call it, and how it words what it met."""
 
     name: str
-    needs: Sequence[str | Path]
+    needs: Sequence[Need]  # all of them: where one is missing, the tests of this client are skipped
     command: Callable[[Job], Command]
     refused: str  # a pattern of its output when the recipient is refused
     distrusts: str  # ... when the certificate is not trusted
@@ -131,21 +127,6 @@ class Peer:
     verifies: Sequence[str] = ("starttls", "implicit")  # the ways of TLS in which it can verify
     methods: Sequence[str] = ("PLAIN",)
     denied: str = "535"  # a pattern of its output when the login fails
-
-
-def missing(needs: Sequence[str | Path]) -> list[str]:
-    return [str(need) for need in needs if not (Path(need).exists() or shutil.which(str(need)))]
-
-
-def require(needs: Sequence[str | Path]) -> None:
-    """Skip the test without these programs; fail it where they have to be there."""
-    absent = missing(needs)
-    if not absent:
-        return
-    reason = f"not installed: {', '.join(absent)} (tests/interop/install.sh installs it)"
-    if os.environ.get("PYTEST_SMTPD_REQUIRE_PEERS") == "1":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
 
 
 def run(command: Command, env: Mapping[str, str], folder: Path, *, timeout: float = 30) -> Report:
@@ -193,6 +174,8 @@ def body_as_given(job: Job, report: Report) -> bytes:
 
 # ---------------------------------------------------------------- libraries, each driven by a script
 
+NET_SMTP = presence.perl("JSON::PP", "MIME::Base64", "Net::SMTP")
+
 
 def script(*interpreter: str | Path, path: str) -> Callable[[Job], Command]:
     def command(job: Job) -> Command:
@@ -209,6 +192,7 @@ def python(
     name: str,
     path: str,
     *,
+    needs: Sequence[Need] = (),
     refused: str,
     distrusts: str,
     interpreter: Path = VENV,
@@ -217,7 +201,7 @@ def python(
     """Describe a library for Python, which mostly ends in smtplib."""
     return Peer(
         name=name,
-        needs=[interpreter],
+        needs=needs,
         command=script(interpreter, path=path),
         refused=refused,
         distrusts=distrusts,
@@ -242,31 +226,70 @@ LIBRARIES = (
     python(
         "aiosmtplib",
         "aiosmtplib_client.py",
+        needs=presence.python(VENV, "aiosmtplib"),
         methods=("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"),
         refused=r'"error": "SMTPRecipientsRefused".*550.*5\.1\.1 No such user',
         distrusts=r'"error": "(SSLCertVerificationError|SMTPConnectError)".*CERTIFICATE_VERIFY_FAILED',
     ),
-    python("django", "django_client.py", refused=REFUSED_BY_SMTPLIB, distrusts=DISTRUSTED_BY_SSL),
+    python(
+        "django",
+        "django_client.py",
+        needs=presence.python(VENV, "django"),
+        refused=REFUSED_BY_SMTPLIB,
+        distrusts=DISTRUSTED_BY_SSL,
+    ),
     python(
         "django-mailers",
         "django_mailers_client.py",
+        needs=[
+            Need(
+                str(VENV_MAILERS),
+                ("-c", "import django; assert django.VERSION >= (6, 1)"),
+                name="Python module django, 6.1 or newer",
+            )
+        ],
         interpreter=VENV_MAILERS,
         refused=REFUSED_BY_SMTPLIB,
         distrusts=DISTRUSTED_BY_SSL,
     ),
-    python("flask-mail", "flask_mail_client.py", refused=REFUSED_BY_SMTPLIB, distrusts=DISTRUSTED_BY_SSL),
+    python(
+        "flask-mail",
+        "flask_mail_client.py",
+        needs=presence.python(VENV, "flask", "flask_mail"),
+        refused=REFUSED_BY_SMTPLIB,
+        distrusts=DISTRUSTED_BY_SSL,
+    ),
     python(
         "fastapi-mail",
         "fastapi_mail_client.py",
+        needs=presence.python(VENV, "aiosmtplib", "fastapi_mail"),
         refused=r'"error": "SMTPRecipientsRefused".*550.*5\.1\.1 No such user',
         distrusts=r'"error": "ConnectionErrors".*CERTIFICATE_VERIFY_FAILED',
     ),
-    python("redmail", "redmail_client.py", refused=REFUSED_BY_SMTPLIB, distrusts=DISTRUSTED_BY_SSL),
-    python("emails", "emails_client.py", refused=REFUSED_BY_SMTPLIB, distrusts="CERTIFICATE_VERIFY_FAILED"),
-    python("yagmail", "yagmail_client.py", refused=REFUSED_BY_SMTPLIB, distrusts=DISTRUSTED_BY_SSL),
+    python(
+        "redmail",
+        "redmail_client.py",
+        needs=presence.python(VENV, "redmail"),
+        refused=REFUSED_BY_SMTPLIB,
+        distrusts=DISTRUSTED_BY_SSL,
+    ),
+    python(
+        "emails",
+        "emails_client.py",
+        needs=presence.python(VENV, "emails"),
+        refused=REFUSED_BY_SMTPLIB,
+        distrusts="CERTIFICATE_VERIFY_FAILED",
+    ),
+    python(
+        "yagmail",
+        "yagmail_client.py",
+        needs=presence.python(VENV, "yagmail"),
+        refused=REFUSED_BY_SMTPLIB,
+        distrusts=DISTRUSTED_BY_SSL,
+    ),
     Peer(
         name="nodemailer",
-        needs=["node", NODE_MODULES / "nodemailer"],
+        needs=presence.node("nodemailer"),
         command=script("node", path="nodemailer.cjs"),
         refused=r'"error":"EENVELOPE","responseCode":550,.*5\.1\.1 No such user',
         distrusts=r'"error":"ESOCKET".*unable to verify the first certificate',
@@ -276,7 +299,7 @@ LIBRARIES = (
     ),
     Peer(
         name="emailjs",
-        needs=["node", NODE_MODULES / "emailjs"],
+        needs=presence.node("emailjs"),
         command=script("node", path="emailjs.cjs"),
         refused=r"bad response on command 'RCPT'.*No such user",
         distrusts=r"unable to verify the first certificate",
@@ -288,7 +311,7 @@ LIBRARIES = (
     ),
     Peer(
         name="net-smtp-perl",
-        needs=["perl"],
+        needs=NET_SMTP + presence.perl("Authen::SASL", "Digest::HMAC_MD5", "IO::Socket::SSL"),
         command=script("perl", path="net_smtp.pl"),
         refused=r'"error":"to".*550 5\.1\.1 No such user|550 5\.1\.1 No such user.*"error":"to"',
         distrusts="certificate verify failed",
@@ -297,7 +320,7 @@ LIBRARIES = (
     ),
     Peer(
         name="net-smtp-ruby",
-        needs=["ruby"],
+        needs=presence.ruby("json", "net/smtp", "openssl"),
         command=script("ruby", path="net_smtp.rb"),
         refused=r'"error":"Net::SMTPFatalError","text":"550 5\.1\.1 No such user',
         distrusts=r'"error":"OpenSSL::SSL::SSLError".*certificate verify failed',
@@ -307,7 +330,7 @@ LIBRARIES = (
     ),
     Peer(
         name="phpmailer",
-        needs=["php", "/usr/share/php/libphp-phpmailer/autoload.php"],
+        needs=presence.php("libphp-phpmailer/autoload.php", "ctype", "openssl"),
         command=script("php", path="phpmailer.php"),
         refused=r"SMTP Error: The following recipients failed: ada@example\.com: No such user",
         distrusts="SMTP connect\\(\\) failed|Could not connect to SMTP host",
@@ -317,7 +340,7 @@ LIBRARIES = (
     ),
     Peer(
         name="symfony-mailer",
-        needs=["php", "/usr/share/php/Symfony/Component/Mailer/autoload.php"],
+        needs=presence.php("Symfony/Component/Mailer/autoload.php", "intl", "mbstring", "openssl"),
         command=script("php", path="symfony_mailer.php"),
         refused=r'TransportException","code":550,.*with message .*550 5\.1\.1 No such user',
         distrusts="certificate verify failed",
@@ -454,7 +477,7 @@ def git_send_email(job: Job) -> Command:
 PROGRAMS = (
     Peer(
         name="curl",
-        needs=["curl"],
+        needs=features("curl", ["--version"], {"SMTP and TLS": r"\bsmtps\b"}),
         command=curl,
         refused=r"curl: \(55\) RCPT failed: 550",
         distrusts=r"curl: \(60\) SSL certificate problem",
@@ -464,7 +487,7 @@ PROGRAMS = (
     ),
     Peer(
         name="swaks",
-        needs=["swaks"],
+        needs=features("swaks", ["--support"], {"TLS": "TLS supported", "CRAM-MD5": "AUTH CRAM-MD5 supported"}),
         command=swaks,
         refused=r"(?m)^<~\* 550 5\.1\.1 No such user",
         distrusts=r"TLS startup failed .*certificate verify failed",
@@ -473,7 +496,9 @@ PROGRAMS = (
     ),
     Peer(
         name="msmtp",
-        needs=["msmtp"],
+        needs=features(
+            "msmtp", ["--version"], {"TLS": r"TLS/SSL library: (?!none)", "SCRAM-SHA-256": r"\bscram-sha-256\b"}
+        ),
         command=msmtp,
         refused=r"msmtp: recipient address ada@example\.com not accepted.*\nmsmtp: server message: 550 5\.1\.1 No such",
         distrusts=r"msmtp: TLS certificate verification failed",
@@ -482,7 +507,11 @@ PROGRAMS = (
     ),
     Peer(
         name="s-nail",
-        needs=["s-nail"],
+        needs=features(
+            "s-nail",
+            ["-:/", "-X", "version", "-X", "exit"],
+            {"SMTP": r"\+smtp\b", "TLS": r"\+tls\b", "CRAM-MD5": r"\+md5\b"},
+        ),
         command=s_nail,
         refused=r"s-nail: SMTP server: 550 5\.1\.1 No such user",
         distrusts=r"certificate",
@@ -493,7 +522,7 @@ PROGRAMS = (
     ),
     Peer(
         name="mutt",
-        needs=["mutt"],
+        needs=features("mutt", ["-v"], {"SMTP": r"\+USE_SMTP\b", "TLS": r"\+USE_SSL_", "SASL": r"\+USE_G?SASL\b"}),
         command=mutt,
         refused=r"SMTP session failed: 550 5\.1\.1 No such user",
         distrusts=r"[Cc]ertificate",
@@ -504,7 +533,10 @@ PROGRAMS = (
     ),
     Peer(
         name="git-send-email",
-        needs=["git", "/usr/lib/git-core/git-send-email"],
+        needs=(
+            Need("git", ("send-email", "-h"), pattern="--smtp-server", name="git send-email"),
+            *presence.perl("Authen::SASL", "IO::Socket::SSL"),
+        ),
         command=git_send_email,
         refused=r"5\.1\.1 No such user",
         distrusts=r"certificate verify failed",

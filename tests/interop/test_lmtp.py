@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_smtpd import SMTPServer
-from tests.interop.peers import ADA, MESSAGE, USER, Report
+from tests.interop.peers import ADA, MESSAGE, USER, Report, named
 
 BOB = "bob@example.com"
 pytestmark = pytest.mark.smtpd(lmtp=True)
@@ -22,7 +22,8 @@ def message(tmp_path: Path) -> Path:
 @pytest.fixture
 def swaks(smtpd: SMTPServer, message: Path, execute: Callable[..., Report]) -> Callable[[], Report]:
     options = ("--protocol", "LMTP", "--server", smtpd.host, "--port", str(smtpd.port), "--helo", "swaks.example")
-    return lambda: execute("swaks", *options, "--from", USER, "--to", f"{ADA},{BOB}", "--data", f"@{message}")
+    message_options = ("--from", USER, "--to", f"{ADA},{BOB}", "--data", f"@{message}")
+    return lambda: execute("swaks", *options, *message_options, needs=named("swaks").needs)
 
 
 @pytest.fixture
@@ -30,7 +31,8 @@ def msmtp(smtpd: SMTPServer, execute: Callable[..., Report]) -> Callable[[], Rep
     tls = ("--tls=on", "--tls-starttls=on", f"--tls-trust-file={smtpd.ca_file}")
     server = (f"--host={smtpd.host}", f"--port={smtpd.port}", "--protocol=lmtp", "--domain=msmtp.example")
     stdin = MESSAGE.replace("\r\n", "\n")
-    return lambda: execute("msmtp", "-C", "/dev/null", *server, *tls, f"--from={USER}", ADA, BOB, stdin=stdin)
+    argv = ("msmtp", "-C", "/dev/null", *server, *tls, f"--from={USER}", ADA, BOB)
+    return lambda: execute(*argv, stdin=stdin, needs=named("msmtp").needs)
 
 
 @pytest.mark.parametrize(("client", "ending"), [("swaks", b"\r\n"), ("msmtp", b"")])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_smtpd import SMTPServer
-from tests.interop.peers import ADA, CLIENTS, USER, Job, Report
+from tests.interop.peers import ADA, CLIENTS, NET_SMTP, USER, Job, Report
 
 Play = Callable[..., list[object]]
 
@@ -19,7 +19,8 @@ def play(smtpd: SMTPServer, tmp_path: Path, execute: Callable[..., Report]) -> P
 
     def play(scenario: str, chunks: Sequence[bytes] = ()) -> list[object]:
         encoded = [base64.b64encode(chunk).decode() for chunk in chunks]
-        report = execute("perl", CLIENTS / "net_smtp_extensions.pl", stdin=job.json(scenario=scenario, chunks=encoded))
+        stdin = job.json(scenario=scenario, chunks=encoded)
+        report = execute("perl", CLIENTS / "net_smtp_extensions.pl", stdin=stdin, needs=NET_SMTP)
         assert report.code == 0, report.output
         steps = report.said["steps"]
         assert isinstance(steps, list)

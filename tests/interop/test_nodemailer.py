@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pytest_smtpd import SMTPServer
-from tests.interop.peers import ADA, CLIENTS, NODE_MODULES, SUBJECT, USER, Job, Report, require
+from tests.interop.peers import ADA, CLIENTS, SUBJECT, USER, Job, Report
+from tests.interop.presence import NODE_MODULES, node
 
 Scenario = Callable[[str], Report]
 
@@ -15,12 +16,12 @@ Scenario = Callable[[str], Report]
 @pytest.fixture
 def play(smtpd: SMTPServer, tmp_path: Path, execute: Callable[..., Report]) -> Scenario:
     """Let nodemailer play one scenario of clients/nodemailer_scenarios.cjs."""
-    require([NODE_MODULES / "nodemailer"])
     job = Job(env=smtpd.env, folder=tmp_path)
 
     def play(scenario: str) -> Report:
         script = CLIENTS / "nodemailer_scenarios.cjs"
-        return execute("node", script, stdin=job.json(scenario=scenario), env={"NODE_PATH": str(NODE_MODULES)})
+        env = {"NODE_PATH": str(NODE_MODULES)}
+        return execute("node", script, stdin=job.json(scenario=scenario), env=env, needs=node("nodemailer"))
 
     return play
 

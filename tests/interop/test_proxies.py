@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_smtpd import SMTPServer
-from tests.interop.peers import ADA, USER, Report
+from tests.interop.peers import ADA, USER, Report, named
 
 Swaks = Callable[..., Report]
 
@@ -15,7 +15,7 @@ Swaks = Callable[..., Report]
 def swaks(smtpd: SMTPServer, execute: Callable[..., Report]) -> Swaks:
     def swaks(*options: str | Path) -> Report:
         server = ("--server", smtpd.host, "--port", str(smtpd.port), "--helo", "swaks.example", "--timeout", "10s")
-        return execute("swaks", *server, "--from", USER, "--to", ADA, *options)
+        return execute("swaks", *server, "--from", USER, "--to", ADA, *options, needs=named("swaks").needs)
 
     return swaks
 

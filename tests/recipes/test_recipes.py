@@ -2,19 +2,19 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.interop.presence import NODE_MODULES, VENV, missing, node, require
+from tests.interop.presence import python as python_with
+
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs/recipes"
-INTEROP = Path(os.environ.get("PYTEST_SMTPD_INTEROP_DIR", ROOT / ".interop"))
-NODE_MODULES = INTEROP / "npm/node_modules"
 
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"(?:#|//) (?P<name>[\w./-]+\.\w+)\n")
@@ -54,36 +54,21 @@ RECIPES = [Recipe(page) for page in sorted(PAGES.glob("*.md")) if page.name != "
 every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.page.stem)
 
 
-def has_modules(python: str, modules: Sequence[str]) -> bool:
-    code = "import sys; from importlib.util import find_spec; sys.exit(not all(map(find_spec, sys.argv[1:])))"
-    return subprocess.run([python, "-c", code, *modules], check=False).returncode == 0
-
-
 def interpreters() -> Iterator[str]:
     """Yield this Python, and the one of the interoperability suite, which has the frameworks."""
     yield sys.executable
-    if (candidate := INTEROP / "venv/bin/python").exists():
-        yield str(candidate)
-
-
-def give_up(missing: str) -> None:
-    reason = f"not installed: {missing} (tests/interop/install.sh installs it)"
-    if os.environ.get("PYTEST_SMTPD_REQUIRE_PEERS") == "1":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+    if VENV.exists():
+        yield str(VENV)
 
 
 def python_for(recipe: Recipe) -> str:
     """Choose an interpreter that has what the recipe needs, or end the test."""
     needs = recipe.remark("needs")
-    packages = [need.removeprefix("npm:") for need in needs if need.startswith("npm:")]
-    if packages and not (shutil.which("node") and all((NODE_MODULES / name).exists() for name in packages)):
-        give_up(", ".join(["node", *packages]))
-    modules = [need for need in needs if not need.startswith("npm:")]
-    chosen = next((python for python in interpreters() if has_modules(python, ["pytest", "trustme", *modules])), None)
-    if chosen is None:
-        give_up(", ".join(modules))
-    assert chosen is not None
+    require(node(*(need.removeprefix("npm:") for need in needs if need.startswith("npm:"))))
+    modules = ["pytest", "trustme", *(need for need in needs if not need.startswith("npm:"))]
+    pythons = list(interpreters())
+    chosen = next((python for python in pythons if not missing(python_with(python, *modules))), pythons[-1])
+    require(python_with(chosen, *modules))
     return chosen
 
 
