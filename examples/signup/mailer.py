@@ -86,8 +86,8 @@ def _start_tls(client: smtplib.SMTP, settings: MailSettings) -> None:
         client.starttls(context=ssl.create_default_context())
     except ssl.SSLCertVerificationError as error:
         raise MailSettingsError(f"{settings.host} is not who it claims to be: {error.verify_message}") from error
-    except ssl.SSLEOFError:
-        raise  # the connection was lost, which is an OSError like any other
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        raise  # the connection was lost, which is an OSError like any other; before Python 3.11.3 it is the latter
     except ssl.SSLError as error:
         raise MailSettingsError(f"{settings.host} and we cannot agree on TLS: {error.reason}") from error
 

@@ -25,6 +25,7 @@ _BLOCK = 16_384
 def client_context(ca_file: str, kind: str = "careful") -> ssl.SSLContext:
     """How a client looks at certificates: careful, careless, or one that knows a single version of TLS."""
     context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996; distributions may build Python without this default
     if kind == "careless":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -1,7 +1,7 @@
 """What CPython's smtplib and aiosmtplib make of the rows: the faults are real, since both stumble over them.
 
 `open` says that the client was left with an open connection after the error; `|` stands between outcomes of which one
-or the other comes, as the race between a reset and a read goes.
+or the other comes, as the race between a reset and a read goes, or as the version of Python names it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ GONE = "SMTPServerDisconnected"
 SLOW = "SMTPReadTimeoutError"
 FINE = "delivered"
 UNTRUSTED = "SSLCertVerificationError"
+NO_HANDSHAKE = "SSLEOFError, open|SSLZeroReturnError, open"  # the latter before Python 3.11.3
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ SEEN = (
     *both("S03", "SMTPResponseException(502), open", errand=TLS),
     *both("S04", GONE, 0, 1, errand=TLS),
     *(Seen("S01", number, "SMTPNotSupportedError, open", "SMTPException, open", errand=TLS) for number in (0, 1, 2)),
-    Seen("S05", 0, "SSLEOFError, open", GONE, errand=TLS),
+    Seen("S05", 0, NO_HANDSHAKE, GONE, errand=TLS),
     Seen("S06", 0, "ConnectionResetError, open", GONE, errand=TLS),
     Seen("S07", 0, "TimeoutError, open", "SMTPTimeoutError", errand=IMPATIENT_TLS),
     Seen("S08", 0, "SSLError, open", "SSLError", errand=TLS),
