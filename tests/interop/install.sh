@@ -7,10 +7,10 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 dest=${PYTEST_SMTPD_INTEROP_DIR:-$root/.interop}
-policy=/usr/sbin/policy-rc.d
 
 debian=(
     curl openssl ca-certificates
+    python3-venv
     swaks libnet-ssleay-perl                              # Perl: swaks, STARTTLS in it
     perl libio-socket-ssl-perl                            # Perl: Net::SMTP with TLS
     libauthen-sasl-perl libdigest-hmac-perl               # ... and with AUTH
@@ -25,34 +25,11 @@ command -v npm >/dev/null || debian+=(npm)
 
 say() { printf '\n== interop: %s\n' "$*"; }
 
-missing_packages() {
-    local package
-    for package in "${debian[@]}"; do
-        dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || echo "$package"
-    done
-}
-
-# Services of a package are not started while this file answers 101. One that was there before stays as it is.
-forbid_services() {
-    [ -e "$policy" ] && return
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod +x "$policy"
-    trap 'rm -f "$policy"' EXIT
-}
-
 install_debian() {
-    local -a missing
-    mapfile -t missing < <(missing_packages)
-    if [ "${#missing[@]}" -eq 0 ]; then
-        say "Debian packages: all there"
-        return
-    fi
-    say "Debian packages: ${missing[*]}"
-    forbid_services
-    export DEBIAN_FRONTEND=noninteractive
+    say "Debian packages"
+    # The packages of Postfix ask a question when they are installed.
     echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
-    apt-get update -qq
-    apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    "$root/scripts/debian_install.sh" "${debian[@]}"
 }
 
 # venv PYTHON NAME REQUIREMENTS: made again only when the list of requirements changed.
