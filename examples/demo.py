@@ -1,4 +1,4 @@
-"""Run the examples, then the one that fails on purpose, and check that both went as they should.
+"""Run the examples, then the one that fails on purpose, and check that both ended as they should.
 
 ``make demo`` calls it. Exit code 0 means: the good ones passed, the bad one failed, and its report had the transcript.
 """
@@ -29,12 +29,12 @@ def problems() -> list[str]:
     found = []
     if pytest("-v", f"--ignore={BAD}").returncode != 0:
         found.append("an example that should pass did not")
-    print("Next, a test that fails on purpose. What its report shows of the conversation is the point.")
+    print("Next, a test that fails on purpose, to show the dialogue in its report.")
     bad = pytest(BAD)
     if bad.returncode != 1 or "1 failed" not in bad.stdout:
         found.append(f"{BAD} should have failed, and only that")
-    said = bad.stdout.lower()
-    found.extend(f"its report lacks {text!r}" for text in TRANSCRIPT if text.lower() not in said)
+    report = bad.stdout.lower()
+    found.extend(f"its report lacks {text!r}" for text in TRANSCRIPT if text.lower() not in report)
     return found
 
 

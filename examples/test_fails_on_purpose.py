@@ -2,8 +2,8 @@
 
 Run it with ``pytest examples/test_fails_on_purpose.py``.
 
-The service is asked for a welcome mail, the server refuses the recipient, and the test expects the mail all the same.
-The report says what came instead, and its section "Captured smtpd call" what client and server said to each other.
+The service invites two people, the server refuses one of them, and the test expects the mail all the same. The report
+shows what came instead, and in its section "Captured smtpd call" what client and server said to each other.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def test_rejected_recipient_is_reported(app: App) -> None:
 
 @pytest.mark.smtpd_on("rcpt_to", to="gone@*", reply="550 5.1.1 No such user")
 @pytest.mark.smtpd_on("rcpt_to", to="busy@*", reply="452 4.2.2 Mailbox full", times=1)
-def test_each_recipient_of_one_message_has_a_fate_of_its_own(smtpd: SMTPServer, app: App) -> None:
+def test_each_recipient_of_one_message_has_its_own_outcome(smtpd: SMTPServer, app: App) -> None:
     app.signup.invite("Compilers", ["ada@example.com", "gone@example.com", "busy@example.com"])
     app.later(minutes=5)
 
@@ -159,7 +159,7 @@ def test_mail_whose_receipt_was_lost_is_sent_again_and_recognisable(smtpd: SMTPS
 
 
 @pytest.mark.smtpd_on("data", hang=True, times=1)
-def test_client_stops_waiting_for_a_server_that_fell_silent(smtpd: SMTPServer, launch: Callable[..., App]) -> None:
+def test_client_stops_waiting_for_a_server_that_hangs(smtpd: SMTPServer, launch: Callable[..., App]) -> None:
     app = launch(timeout=0.2)
     app.signup.register("ada@example.com")
     assert [parcel.attempts for parcel in app.outbox.pending] == [1]

@@ -5,31 +5,31 @@ Everything here is loaded when it is first used, so that importing the package c
 
 from importlib import import_module
 
-# What cannot be imported twice in one process. Where pytest runs inside of pytest, all that the inner run has imported
-# is taken out of sys.modules after it; this package stays, as long as the outer run has the plugin.
+# Modules that cannot be imported twice in one process. If pytest runs inside of pytest, all that the inner run has
+# imported is taken out of sys.modules after it; this package stays, as long as the outer run has the plugin.
 _lasting = {}
 
 __version__ = "0.1.0"
 
-# Where the public names are at home. Type checkers are told by __init__.pyi.
+# The modules of the public names. Type checkers read __init__.pyi instead.
 _HOMES = {
     "Address": "smtp.address",
-    "Attachment": "smtp.content",
-    "Auth": "smtp.sasl",
-    "Call": "calls",
-    "Command": "smtp.events",
-    "Envelope": "smtp.envelope",
-    "Log": "record.query",
+    "Attachment": "smtp.attachment",
+    "Auth": "smtp.auth",
+    "Call": "log.log",
+    "Command": "smtp.framing",
+    "Envelope": "smtp.session",
+    "Log": "log.query",
     "Reject": "errors",
     "Reply": "smtp.replies",
-    "Rule": "rules",
+    "Rule": "rules.rule",
     "SMTPServer": "server",
-    "SMTPServerFactory": "bench",
+    "SMTPServerFactory": "plugin.servers",
     "Session": "smtp.session",
-    "Stream": "policy.streams",
-    "TLSInfo": "smtp.session",
+    "Stream": "policy.stream",
+    "TLSInfo": "smtp.tls",
     "WaitTimeout": "errors",
-    "on": "rules",
+    "on": "rules.rule",
 }
 __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 

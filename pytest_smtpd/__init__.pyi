@@ -1,20 +1,20 @@
 # What __init__.py loads on demand, for type checkers and editors, which do not run it.
 from types import ModuleType
 
-from pytest_smtpd.bench import SMTPServerFactory
-from pytest_smtpd.calls import Call
 from pytest_smtpd.errors import Reject, WaitTimeout
-from pytest_smtpd.policy.streams import Stream
-from pytest_smtpd.record.query import Log
-from pytest_smtpd.rules import Rule, on
+from pytest_smtpd.log.log import Call
+from pytest_smtpd.log.query import Log
+from pytest_smtpd.plugin.servers import SMTPServerFactory
+from pytest_smtpd.policy.stream import Stream
+from pytest_smtpd.rules.rule import Rule, on
 from pytest_smtpd.server import SMTPServer
 from pytest_smtpd.smtp.address import Address
-from pytest_smtpd.smtp.content import Attachment
-from pytest_smtpd.smtp.envelope import Envelope
-from pytest_smtpd.smtp.events import Command
+from pytest_smtpd.smtp.attachment import Attachment
+from pytest_smtpd.smtp.auth import Auth
+from pytest_smtpd.smtp.framing import Command
 from pytest_smtpd.smtp.replies import Reply
-from pytest_smtpd.smtp.sasl import Auth
-from pytest_smtpd.smtp.session import Session, TLSInfo
+from pytest_smtpd.smtp.session import Envelope, Session
+from pytest_smtpd.smtp.tls import TLSInfo
 
 __all__ = [
     "Address",

@@ -1,4 +1,4 @@
-"""Certificates of every kind, by trustme, made once in a process and first when TLS is first needed."""
+"""Certificates of every kind, by trustme. They are made when TLS is first needed, once in a process."""
 
 import datetime
 import os
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from pytest_smtpd import _lasting
 from pytest_smtpd.settings import CertificateMode, ClientCertificateMode
 
+CA = trustme.CA  # for those who name the type
 _ONLY_ONCE: Final = ("trustme", "cryptography")  # the latter's compiled half keeps the classes of its first import
 _EVERYWHERE: Final = ("localhost", "127.0.0.1", "::1")
 _PAST: Final = (datetime.datetime(2000, 1, 1), datetime.datetime(2001, 1, 1))
@@ -95,7 +96,7 @@ def _server_context(
     if client != "none":
         context.load_verify_locations(cadata=authority.pem.decode("ascii"))
     _certify(context, authority, mode, tuple(dict.fromkeys((*names, *_EVERYWHERE))))
-    context.num_tickets = 1  # without any, the client's next words wait for a delayed acknowledgement
+    context.num_tickets = 1  # without any, the client's next command waits for a delayed acknowledgement
     note_server_name(context)
     return context
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 
 def _pick(clock: str, otherwise: Callable[[], float]) -> Callable[[], float]:
@@ -12,15 +13,10 @@ def _pick(clock: str, otherwise: Callable[[], float]) -> Callable[[], float]:
     return otherwise
 
 
-class Clock:
-    """Seconds that pass evenly: ``monotonic`` for measuring, ``now`` since the epoch (which is looked up once)."""
+monotonic: Final = _pick("CLOCK_MONOTONIC", time.monotonic)
+_since_epoch: Final = _pick("CLOCK_REALTIME", time.time)
 
-    monotonic: "staticmethod[[], float]" = staticmethod(_pick("CLOCK_MONOTONIC", time.monotonic))
-    _since_epoch: "staticmethod[[], float]" = staticmethod(_pick("CLOCK_REALTIME", time.time))
 
-    def __init__(self) -> None:
-        self._offset = self._since_epoch() - self.monotonic()
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return self._offset + self.monotonic()
+def epoch() -> float:
+    """What has to be added to ``monotonic()`` to make it seconds since the epoch; looked up once for each server."""
+    return _since_epoch() - monotonic()

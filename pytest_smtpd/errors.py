@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__tracebackhide__ = True  # what is raised here is about the line that called
+__tracebackhide__ = True  # errors point at the caller's line
 
 # RFC 3463 section 2: class "." subject "." detail, at the head of a reply's text (RFC 2034 section 4).
 ENHANCED = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?:[ ]|\Z)")
@@ -61,7 +61,7 @@ def _check_class(code: int | None, message: str | None) -> None:
 
 
 class WaitTimeout(AssertionError, TimeoutError):
-    """What was waited for did not come in time; the text says what came instead."""
+    """What was waited for did not come in time; the text shows what came instead."""
 
     __module__ = "pytest_smtpd"
 

@@ -1,41 +1,44 @@
-"""SMTPServer: the layers wired into one object. Usable without pytest."""
+"""SMTPServer: settings, rules, log and the running server in one object. Usable without pytest."""
 
 import os
-import ssl
 import threading
 import warnings
+import weakref
 from collections.abc import Iterable, Mapping
-from traceback import format_exception
-from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
 
-from pytest_smtpd.clock import Clock
 from pytest_smtpd.errors import WaitTimeout
-from pytest_smtpd.handler import Shared, connect
-from pytest_smtpd.match import EnvelopeMatch, query_keys
-from pytest_smtpd.net.loop import Listener, bind
-from pytest_smtpd.policy.book import RuleBook
-from pytest_smtpd.policy.workers import Workers
-from pytest_smtpd.record import explain
-from pytest_smtpd.record.journal import Journal
-from pytest_smtpd.record.query import Envelopes, Log, Waiter, select
-from pytest_smtpd.record.waiting import wait_async
-from pytest_smtpd.rulecheck import check_rule, complete_already
-from pytest_smtpd.rules import HookOptions, Rule, RuleArguments, RuleDecorator, as_rules
+from pytest_smtpd.log import explain
+from pytest_smtpd.log.log import LogStore, traceback_of
+from pytest_smtpd.log.query import Envelopes, Log, Waiter, select
+from pytest_smtpd.log.waiting import wait_async
+from pytest_smtpd.policy.ruleset import RuleSet
+from pytest_smtpd.rules.check import check_rule
+from pytest_smtpd.rules.match import EnvelopeMatch, query_keys
+from pytest_smtpd.rules.rule import (
+    HookOptions,
+    Rule,
+    RuleArguments,
+    RuleDecorator,
+    as_rules,
+    complete_already,
+)
+from pytest_smtpd.running import Running
 from pytest_smtpd.settings import Settings, SettingsDict, make_settings
-from pytest_smtpd.smtp.envelope import Envelope
 from pytest_smtpd.smtp.events import HookName
+from pytest_smtpd.smtp.session import Envelope
 from pytest_smtpd.smtp.values import endpoint
 
 if TYPE_CHECKING:
-    import trustme
+    import ssl
 
-    from pytest_smtpd.certificates import Authority
+    from pytest_smtpd.certificates import CA, Authority
 
 
 class SMTPServer:
     """A real SMTP or LMTP server on a port of its own, in a thread of this process.
 
-    ``with SMTPServer(...) as server:`` starts it, stops it, and raises what a hook raised by mistake. ``on`` are its
+    ``with SMTPServer(...) as server:`` starts it, stops it, and raises the first exception of a hook. ``on`` are its
     rules, the nearest first; all other keywords are settings. Raises ``TypeError`` or ``ValueError``, in one line,
     for a wrong setting, and ``OSError`` from ``start()`` if the port is taken.
     """
@@ -46,23 +49,25 @@ class SMTPServer:
         __tracebackhide__ = True
         self.settings: Settings = make_settings(settings)
         self._first = self.settings
+        #: How many seconds a wait lasts by default: the ini option ``smtpd_timeout``, or 5 without pytest. Assign
+        #: another.
         self.wait_timeout: float = 5.0
         self.strict_rules: bool = False  # whether rules added from now on have to be used
-        self._clock = Clock()
-        self._journal = Journal(self._clock)
-        self._book = RuleBook(rule.copy() for rule in as_rules(on))
-        self._listener: Listener | None = None
-        self._workers: Workers | None = None
-        self._stopping = threading.Lock()  # two threads that stop it at once both see it stopped
-        self._pid = 0
+        self._store = LogStore()
+        self._rules = RuleSet(rule.copy() for rule in as_rules(on))
+        self._running: Running | None = None
+        self._lock = threading.Lock()  # starts and stops, one at a time
         self._port = self.settings.port
-        self.log: Log = Log(self._journal, lambda: self.wait_timeout)
-        self.envelopes: Envelopes = Envelopes(self._journal)
-        self.errors: list[BaseException] = self._journal.errors  # what hooks raised by mistake, in order
+        self._path: str | None = None
+        self.log: Log = Log(self._store, lambda: self.wait_timeout)  #: The ``Log``: everything, in order.
+        #: The accepted envelopes, in order: a live, read-only sequence, equal to a list of the same ones.
+        self.envelopes: Envelopes = Envelopes(self._store)
+        self.errors: list[BaseException] = self._store.errors  # the hook errors, in order
 
     def __repr__(self) -> str:
-        where = self.url if self._listener else f"{self.url} stopped"
-        counts = f"sessions={len(self._journal.sessions)} envelopes={len(self._journal.accepted)}"
+        where = self.url if self._running else f"{self.url} stopped"
+        records = self._store.records
+        counts = f"sessions={len(records.sessions)} envelopes={len(records.accepted)}"
         return f"<SMTPServer {self.name} {where} {counts}>"
 
     # --- life -------------------------------------------------------------------------------------------------------
@@ -70,23 +75,11 @@ class SMTPServer:
     def start(self) -> Self:
         """Listen and serve; after a ``stop()`` on the same port as before. Raises ``OSError`` if the port is taken."""
         __tracebackhide__ = True
-        if self._listener is not None:
-            return self
-        sock = bind(self.host, self._port)
-        self._port = sock.getsockname()[1]
-        self._pid = os.getpid()
-        listener = self._listener = Listener(sock, self.name, self.errors.append)
-        self._workers = Workers(listener.loop, self.name)
-        shared = Shared(
-            book=self._book,
-            journal=self._journal,
-            workers=self._workers,
-            gone=listener.gone,
-            crashed=self.errors.append,
-            context=self._server_context,
-            now=self._clock.now,
-        )
-        listener.start(lambda client, address: connect(shared, self.settings, client, address))
+        with self._lock:
+            if self._running is None:
+                self._running = Running(lambda: self.settings, self._port, self._rules, self._store)
+                self._port, self._path = self._running.port, self._running.path
+                _running.add(self)
         return self
 
     def stop(self) -> None:
@@ -95,17 +88,12 @@ class SMTPServer:
         A ``def`` hook that is still blocked is named in a ``RuntimeWarning``. Raises ``RuntimeError`` in an ``async
         def`` hook of this very server.
         """
-        if self._pid != os.getpid():
-            return
-        if self._listener is not None and self._listener.runs_here:
-            raise RuntimeError("an async def hook cannot stop its own server; it can drop its client: drop=True")
         blocked: list[str] = []
-        with self._stopping:
-            listener, workers = self._listener, self._workers
-            if listener is not None and workers is not None:
-                self._listener = None
-                blocked = listener.stop(workers.dismiss)
-                self._workers = None
+        with self._lock:
+            if self._running is not None:
+                blocked = self._running.stop()
+                self._running = None
+                _running.discard(self)
         if blocked:
             names = ", ".join(blocked)
             warnings.warn(
@@ -113,6 +101,15 @@ class SMTPServer:
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+    def _forked(self) -> None:
+        """In the child of a fork: hold nothing open, and wait for nobody's lock."""
+        self._lock = threading.Lock()
+        self._store.changes.forked()
+        self._rules.forked()
+        if self._running is not None:
+            self._running.forked()
+            self._running = None
 
     def __enter__(self) -> Self:
         __tracebackhide__ = True
@@ -124,20 +121,31 @@ class SMTPServer:
             self.verify()
             return
         for raised in self.errors:
-            error.add_note("".join([f"{self.name}: a hook raised:\n", *format_exception(raised)]).rstrip())
+            error.add_note(f"{self.name}: a hook raised:\n{traceback_of(raised)}".rstrip())
 
     def clear(self) -> Log:
-        """Forget what has been received and logged so far, and return it. Rules, connections and ``errors`` stay."""
-        return Log(self._journal.clear(), lambda: self.wait_timeout)
+        """Forget what has been received and logged so far, and return it as a ``Log``.
+
+        Rules, connections and exceptions of hooks stay. Everything that clients have sent by now is processed first;
+        the outcome of a hook that is still pending belongs to the log that is returned.
+        """
+        self.catch_up()
+        return Log(self._store.clear(), lambda: self.wait_timeout)
+
+    def catch_up(self) -> None:
+        """Wait until everything that clients have sent by now has reached its rules and hooks."""
+        running = self._running
+        if running is not None:
+            running.catch_up()
 
     def verify(self) -> None:
-        """Raise what a hook raised by mistake (the first, if there were several)."""
+        """Raise the first exception, other than ``Reject``, that a hook raised. Leaving a ``with`` block does it."""
         __tracebackhide__ = True
         if self.errors:
             raise self.errors[0]
 
-    def configure(self, settings: Mapping[str, Any], rules: Iterable[Rule]) -> None:
-        """Other settings and rules than those it was made with, for connections and calls from now on.
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """Other settings than those it was made with, for connections from now on.
 
         Raises ``ValueError`` for a setting that only counts when a server starts.
         """
@@ -145,35 +153,45 @@ class SMTPServer:
         for name in self._first.fixed_differences(changed):
             raise ValueError(f"{name} cannot change on a running server")
         self.settings = changed
-        self._book.replace(rules)
+
+    def use_rules(self, rules: Iterable[Rule]) -> None:
+        """Work with these rules, nearest first, instead of those that it has. They are not copied."""
+        self._rules.replace(rules)
 
     # --- where it is ------------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """The name of the server in reports."""
         return self.settings.name
 
     @property
+    def path(self) -> str | None:
+        """The Unix socket on which it listens; None if it has a host and a port."""
+        return self._path
+
+    @property
     def host(self) -> str:
-        """The address it listens on."""
-        return self.settings.host
+        """The address on which it listens, or the path of its Unix socket."""
+        return self.settings.host if self._path is None else self._path
 
     @property
     def port(self) -> int:
-        """The port it listens on; kept by ``stop()`` and ``start()``."""
-        return self._port
+        """The port on which it listens, the same after ``stop()`` and ``start()``; 0 for a Unix socket."""
+        return self._port if self._path is None else 0
 
     @property
     def address(self) -> tuple[str, int]:
-        """``(host, port)``."""
-        return (self.host, self.port)
+        """``(host, port)``, as ``socket.create_connection`` takes it; the path, a ``str``, for a Unix socket."""
+        return cast("tuple[str, int]", self._path) if self._path is not None else (self.host, self.port)
 
     @property
     def url(self) -> str:
-        """``smtp://host:port``; ``smtps://`` under implicit TLS, ``lmtp://`` for LMTP."""
+        """``smtp://host:port``; ``smtps://`` under implicit TLS, ``lmtp://`` for LMTP, ``lmtp+unix://`` for a path."""
         scheme = "lmtp" if self.settings.lmtp else "smtps" if self.settings.tls == "implicit" else "smtp"
-        return f"{scheme}://{endpoint(*self.address)}"
+        if self._path is not None:
+            return f"{scheme}+unix://{self._path}"
+        return f"{scheme}://{endpoint(self.settings.host, self._port)}"
 
     @property
     def _authority(self) -> "Authority":
@@ -182,23 +200,23 @@ class SMTPServer:
         return authority()
 
     @property
-    def ca(self) -> "trustme.CA":
-        """The CA that signs every certificate of this process's servers."""
+    def ca(self) -> "CA":
+        """The ``trustme.CA`` that signs the certificates of this process's servers."""
         return self._authority.ca
 
     @property
     def ca_file(self) -> str:
-        """The CA's certificate as a PEM file."""
+        """The path of a PEM file with the certificate of that CA."""
         return self._authority.file
 
     @property
-    def client_context(self) -> ssl.SSLContext:
-        """A new client context that trusts the test CA only."""
+    def client_context(self) -> "ssl.SSLContext":
+        """A new client-side ``ssl.SSLContext`` that trusts the test CA and nobody else."""
         return self._authority.client_context()
 
     @property
     def trust_env(self) -> dict[str, str]:
-        """The part of ``env`` that says whom to trust: the test CA beside those whom the environment trusts already."""
+        """The part of ``env`` for trust: the test CA beside the CAs that the environment trusts already."""
         environ = os.environ
         return {
             "SSL_CERT_FILE": self._authority.bundle(environ.get("SSL_CERT_FILE")),
@@ -207,7 +225,10 @@ class SMTPServer:
 
     @property
     def env(self) -> dict[str, str]:
-        """What a child process needs: where the server is, and whom to trust."""
+        """Variables for a child process: where the server is, and whom to trust.
+
+        ``SMTP_HOST``, ``SMTP_PORT``, ``SMTP_URL``, ``SSL_CERT_FILE`` and ``NODE_EXTRA_CA_CERTS``.
+        """
         return {
             "SMTP_HOST": self.host,
             "SMTP_PORT": str(self.port),
@@ -224,94 +245,128 @@ class SMTPServer:
     @overload
     def on(self, hook: HookName, /, **options: Unpack[RuleArguments]) -> Rule: ...
     def on(self, hook: HookName | Rule, /, **options: Any) -> Rule:
-        """Add a rule in front of the others; it takes effect at the next matching call, on open connections too.
+        """Add a rule in front of the others, and return it; it takes effect at the next call that it matches.
 
-        Without an action it is a decorator for a hook function, and returns that function.
-        Raises ``TypeError`` or ``ValueError``, in one line, for what could never work.
+        That may be on a connection that is open already. Without an action it is a decorator for a hook function, and
+        the decorated name stays that function. Raises ``TypeError`` or ``ValueError``, in one line, for a rule that
+        could never work.
         """
         __tracebackhide__ = True
+        optional = not self.strict_rules
         if isinstance(hook, Rule):
             if options:
                 raise TypeError(complete_already(hook, options))
-            return self._add(hook.copy(optional=self._optional))
+            return self._add(hook.copy(optional=optional))
         check_rule(hook, options, needs_action=False)
-        rule = Rule(hook, options, optional=self._optional)
-        return self._add(rule if rule.answers else RuleDecorator(hook, options, optional=self._optional, add=self._add))
-
-    @property
-    def _optional(self) -> bool:
-        return not self.strict_rules
+        rule = Rule(hook, options)
+        if rule.answers:
+            return self._add(rule.copy(optional=optional))
+        return self._add(RuleDecorator(hook, options, optional=optional, add=self._add))
 
     def _add(self, rule: Rule) -> Rule:
-        self._book.add(rule, nearest=True)
+        self._rules.add(rule)
         return rule
 
     @property
     def rules(self) -> list[Rule]:
         """The server's rules, nearest first; those that have ended too, and those that wait for a function."""
-        return list(self._book)
+        return self._rules.every
 
     def explain_unused(self, rule: Rule) -> str:
         """Why a rule that was never used fails a test."""
-        return explain.unused(rule, self._journal)
+        return explain.unused(rule, self._store)
 
     # --- what came --------------------------------------------------------------------------------------------------
 
     def one(self, **match: Unpack[EnvelopeMatch]) -> Envelope:
-        """The one accepted envelope that matches. Raises ``AssertionError`` if there is none, or more than one."""
+        """The one accepted envelope that matches.
+
+        If there is none, or more than one, raises an ``AssertionError`` that lists what came, and how the nearest
+        differs.
+        """
         __tracebackhide__ = True
         found = self.find(**match)
         if len(found) != 1:
-            raise AssertionError(explain.not_one(self._journal, found, match, query_keys("Envelope", match)))
+            raise AssertionError(explain.not_one(self._store, found, match, query_keys("Envelope", match)))
         return found[0]
 
     def find(self, **match: Unpack[EnvelopeMatch]) -> list[Envelope]:
-        """The accepted envelopes that match, in order. Raises ``TypeError`` for an unknown match key."""
+        """The accepted envelopes that match, a list in order."""
         __tracebackhide__ = True
-        return select(self._journal.accepted, "Envelope", match)
+        return select(self._store.records.accepted, "Envelope", match)
 
     def wait_for(
         self, count: int = 1, *, timeout: float | None = None, **match: Unpack[EnvelopeMatch]
     ) -> list[Envelope]:
-        """Wait until ``count`` envelopes that match have been accepted, those that already came included.
+        """Wait until ``count`` envelopes that match have been accepted, and return all that match, a list.
 
-        Raises ``WaitTimeout`` after ``timeout`` seconds (the ini option ``smtpd_timeout`` by default).
+        Those that came before the call count too. Raises ``WaitTimeout`` after ``timeout`` seconds.
         """
         __tracebackhide__ = True
-        return Waiter(self._journal, "Envelope", count, match).wait(self._seconds(timeout))
+        return Waiter(self._store, "Envelope", count, match).wait(self._seconds(timeout))
 
     async def wait_for_async(
         self, count: int = 1, *, timeout: float | None = None, **match: Unpack[EnvelopeMatch]
     ) -> list[Envelope]:
-        """The twin of ``wait_for`` for asyncio and trio."""
+        """The same as ``wait_for``, awaitable, for asyncio and trio."""
         __tracebackhide__ = True
-        return await Waiter(self._journal, "Envelope", count, match).wait_async(self._seconds(timeout))
+        return await Waiter(self._store, "Envelope", count, match).wait_async(self._seconds(timeout))
+
+    def wait_quiet(self, seconds: float, *, count: int = 0, **match: Unpack[EnvelopeMatch]) -> None:
+        """Wait ``seconds``, and check that there are then exactly ``count`` envelopes that match.
+
+        Otherwise raises an ``AssertionError`` that lists them, and does so at once if there are more.
+        """
+        __tracebackhide__ = True
+        more = Waiter(self._store, "Envelope", count + 1, match)
+        self._store.changes.wait(more.ready, seconds)
+        self._check_quiet(more, count, seconds, match)
+
+    async def wait_quiet_async(self, seconds: float, *, count: int = 0, **match: Unpack[EnvelopeMatch]) -> None:
+        """The same as ``wait_quiet``, awaitable, for asyncio and trio."""
+        __tracebackhide__ = True
+        more = Waiter(self._store, "Envelope", count + 1, match)
+        await wait_async(self._store.changes, more.ready, seconds)
+        self._check_quiet(more, count, seconds, match)
+
+    def _check_quiet(self, more: Waiter, count: int, seconds: float, match: Mapping[str, Any]) -> None:
+        __tracebackhide__ = True
+        more.ready()
+        if len(more.found) != count:
+            raise AssertionError(explain.not_quiet(more.found, count, seconds, match))
 
     def wait_closed(self, timeout: float | None = None) -> None:
-        """Wait until every connection has ended and every ``close`` hook has run. Raises ``WaitTimeout``."""
+        """Wait until every connection has ended and every ``close`` hook has run.
+
+        Raises ``WaitTimeout`` after ``timeout`` seconds.
+        """
         __tracebackhide__ = True
-        self._settle()
+        self.catch_up()
         seconds = self._seconds(timeout)
-        if not self._journal.wait(lambda: not self._journal.open, seconds):
-            raise WaitTimeout(explain.still_connected(self._journal, seconds))
+        if not self._store.changes.wait(lambda: not self._store.open, seconds):
+            raise WaitTimeout(explain.still_connected(self._store, seconds))
 
     async def wait_closed_async(self, timeout: float | None = None) -> None:
-        """The twin of ``wait_closed`` for asyncio and trio."""
+        """The same as ``wait_closed``, awaitable, for asyncio and trio."""
         __tracebackhide__ = True
-        self._settle()
+        self.catch_up()
         seconds = self._seconds(timeout)
-        if not await wait_async(self._journal, lambda: not self._journal.open, seconds):
-            raise WaitTimeout(explain.still_connected(self._journal, seconds))
+        if not await wait_async(self._store.changes, lambda: not self._store.open, seconds):
+            raise WaitTimeout(explain.still_connected(self._store, seconds))
 
     def _seconds(self, timeout: float | None) -> float:
         return self.wait_timeout if timeout is None else timeout
 
-    def _settle(self) -> None:
-        if self._listener is not None:
-            self._listener.settle()
 
-    def _server_context(self, settings: Settings) -> ssl.SSLContext:
-        if settings.ssl_context is not None:
-            return settings.ssl_context
-        names = (settings.host, settings.hostname)
-        return self._authority.server_context(settings.certificate, settings.client_certificate, names)
+_running: "weakref.WeakSet[SMTPServer]" = weakref.WeakSet()
+
+
+def _forked() -> None:
+    """A child of a fork keeps copies of all sockets: it must not keep a port or a connection alive."""
+    for server in list(_running):
+        server._forked()
+    _running.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -20,7 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 
 DEPENDENCIES = {"pytest", "trustme"}
-IN_THE_WHEEL = {f"pytest_smtpd/{name}" for name in ("__init__.py", "__init__.pyi", "plugin.py", "py.typed")}
+IN_THE_WHEEL = {
+    f"pytest_smtpd/{name}" for name in ("__init__.py", "__init__.pyi", "plugin.py", "providers.toml", "py.typed")
+}
 TOP_LEVEL = {"pytest_smtpd"}
 
 USE = """
@@ -28,6 +30,7 @@ import smtplib
 import ssl
 
 import pytest
+from pytest_smtpd import providers
 
 
 def test_the_installed_fixture_receives_mail(smtpd):
@@ -35,6 +38,13 @@ def test_the_installed_fixture_receives_mail(smtpd):
         client.starttls(context=ssl.create_default_context())
         client.sendmail("app@example.com", ["ada@example.com"], "Subject: Hello\\r\\n\\r\\nHi\\r\\n")
     assert smtpd.one(to="ada@example.com").subject == "Hello"
+
+
+@pytest.mark.parametrize("smtpd", providers.replies("icloud", "mailbox full"), indirect=True)
+def test_the_installed_data_refuses_a_recipient(smtpd):
+    with smtplib.SMTP(smtpd.host, smtpd.port, timeout=5) as client:
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            client.sendmail("app@example.com", ["ada@example.com"], "Subject: Hello\\r\\n\\r\\nHi\\r\\n")
 
 
 @pytest.mark.smtpd_on("rcpt_to", reply="550 5.1.1 No such user")

@@ -6,7 +6,7 @@ from html import escape
 from math import hypot
 from typing import TYPE_CHECKING
 
-from pytest_smtpd.smtp.states import State
+from pytest_smtpd.smtp.states import EXPECTS_COMMAND, SURVIVES, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,16 +32,10 @@ PLACES = {
     State.BETWEEN_CHUNKS: (640, 470),
 }
 WIDTH, HEIGHT, BOX = 1010, 515, 17
-# What happens between two replies, by the bytes that come; and after a refusal that a rule gives without closing.
-BY_ITSELF: Edges = {
-    (State.PROXY, State.CONNECTED): "header read",
-    (State.HANDSHAKE, State.SECURED): "after STARTTLS",
-    (State.HANDSHAKE, State.CONNECTED): "implicit TLS",
-    (State.CONNECTED, State.REFUSED): "refused, not closed",
-}
-GREETINGS = ("HELO", "EHLO", "LHLO")
+HELLO = ("HELO", "EHLO", "LHLO")
 # Edges that would run through a box, or into another's label, are bent (pixels to the left, seen along the arrow).
 BENT = {
+    (State.PROXY, State.HANDSHAKE): 20,
     (State.HANDSHAKE, State.CONNECTED): -115,
     (State.READY, State.CONNECTED): -82,
     (State.CONNECTED, State.CLOSED): 60,
@@ -53,26 +47,34 @@ BENT = {
 }
 
 
-def edges(sequence: Mapping[State, Row]) -> Edges:
-    """Where a reply leads; without what is true of every state, or leads nowhere else."""
-    found: dict[tuple[State, State], dict[str, list[int]]] = {}
+Events = dict[str, list[int]]  # the events that lead along an edge, with the first digits of the replies
+
+
+def moves(sequence: Mapping[State, Row]) -> dict[tuple[State, State], Events]:
+    """Where events lead; without what is true of every state, or leads nowhere else."""
+    found: dict[tuple[State, State], Events] = {}
     for state, row in sequence.items():
         for event, digits in row.items():
             for digit, after in digits.items():
                 if after is not state and event != "QUIT":
                     found.setdefault((state, after), {}).setdefault(event, []).append(digit)
-    return {pair: label(events) for pair, events in found.items()}
+    return found
 
 
-def label(events: dict[str, list[int]]) -> str:
+def label(state: State, events: Events) -> str:
     """The events of an edge, with the first digits of the reply where not all lead here."""
-    words = [word(event, digits) for event, digits in events.items() if event not in GREETINGS]
-    return ", ".join([*(["greeting"] if set(GREETINGS) & set(events) else []), *words])
+    words = [word(state, event, digits) for event, digits in events.items() if event not in HELLO]
+    return ", ".join([*(["hello"] if set(HELLO) & set(events) else []), *words])
 
 
-def word(event: str, digits: list[int]) -> str:
-    told = "" if len(digits) > 4 or digits == [0] else "/".join(f"{digit}xx" for digit in digits if digit)
-    return " ".join(filter(None, (event, told if told != "2xx" or not event.isupper() else "")))
+def word(state: State, event: str, digits: list[int]) -> str:
+    codes = "" if len(digits) > 4 or digits == [0] else "/".join(f"{digit}xx" for digit in digits if digit)
+    return " ".join(filter(None, (event, codes if codes != "2xx" or state not in EXPECTS_COMMAND else "")))
+
+
+def has_no_reply(events: Events) -> bool:
+    """Whether nothing is replied on the way."""
+    return all(digits == [0] for digits in events.values())
 
 
 def half_width(state: State) -> float:
@@ -126,11 +128,18 @@ def diagram(sequence: Mapping[State, Row]) -> str:
     missing = [state for state in sequence if state not in PLACES]
     if missing:
         raise SystemExit(f"the diagram has no place for {missing}")
-    told = edges(sequence)
-    every = {**told, **BY_ITSELF}
+    found = moves(sequence)
+    every: Edges = {pair: label(pair[0], events) for pair, events in found.items()}
+    # Only where a rule sends the reply as raw bytes, which close nothing.
+    refused = {(State.CONNECTED, SURVIVES[State.CONNECTED]): "refused, not closed"}
     arrows = [
-        arrow(pair, text, "move" if pair in told else "pass", both_ways=pair[::-1] in every)
-        for pair, text in every.items()
+        arrow(
+            pair,
+            text,
+            "pass" if pair in refused or has_no_reply(found[pair]) else "move",
+            both_ways=pair[::-1] in every,
+        )
+        for pair, text in (every | refused).items()
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">\n<style>{STYLE}</style>\n'

@@ -21,10 +21,10 @@ INTRODUCTION = """\
 # Make the server fail
 
 Every failure that a client can meet is one line: a rule, `on(...)`, or a setting. This page lists them by the moment at
-which they strike. Each line is run by the tests of this project, in clear text, after STARTTLS and in TLS from the
-first byte, against a client that looks at every byte.
+which they happen. Each line is run by the tests of this project, in clear text, after STARTTLS and in TLS from the
+first byte, against a client that checks every byte.
 
-A rule goes wherever rules go. These four are the same:
+A rule can be written in four places. These are the same:
 
 ```python
 import smtplib
@@ -59,25 +59,25 @@ def test_another_server(smtpd_factory):
 ```
 
 A setting such as `size=1000` is written `@pytest.mark.smtpd(size=1000)`, `{"size": 1000}` as a parameter, and
-`smtpd_factory(size=1000)`. Two rules in one line, `on=[on(...), on(...)]`, are a setting too. *None* in place of a
-line means that none is needed: the server always does that, when a client does what the failure says.
+`smtpd_factory(size=1000)`. Two rules in one line, `on=[on(...), on(...)]`, are a setting too. *No rule needed* means
+that the server always does that, when a client does what the failure describes.
 
-Whatever the line, it can be made narrower or rarer: `to="bob@*"` for one recipient, `times=2` for two failures and then
-none, `skip=1` for the second of something, `delay=0.1` to have it late.
+Every line can be made narrower or rarer: `to="bob@*"` for one recipient, `times=2` for two failures and then none,
+`skip=1` for the second of something, `delay=0.1` to have it late.
 
 ## What a correct client does
 
-The last column begins with the outcome that the application must come to.
+The last column begins with the right outcome for the application.
 
 | | |
 |---|---|
 """
 
 MEANINGS = {
-    Verdict.OK: "the message is delivered, and nobody needs to know",
+    Verdict.OK: "the message is delivered, and nobody has to do anything",
     Verdict.RETRY: "the whole message again, later, at another host first if there is one; a lost connection is the "
     "same as a 451",
-    Verdict.BOUNCE: "not again; the sender is told",
+    Verdict.BOUNCE: "not again; the sender gets to know",
     Verdict.PART: "a result for each recipient: some delivered, some to be tried again, some given up",
     Verdict.STOP: "a wrong setting or password: someone has to look; no loop, and nothing weaker instead",
     Verdict.FALLBACK: "something simpler on the same connection",
@@ -85,10 +85,10 @@ MEANINGS = {
 }
 
 FUNCTIONS = """
-## The functions that lines above name
+## Functions used above
 
-Where a failure depends on what the server does while it reads, or on a TLS library that is older than yours, the line
-names a function:
+If a failure depends on what the server does while it reads, or on a TLS library that is older than yours, the line uses
+a function:
 
 """
 
@@ -112,16 +112,16 @@ def cell(text: str) -> str:
 
 
 def rows(fault: Fault) -> list[str]:
-    """A row for each way; what they share is said once."""
-    said = f"{'/'.join(fault.verdicts)}: {fault.client} (RFC {fault.rfc.replace(' ', ', ')})"
-    return [row(fault, way, said if number == 0 else "") for number, way in enumerate(fault.ways)]
+    """A row for each way; what they share is in the first."""
+    client = f"{'/'.join(fault.verdicts)}: {fault.client} (RFC {fault.rfc.replace(' ', ', ')})"
+    return [row(fault, way, client if number == 0 else "") for number, way in enumerate(fault.ways)]
 
 
-def row(fault: Fault, way: Way, said: str) -> str:
-    first = bool(said)
+def row(fault: Fault, way: Way, client: str) -> str:
+    first = bool(client)
     what = ": ".join(filter(None, [fault.title if first else "", way.what]))
-    line = code(way.line) if way.line else "*none*"
-    return f"| {fault.id if first else ''} | {cell(what)} | {line} | {cell(said)} |"
+    line = code(way.line) if way.line else "*no rule needed*"
+    return f"| {fault.id if first else ''} | {cell(what)} | {line} | {cell(client)} |"
 
 
 def table(section: Section) -> str:

@@ -4,137 +4,118 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 from diagram import diagram  # noqa: E402 - found by the line above
-from tables import code, codes, explained, note, table, write_or_check  # noqa: E402
+from tables import code, explained, fill, note, table, write_or_check  # noqa: E402
 
+from pytest_smtpd.settings import make_settings  # noqa: E402
 from pytest_smtpd.smtp import replies  # noqa: E402
 from pytest_smtpd.smtp.commands import VERBS  # noqa: E402
-from pytest_smtpd.smtp.extensions import EXTENSIONS  # noqa: E402
-from pytest_smtpd.smtp.options import Options  # noqa: E402
-from pytest_smtpd.smtp.replies import Reply  # noqa: E402
-from pytest_smtpd.smtp.session import Session, TLSInfo  # noqa: E402
-from pytest_smtpd.smtp.states import SEQUENCE, State  # noqa: E402
+from pytest_smtpd.smtp.extensions import EXTENSIONS, Extension, Parameter  # noqa: E402
+from pytest_smtpd.smtp.replies import STANDARD, Reply  # noqa: E402
+from pytest_smtpd.smtp.sasl import MECHANISMS  # noqa: E402
+from pytest_smtpd.smtp.session import Session  # noqa: E402
+from pytest_smtpd.smtp.states import EVENTS, EXPECTS_COMMAND, SEQUENCE, State  # noqa: E402
+from pytest_smtpd.smtp.tls import TLSInfo  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SCRIPT = "protocol.py"
 
-# ---------------------------------------------------------------- verbs
+# --- verbs ----------------------------------------------------------------------------------------------------------
 
 ALWAYS = VERBS["NOOP"].offered
-WANTED = {
-    "EHLO": "not in LMTP",
-    "HELO": "not in LMTP",
-    "LHLO": "`lmtp=True`",
-    "STARTTLS": '`tls="starttls"`',
-    "AUTH": "unless `auth=None`",
-    "BDAT": 'unless `disable={"CHUNKING"}`',
-    "XCLIENT": "`xclient=True`",
-    "XFORWARD": "`xforward=True`",
-}
 
 
 def verbs() -> str:
-    wanted = dict(explained([verb for verb, row in VERBS.items() if row.offered is not ALWAYS], WANTED, "verbs"))
+    conditional = [verb for verb, row in VERBS.items() if row.offered is not ALWAYS]
+    explained(conditional, {verb: row.condition for verb, row in VERBS.items() if row.condition}, "conditions of verbs")
     rows = [
-        (code(verb), row.rfc, where(verb), wanted.get(verb, ""), missing(row.missing) if verb in wanted else "")
+        (code(verb), row.rfc, where(verb), row.condition, missing(row.missing) if row.condition else "")
         for verb, row in VERBS.items()
     ]
     return table(("verb", "defined in", "in state", "offered", "where it is not"), rows)
 
 
 def missing(reply: Reply) -> str:
-    """What is said to a verb that is not offered."""
+    """The reply to a verb that is not offered."""
     return code(f"{reply.code} {reply.enhanced}")
 
 
 def where(verb: str) -> str:
     """The states in which a verb may come."""
-    found = [state for state in SEQUENCE if verb in SEQUENCE[state]]
+    found = [state for state in SEQUENCE if verb in SEQUENCE[state] and state in EXPECTS_COMMAND]
     if not found or VERBS[verb].parse is VERBS["TURN"].parse:
         return "never: `502 5.5.1`"
     usual = [state for state in SEQUENCE if "NOOP" in SEQUENCE[state]]
     return "any" if set(usual) <= set(found) else ", ".join(state.value for state in found)
 
 
-# ---------------------------------------------------------------- extensions
+# --- extensions and mechanisms --------------------------------------------------------------------------------------
 
 
 def extensions() -> str:
     rows = [
-        (code(keyword), row.rfc, advertised(row), codes(row.mail), codes(row.rcpt))
+        (code(keyword), row.rfc, advertised(row), parameters(row.mail), parameters(row.rcpt))
         for keyword, row in EXTENSIONS.items()
     ]
     return table(("EHLO keyword", "defined in", "advertised by default", "parameters of MAIL", "of RCPT"), rows)
 
 
-def advertised(row: Any) -> str:
-    """What a server with default settings says, in clear and under TLS."""
-    clear, secure = (row.argument(Options(), session) for session in (Session(id=""), Session(id="", tls=TLSInfo())))
-    said = [(word, text) for word, text in (("in clear", clear), ("under TLS", secure)) if text is not None]
-    if not said:
+def advertised(row: Extension) -> str:
+    """What a server with default settings advertises, in clear and under TLS."""
+    sessions = Session(id=""), Session(id="", tls=TLSInfo())
+    clear, secure = (row.argument(make_settings({}), session) for session in sessions)
+    lines = [(word, text) for word, text in (("in clear", clear), ("under TLS", secure)) if text is not None]
+    if not lines:
         return "no"
-    when = "yes" if len(said) == 2 else said[0][0]
-    return f"{when}, {code(said[0][1])}" if said[0][1] else when
+    when = "yes" if len(lines) == 2 else lines[0][0]
+    return f"{when}, {code(lines[0][1])}" if lines[0][1] else when
 
 
-# ---------------------------------------------------------------- replies
-
-RFC_OF_CODE = {
-    "211": "RFC 5321 4.2.3",
-    "214": "RFC 5321 4.2.3",
-    "220": "RFC 5321 3.1, 4.2.3; RFC 3207 4",
-    "221": "RFC 5321 4.1.1.10",
-    "235": "RFC 4954 6",
-    "250": "RFC 5321 4.2.3",
-    "251": "RFC 5321 3.4",
-    "252": "RFC 5321 3.5.3",
-    "334": "RFC 4954 4",
-    "354": "RFC 5321 4.1.1.4",
-    "421": "RFC 5321 3.8, 4.2.3",
-    "432": "RFC 4954 6",
-    "450": "RFC 5321 4.2.3",
-    "451": "RFC 5321 4.2.3",
-    "452": "RFC 5321 4.2.3, 4.5.3.1.10",
-    "454": "RFC 4954 6; RFC 3207 4",
-    "455": "RFC 5321 4.1.1.11",
-    "500": "RFC 5321 4.2.4, 4.5.3.1",
-    "501": "RFC 5321 4.2.3; RFC 4954 4",
-    "502": "RFC 5321 4.2.4",
-    "503": "RFC 5321 4.1.4; RFC 3030 2",
-    "504": "RFC 5321 4.2.3; RFC 4954 4",
-    "521": "RFC 7504",
-    "523": "RFC 5248",
-    "530": "RFC 4954 6; RFC 3207 4",
-    "534": "RFC 4954 6",
-    "535": "RFC 4954 6",
-    "538": "RFC 4954 6",
-    "550": "RFC 5321 4.2.3",
-    "551": "RFC 5321 3.4",
-    "552": "RFC 5321 4.2.3; RFC 1870 6",
-    "553": "RFC 5321 4.2.3; RFC 6531 3.5",
-    "554": "RFC 5321 3.1, 4.2.3",
-    "555": "RFC 5321 4.1.1.11",
-    "556": "RFC 7504",
-}
+def parameters(known: Mapping[str, Parameter]) -> str:
+    """Each parameter, and the attribute that it fills."""
+    return "<br>".join(code(name) + filled(parameter) for name, parameter in known.items())
 
 
-def catalogue() -> dict[str, list[Reply]]:
+def filled(parameter: Parameter) -> str:
+    attribute = ".".join(filter(None, (parameter.attribute, parameter.part)))
+    return f" → {code(attribute)}" if attribute else ""
+
+
+def mechanisms() -> str:
+    rows = [
+        (code(name), row.rfc, *map(yes_or_no, (not row.needs_password, row.client_first, not row.secret_in_clear)))
+        for name, row in MECHANISMS.items()
+    ]
+    return table(("mechanism", "defined in", '`auth="any"`', "initial response", "keeps the password secret"), rows)
+
+
+def yes_or_no(value: object) -> str:
+    return "yes" if value else "no"
+
+
+# --- replies --------------------------------------------------------------------------------------------------------
+
+
+def catalogue() -> dict[int, list[Reply]]:
     """Every reply that the server can give by itself, or for a bare code, by code."""
-    own = [value for value in vars(replies).values() if isinstance(value, Reply)]
-    known = [*own, *replies.REFUSALS.values(), *map(replies.standard, replies.STANDARD)]
-    found: dict[str, list[Reply]] = {str(number): [] for number in replies.STANDARD}
+    known = [*(value for value in vars(replies).values() if isinstance(value, Reply)), *map(replies.standard, STANDARD)]
+    found: dict[int, list[Reply]] = {number: [] for number in STANDARD}
     for reply in known:
-        if reply not in found[str(reply.code)]:
-            found[str(reply.code)].append(reply)
+        if reply.code not in found:
+            raise SystemExit(f"STANDARD has no row for the code of {reply!r}")
+        if reply not in found[reply.code]:
+            found[reply.code].append(reply)
     return found
 
 
 def reply_codes() -> str:
-    given = catalogue()
-    rows = [(number, rfc, texts(given[number])) for number, rfc in explained(given, RFC_OF_CODE, "reply codes")]
+    rows = [(str(number), STANDARD[number].rfc, texts(given)) for number, given in catalogue().items()]
     return table(("code", "defined in", "texts"), rows)
 
 
@@ -142,38 +123,31 @@ def texts(known: list[Reply]) -> str:
     return "<br>".join(code(str(reply).partition(" ")[2]) for reply in known if reply.text)
 
 
-# ---------------------------------------------------------------- states
+# --- states ---------------------------------------------------------------------------------------------------------
 
 
 def transitions() -> str:
+    events = dict.fromkeys(event for state in SEQUENCE for event in SEQUENCE[state] if state not in EXPECTS_COMMAND)
+    explained(events, EVENTS, "events that are no commands")
     rows = [(state.value, coming(state), moves(state)) for state in SEQUENCE]
     return table(("state", "what may come", "and where it leads"), rows)
 
 
 USUAL = ("EHLO", "HELO", "LHLO", "NOOP", "HELP", "VRFY", "EXPN", "QUIT")
-GREETINGS = USUAL[:3]
+HELLO = USUAL[:3]
 
 
 def coming(state: State) -> str:
     """What may come; what may nearly always come in two words."""
     events = list(SEQUENCE[state])
     usual = set(USUAL) <= set(events)
-    special = [event_word(event) for event in events if not (usual and event in USUAL)]
-    return ", ".join([*(["the usual"] if usual else []), *special]) or "no command"
+    special = [event_word(event, state) for event in events if not (usual and event in USUAL)]
+    return ", ".join([*(["the usual"] if usual else []), *special]) or "nothing"
 
 
-def event_word(event: str) -> str:
+def event_word(event: str, state: State) -> str:
     """A verb as code; what is no command in plain words."""
-    return code(event) if event.isupper() else f"the {WORDS[event]}"
-
-
-WORDS = {
-    "connect": "answer to `connect`",
-    "secure": "answer to `secure`",
-    "response": "verdict on the client's line",
-    "chunk": "answer to a chunk",
-    "content": "answer to the message",
-}
+    return code(event) if state in EXPECTS_COMMAND else EVENTS[event]
 
 
 def moves(state: State) -> str:
@@ -186,12 +160,14 @@ def moves(state: State) -> str:
         for after, which in ways.items():
             if after is not state and event != "QUIT":
                 found.setdefault((after, answer(which)), []).append(event)
-    return "<br>".join(f"{events_words(events)}{told}: **{after.value}**" for (after, told), events in found.items())
+    return "<br>".join(
+        f"{events_words(events, state)}{digits}: **{after.value}**" for (after, digits), events in found.items()
+    )
 
 
-def events_words(events: list[str]) -> str:
-    greeting = ["a greeting"] if set(GREETINGS) <= set(events) else []
-    return " or ".join([*greeting, *(event_word(event) for event in events if event not in GREETINGS)])
+def events_words(events: list[str], state: State) -> str:
+    hello = ["a hello"] if set(HELLO) <= set(events) else []
+    return " or ".join([*hello, *(event_word(event, state) for event in events if event not in HELLO)])
 
 
 def answer(digits: list[int]) -> str:
@@ -200,47 +176,15 @@ def answer(digits: list[int]) -> str:
     return "" if len(digits) > 4 or not words else f" {' or '.join(words)}"
 
 
-PAGE = """\
-# Protocol
-
-From the tables by which the server itself works.
-
-## Verbs
-
-{verbs}
-An unknown verb is `500 5.5.2`, one of the setting `disable` is `502 5.5.1`.
-
-## Extensions
-
-{extensions}
-Parameters of MAIL and RCPT that no extension brings are refused with `555 5.5.4`, values that a parameter cannot have
-with `501 5.5.4`. `SIZE` shows a number with `size=`, and `LIMITS` is there with `max_recipients` or `max_messages`.
-
-## Reply codes
-
-The texts that the server gives by itself, or for a bare code of a rule.
-
-{replies}
-## States
-
-![State diagram: from connected, over the greeting and the transaction, to closed](states.svg)
-
-Two rules hold everywhere. What is not in the table is out of sequence: a 503, and nothing else happens. And the first
-digit of the *reply* leads on, whoever gave it; a digit without an entry leaves the state alone, so a refused RCPT
-cannot harm its transaction. QUIT closes from every state that expects a command, and a 421 closes from every state.
-The usual: NOOP, HELP, VRFY, EXPN, QUIT and a greeting, which is EHLO, HELO or LHLO.
-
-{transitions}"""
-
-
 def page() -> str:
     parts = {
         "verbs": verbs(),
         "extensions": extensions(),
+        "mechanisms": mechanisms(),
         "replies": reply_codes(),
         "transitions": transitions(),
     }
-    return note(SCRIPT) + PAGE.format(**parts)
+    return note(SCRIPT) + fill("protocol", parts)
 
 
 PAGES = {"reference/protocol.md": page, "reference/states.svg": lambda: diagram(SEQUENCE)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+TEMPLATES = Path(__file__).with_name("pages")
 
 
 def code(value: object) -> str:
@@ -29,9 +31,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def explained(names: Iterable[str], meanings: Mapping[str, str], what: str) -> list[tuple[str, str]]:
-    """Each name with its meaning. One without the other is an error: something has changed."""
+    """Each name with its meaning. A name without one, or a meaning without its name, is an error: something changed."""
     known = list(names)
-    missing, stale = [name for name in known if name not in meanings], [name for name in meanings if name not in known]
+    missing = [name for name in known if not meanings.get(name)]
+    stale = [name for name in meanings if name not in known]
     if missing or stale:
         raise SystemExit(f"{what}: not explained {missing}; explained, but not there {stale}")
     return [(name, meanings[name]) for name in known]
@@ -39,6 +42,15 @@ def explained(names: Iterable[str], meanings: Mapping[str, str], what: str) -> l
 
 def note(script: str) -> str:
     return f"<!-- Made by docs/_generate/{script} from the code: change it there. -->\n\n"
+
+
+def fill(template: str, parts: Mapping[str, str]) -> str:
+    """A page from ``docs/_generate/pages``, with the parts in place of ``{their names}``."""
+    text = (TEMPLATES / f"{template}.md.in").read_text(encoding="utf-8")
+    unused = [name for name in parts if f"{{{name}}}" not in text]
+    if unused:
+        raise SystemExit(f"{template}.md.in has no place for {unused}")
+    return re.sub(r"\{(\w+)\}", lambda found: parts.get(found[1], found[0]), text)
 
 
 def write_or_check(pages: Mapping[str, Callable[[], str]]) -> None:

@@ -1,4 +1,4 @@
-"""Hand one message to the submission server, and say for each recipient what became of it."""
+"""Hand one message to the submission server, and report the outcome for each recipient."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class MailSettingsError(Exception):
 
 class Client(smtplib.SMTP):
     def __exit__(self, *error: object) -> None:
-        with suppress(smtplib.SMTPException):  # whatever it brings: the mail was accepted before, or it was not
+        with suppress(smtplib.SMTPException):  # by now the mail has been accepted or refused
             self.docmd("QUIT")
         self.close()
 

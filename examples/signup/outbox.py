@@ -53,9 +53,9 @@ class Outbox:
         for parcel in [one for one in self.pending if one.due <= now]:
             outcomes = self._send(parcel.message, parcel.recipients)
             self.pending.remove(parcel)
-            self._settle(parcel, outcomes, now)
+            self._record(parcel, outcomes, now)
 
-    def _settle(self, parcel: Parcel, outcomes: Mapping[str, Outcome], now: float) -> None:
+    def _record(self, parcel: Parcel, outcomes: Mapping[str, Outcome], now: float) -> None:
         given_up = parcel.attempts >= len(self._pauses)
         again = [who for who, what in outcomes.items() if what.verdict is Verdict.RETRY and not given_up]
         for recipient, outcome in outcomes.items():

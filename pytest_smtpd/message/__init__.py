@@ -1,4 +1,4 @@
-"""What a message says: its header fields, text, HTML, attachments and links, read from the octets that were sent."""
+"""Reading a message: its header fields, text, HTML, attachments and links, from the octets that were sent."""
 
 from pytest_smtpd.message.message import Message
 

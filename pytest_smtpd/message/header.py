@@ -22,7 +22,7 @@ class Header:
     ``start`` and ``end`` are the positions of its first octet and behind its last one, ``body`` is where the body
     begins. The empty line between the two belongs to neither. If the empty line is missing, the body begins with the
     first line that is neither a header field nor one of the ``delimiters`` of the multiparts around this part. So a
-    message without any header is all body, as it is for most mail servers. ``defect`` then says where that was.
+    message without any header is all body, as it is for most mail servers. ``defect`` then tells where that was.
 
     ``top`` is true for a message as a whole. Exported messages may begin with a line that is no header field and is
     skipped: the "From " line of a mailbox file, or a line of spaces.
@@ -32,12 +32,13 @@ class Header:
         self, content: bytes, start: int, delimiters: Container[bytes] = _NOTHING, *, top: bool = False
     ) -> None:
         self._content = content
-        self.start = start
+        self.start: int = start
         first = content[start : _next_line(content, start)] if top else b""
         if first.startswith(b"From ") or first.strip(b"\r\n").isspace():
             self.start += len(first)
         self.positions: list[Field] = []
-        self.end = self.body = self._read_fields(delimiters)
+        self.end: int = self._read_fields(delimiters)
+        self.body: int = self.end
         self.defect: str | None = None
         line = content[self.end : _next_line(content, self.end)]
         if not line.strip(b"\r\n"):

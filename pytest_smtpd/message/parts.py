@@ -28,7 +28,8 @@ class Part:
         self.parent = parent
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.children: tuple[Part, ...] = ()
-        self.body_start, self.body_end = header.body, len(message)
+        self.body_start: int = header.body
+        self.body_end: int = len(message)
         self.is_divided = False  # whether a delimiter of this multipart was found
         self.is_closed = False  # whether its closing delimiter was found
 

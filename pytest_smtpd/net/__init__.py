@@ -1,1 +1,1 @@
-"""Bytes and time: sockets, TLS, the event loop. It knows neither rules nor records, only the functions it is given."""
+"""Bytes and time: sockets, TLS, timers. Nothing here knows of rules or logs, only of the functions that it is given."""

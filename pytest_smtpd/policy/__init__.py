@@ -1,1 +1,1 @@
-"""Who answers: the first matching rule, else the hook, else what the RFC says."""
+"""The decisions: the first rule that matches, its hook function, or else the RFC."""

@@ -1,63 +1,80 @@
-"""Rules that strike before or amid a TLS handshake, where no hook is asked and no reply can be given."""
+"""Rules that act before or during a TLS handshake, where no reply can be given."""
 
 from typing import Any, NamedTuple
 
-from pytest_smtpd.calls import Call
-from pytest_smtpd.match import matches
-from pytest_smtpd.policy import actions, hooks
-from pytest_smtpd.policy.book import RuleBook
-from pytest_smtpd.rules import Rule
+from pytest_smtpd.policy.exchange import Call, Log
+from pytest_smtpd.policy.hook import mistake
+from pytest_smtpd.policy.ruleset import RuleSet
+from pytest_smtpd.rules.match import matches
+from pytest_smtpd.rules.rule import Rule
+from pytest_smtpd.rules.verdict import NOTHING, Ending, Verdict
 from pytest_smtpd.smtp.events import Handshaking, HookName
 from pytest_smtpd.smtp.session import Session
-from pytest_smtpd.steps import Answer, Fin
 
 
-class Strike(NamedTuple):
-    """A rule that acts now, or whose match raised ``error``."""
+class Found(NamedTuple):
+    """A rule that acts now: its hook point, the argument there, and its verdict."""
 
     hook: HookName
     argument: Any
-    rule: Rule
-    error: BaseException | None = None
-
-    def answer(self, call: Call) -> Answer:
-        """What it does; behind a mistake the connection can only close, the 451 would be no TLS."""
-        if self.error is None:
-            return actions.rule_answer(self.rule, self.hook)
-        return hooks.mistake(call, self.error, 0, dress=lambda data: (Fin(),))
+    verdict: Verdict
 
 
-def strike(event: Handshaking, book: RuleBook, session: Session) -> Strike | None:
-    """A drop on ``connect`` before the handshake of implicit TLS, a rule on ``secure`` after n bytes of any."""
-    before = _before(book, session) if event.implicit and event.received == 0 else None
-    return before or _amid(event, book, session)
+class HandshakeRules:
+    """Finds the rules of one connection that act before its handshake is complete, each once.
 
+    A rule on ``connect`` that only drops acts before the handshake of implicit TLS. Any other rule there is asked
+    after it, since its match may need ``tls``. A rule on ``secure`` with ``after`` acts n bytes into any handshake.
+    """
 
-def _before(book: RuleBook, session: Session) -> Strike | None:
-    """The drop, if it is what answers. Any other rule is judged after the handshake: its match may ask for ``tls``."""
-    for rule in book.at("connect"):
-        if not rule.answers or not rule.would_take():
-            continue
-        drops = actions.is_early_drop(rule)
-        call = Call("connect", None, session, 0, 0.0)
-        try:
-            if matches(call, rule.match):
-                return Strike("connect", None, rule) if drops and rule.take() else None
-        except BaseException as error:
-            return Strike("connect", None, rule, error) if drops else None
-    return None
+    def __init__(self, rules: RuleSet, log: Log, session: Session) -> None:
+        self._rules = rules
+        self._log = log
+        self._session = session
+        self._acted: list[Rule] = []
 
+    def rule_for(self, event: Handshaking) -> Found | None:
+        """The rule that acts now, and what it does."""
+        before = self._drop_before() if event.implicit and event.received == 0 else None
+        return before or self._after(event)
 
-def _amid(event: Handshaking, book: RuleBook, session: Session) -> Strike | None:
-    for rule in book.at("secure"):
-        if not actions.is_early(rule) or event.received < rule.get("after") or id(rule) in event.struck:
-            continue
-        call = Call("secure", event.tls, session, 0, 0.0)
-        try:
-            if not matches(call, rule.match) or not rule.take():
+    def _drop_before(self) -> Found | None:
+        call = self._log.probe("connect", None, self._session)
+        for rule in self._rules.by_hook.get("connect", ()):
+            if not rule.answers or not rule.would_take():
                 continue
+            drops = bool(rule.verdicts) and _only_drops(rule.verdicts[0])
+            verdict = self._verdict(rule, call, takes=drops)
+            if verdict is not None:
+                return Found("connect", None, verdict) if drops else None
+        return None
+
+    def _after(self, event: Handshaking) -> Found | None:
+        call = self._log.probe("secure", event.tls, self._session)
+        for rule in self._rules.by_hook.get("secure", ()):
+            if rule.after is None or event.received < rule.after or rule in self._acted or not rule.would_take():
+                continue
+            verdict = self._verdict(rule, call, takes=True)
+            if verdict is not None:
+                self._acted.append(rule)
+                return Found("secure", event.tls, verdict)
+        return None
+
+    def _verdict(self, rule: Rule, call: Call, *, takes: bool) -> Verdict | None:
+        """What a rule decides, if it matches; it is only used up if it ``takes`` the call.
+
+        Where its match raises, the connection can only close: a 451 would be no TLS. That of a rule which does not
+        act now may ask for what the handshake has yet to show: nothing behind it acts now either.
+        """
+        try:
+            if not matches("Call", call, rule.match) or (takes and not rule.take()):
+                return None
         except BaseException as error:
-            return Strike("secure", event.tls, rule, error)
-        event.struck.add(id(rule))
-        return Strike("secure", event.tls, rule)
-    return None
+            if not takes:
+                return NOTHING
+            return Verdict(outcome="error", rule=rule, error=mistake(call, error)[0].error, ending=Ending.FIN)
+        return rule.verdict if takes else rule.verdicts[0] if rule.verdicts else NOTHING
+
+
+def _only_drops(verdict: Verdict) -> bool:
+    return verdict.ending in (Ending.FIN, Ending.RST) and verdict.reply is None and verdict.wire is None

@@ -1,305 +1,334 @@
-"""Who answers a client: the first matching rule, else the hook, else the RFC. One responder for each connection."""
+"""Decides how each event is answered: by the first rule that matches, by its hook function, or else by the RFC.
 
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final, Protocol
+There is one responder for each connection. ``decide`` gives the verdicts on an event, at once where nobody has to be
+waited for; else it gives a walk, which yields what has to be waited for and returns the verdicts. An answer is recorded
+only when the conversation calls ``record``, or the ``recorder``: after the verdicts have taken effect, and before the
+client can see them.
+"""
 
-from pytest_smtpd.calls import Call
-from pytest_smtpd.match import matches
-from pytest_smtpd.policy import actions, handshake, hooks
-from pytest_smtpd.policy.book import RuleBook
-from pytest_smtpd.policy.message import Message
-from pytest_smtpd.policy.runner import Runner
-from pytest_smtpd.policy.streams import Stream
-from pytest_smtpd.policy.workers import Workers
-from pytest_smtpd.rules import Rule
-from pytest_smtpd.smtp import events, states
-from pytest_smtpd.smtp.events import Event, HookName
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from pytest_smtpd.policy.content import Content, rewritten
+from pytest_smtpd.policy.exchange import Exchange, Log, Walk, decorated
+from pytest_smtpd.policy.executor import Executor
+from pytest_smtpd.policy.handshake import HandshakeRules
+from pytest_smtpd.policy.hook import Hooks, mistake
+from pytest_smtpd.policy.recorder import Open, Recorder, is_in_passing
+from pytest_smtpd.policy.ruleset import RuleSet
+from pytest_smtpd.rules.hooks import HOOKS
+from pytest_smtpd.rules.match import matches
+from pytest_smtpd.rules.verdict import KNOWN, NOTHING, Verdict, answer, verdict_of
+from pytest_smtpd.smtp import content as arriving
+from pytest_smtpd.smtp import events, login
+from pytest_smtpd.smtp.events import Event
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.replies import Reply
-from pytest_smtpd.smtp.session import Session
-from pytest_smtpd.steps import LATER, NOTHING, Answer, default_answer
+from pytest_smtpd.smtp.session import Session, Transaction
+from pytest_smtpd.smtp.states import IN_TRANSACTION, SEQUENCE, State
+from pytest_smtpd.turn import Wait
+
+Verdicts = list[Verdict]
+Decided = Verdict | Verdicts | Walk | None
+_GONE: Final = "the client closed the connection"
 
 
-class Journal(Protocol):
-    """What the record keeps of a responder's work."""
+class Server(NamedTuple):
+    """What the responders of a server share.
 
-    def begin(self, hook: HookName, argument: Any, session: Session) -> Call:
-        """A hook point is passed."""
-        ...
+    ``executor`` is made when it is first needed; ``post`` calls a function in the server's thread, from any other.
+    """
 
-    def settle(self, call: Call, answer: Answer) -> None:
-        """A call is decided."""
-        ...
-
-    def note(self, session: Session, text: str, who: str = "-") -> None:
-        """Something for the transcript."""
-        ...
+    rules: RuleSet
+    log: Log
+    executor: Callable[[], Executor]
+    post: Callable[[Callable[[], object]], object]
 
 
 class Responder:
     """Answers the events of one connection, in protocol order."""
 
-    def __init__(self, options: Options, session: Session, book: RuleBook, journal: Journal, workers: Workers) -> None:
-        self.options = options
-        self.session = session
-        self.book = book
-        self.journal = journal
-        self.runner: Runner = Runner(options, session, workers)
-        self._pending: list[Call] = []
-        self._tail: list[Call] = []  # command calls that wait for a later reply: BDAT, XCLIENT, AUTH
-        self._promised: Answer | None = None  # what a rule on such a command says there
-        self._message: Message | None = None
-        self.data_call: Call | None = None
+    def __init__(self, options: Options, session: Session, server: Server) -> None:
+        self._options = options
+        self._session = session
+        self._server = server
+        self._rules = server.rules
+        self._log = server.log
+        self._hooks = Hooks(options, session, server.executor)
+        self._open = Open()
+        self.recorder: Recorder = Recorder(session, server.log, self._open)
+        self._handshake = HandshakeRules(server.rules, server.log, session)
 
-    def respond(self, event: Event) -> Coroutine[Any, Any, Answer | None]:
-        """The verdict on an event; None where nothing is to be said or done."""
-        special = _SPECIAL.get(type(event))
-        return self._pass(event) if special is None else special(self, event)
+    # --- deciding ---------------------------------------------------------------------------------------------------
 
-    # --- the usual way ----------------------------------------------------------------------------------------------
+    def decide(self, event: Event) -> "Decided":
+        """The verdict on an event; several of them, for recipients of LMTP; or a walk that comes to them.
 
-    async def _pass(self, event: Event) -> Answer:
-        """The answer to an event that passes hook points: what they say, else the RFC's."""
-        calls: list[Call] = []
-        slow: list[Rule] = []
-        said, detail = await self._pass_points(event, calls, slow)
-        if isinstance(event, _ANSWERED_LATER) and (said is None or _first_digit(said) == 2):
-            self._tail, self._promised = calls, said and actions.slowed(said, slow)
-            return LATER
-        if isinstance(event, _LATER_ANSWERS) and (said is None or said.goes_on):
-            said = self._keep_promise(event) or said
-        final = _by_default(event) if said is None else said
-        if detail is not None:
-            final = replace(final, detail=detail)
-        if slow:
-            final = actions.slowed(final, slow)
-        self._settle_points(event, calls, final)
-        if event.name == "DATA" and final.dress is None and _first_digit(final) == 3:
-            self.data_call = self.begin("data", Stream())  # in the log before the client can see the 354
-        if self._message is not None and _ends_message(event, final):
-            await self._give_up("the client gave up the message")
-        return final
-
-    async def _pass_points(self, event: Event, calls: list[Call], slow: list[Rule]) -> tuple[Answer | None, Any]:
-        """Pass the points in order; the first that refuses, or a ``command`` that answers, is the last.
-
-        What was answered, and the user of an XCLIENT's LOGIN: to that what is said is the greeting.
+        None where nothing is to be answered. One verdict alone is that of the RFC: nobody has been asked.
         """
-        final: Answer | None = None
-        detail: Any = None
+        special = _SPECIAL.get(type(event))
+        if special is not None:
+            return special(self, event)
+        waiting = self._open.exchange or (self._open.data_call and self._open.message)
+        if not waiting and not event.reply_later and not event.explained:
+            default = event.default
+            if default is not None and not self._has_rules(event):
+                return KNOWN.get(default.wire) or verdict_of(default)
+        return self._walk(event)
+
+    def _has_rules(self, event: Event) -> bool:
+        """Whether there is a rule at one of the hook points that the event reaches."""
+        here = self._rules.by_hook
+        return bool(here) and any(hook in here for hook, _ in event.hooks)
+
+    def _by_default(self, event: Event) -> Verdict:
+        """The default as a verdict. The server's own refusal of a token has the mechanism's usual explanation."""
+        if event.explained and event.default is not None:
+            return answer(event.default, challenge={})
+        return verdict_of(event.default)
+
+    def _walk(self, event: Event) -> Walk:
+        """Reach the hook points in order, until one refuses, or answers in place of those behind it."""
+        exchange = self._open.exchange = self._open.exchange or Exchange()
+        verdict: Verdict | None = None
         for hook, argument in event.points:
-            calls.append(self.begin(hook, argument))
-            answer = await self._ask(calls[-1], event.default, slow) if self.book.at(hook) else None
-            if answer is None:
-                continue
-            if isinstance(event, events.Connected) and hook != "connect" and answer.goes_on:
-                detail = answer.detail
-                continue
-            final = answer
-            if hook == "command" or not answer.goes_on:
+            call = self._log.begin(hook, argument, self._session)
+            exchange.calls.append(call)
+            verdict = yield from self._ask(call, event.default, exchange)
+            if verdict is not None and ("precedence" in HOOKS[hook].has or not verdict.proceeds):
                 break
-        return final, detail
+        if event.reply_later and (verdict is None or verdict.digit == 2):
+            exchange.verdict = verdict
+            return []
+        verdict = decorated(verdict or self._by_default(event), exchange.decorations)
+        message = self._open.message
+        if message is not None and _ends_message(event, verdict):
+            yield from self._give_up("the client gave up the message")
+            self._drop([message])
+        return [verdict]
 
-    def _keep_promise(self, event: Event) -> Answer | None:
-        """What a rule has said to the command whose answer is due now, unless the server has to refuse."""
-        return self._promised if event.default is None or not event.default.refuses else None
-
-    def _settle_points(self, event: Event, calls: list[Call], final: Answer) -> None:
-        if isinstance(event, events.Connected):
-            calls = [self._greeter(calls, final)]
-        challenge = bool(final.replies) and final.replies[0].digit == 3
-        if isinstance(event, events.Authenticate) and challenge:  # the exchange goes on: its command waits for the end
-            self._tail += [call for call in calls if call.hook == "command"]
-            calls = [call for call in calls if call.hook != "command"]
-            if final.rule is not None and not calls:  # what a rule says is no secret
-                self.journal.note(self.session, f"{final.replies[0]}   by {final.rule!r}", "S")
-        elif event.command is None and not isinstance(event, events.TimedOut):
-            calls = self._with_tail(*calls)
-        if not calls and not challenge:  # nobody else tells it: a time-out, a client too many
-            for reply in final.replies:
-                self.journal.note(self.session, str(reply), "S")
-        self.settle(calls, final)
-
-    def _with_tail(self, *calls: Call) -> list[Call]:
-        """These calls, behind the commands that have waited for their answer, which is there now."""
-        tail, self._tail, self._promised = self._tail, [], None
-        return [*tail, *calls]
-
-    def _greeter(self, calls: list[Call], final: Answer) -> Call:
-        """The call that the one reply answers: ``connect``, or the one that refused. The others are settled."""
-        speaker = calls.pop(0 if final.goes_on else -1)
-        for passed in calls:
-            self.settle([passed], replace(NOTHING, rule=passed.rule))
-        return speaker
-
-    def begin(self, hook: HookName, argument: Any) -> Call:
-        """A hook point is passed: into the log with it."""
-        call = self.journal.begin(hook, argument, self.session)
-        self._pending.append(call)
-        return call
-
-    def settle(self, calls: Sequence[Call], answer: Answer) -> None:
-        """Write the verdict down. Calls that share it have one teller, the last, to whom a hook's mistake belongs."""
-        for call in calls:
-            self._pending.remove(call)
-            call.silent = call is not calls[-1]
-            shared = call.silent and answer.error is not None
-            self.journal.settle(call, replace(answer, error=None) if shared else answer)
-
-    async def _ask(self, call: Call, default: Reply | None, slow: list[Rule]) -> Answer | None:
-        """What rules and hooks say to a call; None: the default. ``slow`` gets the rules that only slow it down."""
-        earlier = len(slow)
-        try:
-            rule = self._first_that_answers(call, slow)
-        except BaseException as error:
-            return hooks.mistake(call, error)
-        if pause := actions.delay([*slow[earlier:], rule] if rule else slow[earlier:]):
-            await asyncio.sleep(pause)
-        if rule is None:
-            return None
-        if rule.get("call") is None:
-            return actions.rule_answer(rule, call.hook, slow)
-        answer = await self.runner.run(call, rule, default)
-        slow.append(rule)
-        return None if answer is None else actions.slowed(answer, slow)
-
-    def _first_that_answers(self, call: Call, slow: list[Rule]) -> Rule | None:
-        for rule in self.book.at(call.hook):
-            call.rule = rule
-            if actions.is_early(rule) or not matches(call, rule.match) or not rule.take():
+    def _ask(self, call: Any, default: Reply | None, exchange: Exchange) -> Generator[Wait, Any, Verdict | None]:
+        """What rules and hooks decide about a call; None: the default. Rules that only decorate it are collected."""
+        for rule in self._rules.by_hook.get(call.hook, ()):
+            if rule.over or rule.after is not None:
                 continue
-            if rule.answers:
-                return rule
-            slow.append(rule)
+            call.rule = rule
+            try:
+                if not matches("Call", call, rule.match) or not rule.take():
+                    continue
+                if rule.verdicts:
+                    return rewritten(rule.verdict, call.hook, b"" if default is None else default.wire)
+            except BaseException as error:
+                return mistake(call, error)[0]
+            if rule.decoration is not None:
+                exchange.decorations.append(rule.decoration)
+            if rule.function is not None:
+                run = self._hooks.run(call, rule)
+                yield run
+                verdicts = self._hooks.read(call, run, default)
+                return None if verdicts is None else verdicts[0]
         call.rule = None
         return None
 
-    # --- content ----------------------------------------------------------------------------------------------------
+    # --- the greeting -----------------------------------------------------------------------------------------------
 
-    async def _content_begins(self, event: Event) -> Answer | None:
-        if self.data_call not in self._pending:
-            self.data_call = self.begin("data", Stream())
-        assert self.data_call is not None
-        self._message = Message(self, self.data_call)
-        return await self._strike(await self._message.start())
+    def _greet(self, event: events.Connected) -> Decided:
+        if event.tls is None and event.login is None and self._open.exchange is None and not self._has_rules(event):
+            return verdict_of(event.default)
+        return self._greeting(event)
 
-    async def _content_arrives(self, event: events.Chunk) -> Answer | None:
-        if self._message is None:
+    def _greeting(self, event: events.Connected) -> Walk:
+        """The reply to an XCLIENT is a new greeting. What is reached behind ``connect`` can only refuse it."""
+        exchange = self._open.exchange = self._open.exchange or Exchange()
+        greeting: Verdict | None = None
+        user: Any = None
+        for place, (hook, argument) in enumerate(event.points):
+            call = self._log.begin(hook, argument, self._session)
+            exchange.calls.append(call)
+            verdict = yield from self._ask(call, event.default, exchange)
+            if verdict is not None and not verdict.proceeds:
+                if place:
+                    self._accepted(exchange, place=-2)
+                return [decorated(verdict, exchange.decorations)]
+            if place:
+                user = user if verdict is None else verdict.user or user
+                self._accepted(exchange, place=-1)
+            else:
+                greeting = verdict
+        greeting = greeting or exchange.verdict or verdict_of(event.default)
+        return [decorated(greeting._replace(user=user), exchange.decorations)]
+
+    def _accepted(self, exchange: Exchange, *, place: int) -> None:
+        """A call has been accepted, and another one reports the reply."""
+        call = exchange.calls.pop(place)
+        self._log.answered([call], [Verdict(rule=call.rule)])
+
+    # --- the message ------------------------------------------------------------------------------------------------
+
+    def _content_begins(self, event: Event) -> Decided:
+        call = self._open.message or self.recorder.begin_data()
+        if call.hook not in self._rules.by_hook:
             return None
-        return await self._strike(await self._message.feed(event.data, event.size))
+        self._open.content = Content(
+            self._options,
+            self._session,
+            self._rules,
+            self._hooks,
+            call,
+            lambda job: self._server.executor().run(job, ()),
+        )
+        self._open.content.begin(self._server.post)
+        return self._early()
 
-    async def _strike(self, rule: Rule | None) -> Answer | None:
-        """A rule with ``after`` speaks in the middle of the content."""
-        message = self._message
-        if rule is None or message is None:
+    def _content_arrives(self, event: arriving.Chunk) -> Decided:
+        if self._open.content is None:
+            stream, limit = self._open.data_call.argument, self._options.size
+            stream.size, stream.size_exceeded = event.size, limit is not None and event.size > limit
             return None
-        if pause := actions.delay([rule]):
-            await asyncio.sleep(pause)
-        answer = actions.early_answer(rule, self.runner.answers_due("data"))
-        message.call.rule, message.kept = rule, answer.accepted is not False
-        if answer.again:
-            words = answer.replies[0] if answer.replies else rule.get("raw")
-            self.journal.note(self.session, f"{words!s}   by {rule!r}", "S")
-            return answer
-        self.settle(self._with_tail(message.call), answer)
-        if not answer.keep:
-            await self._give_up("the message was refused while it was being sent")
-        return answer
+        full = self._open.content.feed(event.data, event.size)
+        return self._early() if full is None else self._when_there_is_room(full)
 
-    async def _chunk_received(self, event: events.ChunkReceived) -> Answer:
-        answer = await self._pass(event)
-        if not answer.goes_on and self._message is not None:
-            self.settle([self._message.call], answer)
-            await self._give_up("the message was refused")
-        return answer
+    def _when_there_is_room(self, full: Wait) -> Walk:
+        yield full
+        early = self._early()
+        return (yield from early) if isinstance(early, Generator) else early
 
-    async def _content_complete(self, event: events.Content) -> Answer:
-        message = self._message
-        assert message is not None
-        if event.default is None:  # already accepted, while it was coming in
-            self._add_mistake(message.call, await message.mistake())
-            self._message = None
-            self.settle(self._with_tail(), NOTHING)
-            return Answer(accepted=message.kept)
-        promised = self._keep_promise(event)
-        if promised is None:
-            answer = await message.complete(event.default, final=event.final)
+    def _early(self) -> "Verdicts | Walk | None":
+        """A rule with ``after`` decides during the content. If it refuses, the message is given up before the reply."""
+        assert self._open.content is not None
+        verdicts = self._open.content.early()
+        if verdicts is None:
+            return None
+        passing, verdict = is_in_passing(verdicts[0]), verdicts[0]
+        return verdicts if passing or verdict.digit == 2 else self._refuse_early(verdicts)
+
+    def _refuse_early(self, verdicts: Verdicts) -> Walk:
+        yield from self._give_up("the message was refused while it was being sent")
+        return verdicts
+
+    def _chunk_received(self, event: arriving.ChunkReceived) -> Walk:
+        exchange = self._open.exchange or Exchange()
+        verdict = decorated(_ahead(exchange, event) or verdict_of(event.default), exchange.decorations)
+        if not verdict.proceeds:
+            yield from self._give_up("the message was refused")
+        return [verdict]
+
+    def _content_complete(self, event: arriving.Content) -> Decided:
+        if self._open.content is not None or self._open.exchange is not None or event.default is None:
+            return self._complete(event)
+        verdict = verdict_of(event.default)
+        return [verdict] * len(self._session.recipients) if self._options.lmtp else verdict
+
+    def _complete(self, event: arriving.Content) -> Walk:
+        content, exchange = self._open.content, self._open.exchange or Exchange()
+        count = len(self._session.recipients) if self._options.lmtp else 1
+        ahead = _ahead(exchange, event)
+        if content is not None and event.default is not None and ahead is None:
+            verdicts = yield from content.complete(event.default, self._server.post, final=event.final)
         else:
-            answer = actions.repeated(promised, self.runner.answers_due("data"), error=await message.mistake())
-        self._message = None  # not before: of a client that leaves meanwhile, close() gives it up
-        self.settle(self._with_tail(message.call), answer)
-        return answer
+            error = None if content is None else (yield from content.error())
+            if event.default is None:  # it was accepted while it was arriving
+                if error is not None:
+                    self._log.failed(self._open.data_call, error)
+                return [Verdict(keep=content is None or content.kept)]
+            verdict = ahead or verdict_of(event.default)
+            more = verdict if verdict.wire is None else NOTHING
+            verdicts = [verdict._replace(error=error), *[more] * (count - 1)]
+        assert verdicts is not None
+        verdicts[0] = decorated(verdicts[0], exchange.decorations)
+        return verdicts
 
-    async def _give_up(self, reason: str) -> None:
+    def _give_up(self, reason: str, *, cancels: bool = True) -> Generator[Wait, Any, None]:
         """The message will never be complete."""
-        message = self._message
-        if message is None:
+        content = self._open.content
+        if content is None:
             return
-        mistake = await message.discard(reason)
-        self._message = None
-        dropped = self.runner.dropped(message.call, mistake.error if mistake else None)
-        if message.call in self._pending:
-            self.settle([message.call], dropped)
-        else:
-            self._add_mistake(message.call, dropped.error)
-
-    def _add_mistake(self, call: Call, error: BaseException | None) -> None:
-        """To a call that has been answered: what it was answered stays as it is."""
+        error = yield from content.abandon(reason, cancels=cancels)
+        self._open.content = None
         if error is not None:
-            told = Answer(replies=call.replies, outcome=call.outcome, rule=call.rule, error=error)
-            self.journal.settle(call, told)
+            self._log.failed(content.call, error)
 
-    # --- before and after -------------------------------------------------------------------------------------------
+    def _drop(self, calls: Sequence[Any]) -> None:
+        """These will get no answer."""
+        for call in calls:
+            if call.outcome == "pending":
+                self._log.answered([call], [self._hooks.dropped(call)])
 
-    async def _handshaking(self, event: events.Handshaking) -> Answer | None:
-        strike = handshake.strike(event, self.book, self.session)
-        if strike is None:
+    def _handshaking(self, event: events.Handshaking) -> Verdicts | None:
+        """No reply can be given during a handshake, and no hook function is called; but a rule may act there."""
+        found = self._handshake.rule_for(event)
+        if found is None:
             return None
-        call = self.begin(strike.hook, strike.argument)
-        call.rule = strike.rule
-        if pause := actions.delay([strike.rule]):
-            await asyncio.sleep(pause)
-        answer = strike.answer(call)
-        self.settle([call], answer)
-        return answer
+        call = self._log.begin(found.hook, found.argument, self._session)
+        call.rule = found.verdict.rule
+        self._open.exchange = Exchange([call])
+        return [found.verdict]
 
-    async def close(self) -> None:
-        """The connection is gone: end what is pending, wait for blocked ``def`` hooks, and pass ``close``."""
-        await self._give_up("the client closed the connection")
-        await self.runner.finish()
-        for pending in list(self._pending):
-            self.settle([pending], self.runner.dropped(pending))
-        self.session.closed = True
-        call = self.begin("close", None)
-        answer = await self._ask(call, None, [])
-        self.settle([call], answer or Answer())
+    # --- recording --------------------------------------------------------------------------------------------------
+
+    def record(self, event: Event, verdict: Verdict, before: Transaction | None, *, heard: bool) -> None:
+        """The default has taken effect: record it. ``before`` is the transaction as it was until then.
+
+        ``heard`` is whether the client may hear the reply.
+        """
+        if self._open.exchange is not None or type(event) in _SPECIAL:
+            self.recorder.record(event, [verdict], b"", heard=heard)
+        else:
+            self._log.decided(event, self._session, verdict, before, heard=heard)
+            if verdict.digit == 3:
+                self.recorder.begin_data()
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def close(self, *, cancels: bool) -> Generator[Wait, Any, None]:
+        """The connection is gone: end what is pending, wait for hooks that still run, and reach ``close``.
+
+        ``cancels`` is whether hooks are cancelled; a client that has only closed its side changes nothing.
+        """
+        session, exchange = self._session, self._open.exchange
+        yield from self._give_up(_GONE, cancels=cancels)
+        for run in self._hooks.unfinished:
+            run.cancel()
+            if not run.over:
+                yield run
+        pending = [] if exchange is None else exchange.calls
+        if self._open.data_call is not None:
+            pending = [*pending, self._open.data_call]
+        self._drop(pending)
+        session.closed = True
+        call = self._log.begin_last("close", session)
+        verdict = yield from self._ask(call, None, Exchange())
+        self._log.answered([call], [verdict or NOTHING])
 
 
-# The server's own refusal of a token comes with the mechanism's usual explanation.
-_EXPLAINED: Final[Mapping[str, Any]] = {}
-_ANSWERED_LATER: Final = (events.Bdat, events.Xclient)
-_LATER_ANSWERS: Final = (events.ChunkReceived, events.Connected)  # and Content, which has rules of its own
-_SPECIAL: Final[Mapping[type[Event], Callable[[Responder, Any], Coroutine[Any, Any, Answer | None]]]] = {
-    events.ContentBegins: Responder._content_begins,
-    events.Chunk: Responder._content_arrives,
-    events.ChunkReceived: Responder._chunk_received,
-    events.Content: Responder._content_complete,
-    events.Handshaking: Responder._handshaking,
-}
+def _ahead(exchange: Exchange, event: Event) -> Verdict | None:
+    """What a rule on the command has decided ahead of its time, unless the server has to refuse."""
+    return None if event.default is None or event.default.refuses else exchange.verdict
 
 
-def _by_default(event: Event) -> Answer:
-    answer = NOTHING if event.default is None else default_answer(event.default)
-    return replace(answer, detail=_EXPLAINED) if isinstance(event, events.Authenticate) else answer
-
-
-def _ends_message(event: Event, answer: Answer) -> bool:
+def _ends_message(event: Event, verdict: Verdict) -> bool:
     """RSET or a new greeting between two BDAT chunks: the content will never be complete."""
-    between = states.State.BETWEEN_CHUNKS
-    return states.following(between, event.name, _first_digit(answer)) not in states.IN_TRANSACTION
+    following = SEQUENCE[State.BETWEEN_CHUNKS].get(event.name, {}).get(verdict.digit)
+    return following is not None and following not in IN_TRANSACTION
 
 
-def _first_digit(answer: Answer) -> int:
-    return answer.replies[0].digit if answer.replies else 0
+def _response(responder: Responder, event: login.Response) -> Walk:
+    responder._log.note(responder._session, "***", "C")
+    return responder._walk(event)
+
+
+def _unasked(responder: Responder, event: events.Unasked) -> Verdict:
+    return verdict_of(event.default)
+
+
+_SPECIAL: Final[Mapping[type[Event], Callable[[Responder, Any], Decided]]] = {
+    events.Connected: Responder._greet,
+    events.Overloaded: _unasked,
+    events.TimedOut: _unasked,
+    events.Handshaking: Responder._handshaking,
+    login.Response: _response,
+    arriving.ContentBegins: Responder._content_begins,
+    arriving.Chunk: Responder._content_arrives,
+    arriving.ChunkReceived: Responder._chunk_received,
+    arriving.Content: Responder._content_complete,
+}

@@ -1,29 +1,58 @@
 """Addresses and their parameters as values (RFC 5321 section 4.1.2, RFC 3461)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Self
 
-from pytest_smtpd.smtp.values import read_only
+from pytest_smtpd.smtp.values import ReadOnly, set_once
 
 
-@read_only
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipientDSN:
-    """A recipient's wishes for delivery reports (RFC 3461 section 4): ``notify`` keywords, ``orcpt`` decoded."""
+class RecipientDSN(ReadOnly):
+    """The delivery reports a recipient's RCPT asks for (RFC 3461 section 4): ``notify`` keywords, ``orcpt`` decoded."""
 
-    notify: tuple[str, ...] = ()
-    orcpt: str | None = None
+    __slots__ = ("notify", "orcpt")
+
+    notify: tuple[str, ...]
+    orcpt: str | None
+
+    def __init__(self, *, notify: tuple[str, ...] = (), orcpt: str | None = None) -> None:
+        set_once(self, "notify", notify)
+        set_once(self, "orcpt", orcpt)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, RecipientDSN):
+            return (self.notify, self.orcpt) == (other.notify, other.orcpt)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.notify, self.orcpt))
+
+    def __repr__(self) -> str:
+        return f"RecipientDSN(notify={self.notify!r}, orcpt={self.orcpt!r})"
 
 
-@read_only
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvelopeDSN:
-    """A message's wishes for delivery reports (RFC 3461 section 4): ``ret`` "FULL" or "HDRS", ``envid`` decoded."""
+class EnvelopeDSN(ReadOnly):
+    """The delivery reports that MAIL asks for (RFC 3461 section 4): ``ret`` "FULL" or "HDRS", ``envid`` decoded."""
 
-    ret: str | None = None
-    envid: str | None = None
+    __slots__ = ("envid", "ret")
+
+    ret: str | None
+    envid: str | None
+
+    def __init__(self, *, ret: str | None = None, envid: str | None = None) -> None:
+        set_once(self, "ret", ret)
+        set_once(self, "envid", envid)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, EnvelopeDSN):
+            return (self.ret, self.envid) == (other.ret, other.envid)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.ret, self.envid))
+
+    def __repr__(self) -> str:
+        return f"EnvelopeDSN(ret={self.ret!r}, envid={self.envid!r})"
 
 
 NO_ARGS: Final[Mapping[str, str | bool]] = MappingProxyType({})
@@ -31,18 +60,13 @@ NO_RECIPIENT_DSN: Final = RecipientDSN()
 NO_ENVELOPE_DSN: Final = EnvelopeDSN()
 
 
-class Address(str):
-    """An envelope address, as the client sent it without its angle brackets; ``""`` is the null sender.
+class Address(str):  # noqa: SLOT000 - what most addresses lack stands in the class
+    """An envelope address, a ``str``, as the client sent it without its angle brackets; ``""`` is the null sender."""
 
-    ``local`` and ``domain`` are its two sides (``domain`` is ``""`` for the null sender and for ``Postmaster``),
-    ``args`` the ESMTP parameters as sent (upper-case keys, ``True`` where there is no value), ``dsn`` what RFC 3461
-    parameters ask for.
-    """
-
-    __slots__ = ("args", "dsn")
-
-    args: Mapping[str, str | bool]
-    dsn: RecipientDSN
+    #: The ESMTP parameters as sent: upper-case keys, True for a parameter without a value.
+    args: Mapping[str, str | bool] = NO_ARGS
+    #: The delivery reports that RCPT asks for (RFC 3461): ``notify`` (a tuple of keywords) and ``orcpt`` (decoded).
+    dsn: RecipientDSN = NO_RECIPIENT_DSN
 
     def __new__(
         cls,
@@ -57,12 +81,12 @@ class Address(str):
 
     @property
     def local(self) -> str:
-        """What stands before the last ``@``."""
+        """The part before the last ``@``; the whole address if there is none, as in ``Postmaster``."""
         return self.rpartition("@")[0] if "@" in self else str(self)
 
     @property
     def domain(self) -> str:
-        """What stands behind the last ``@``; ``""`` where there is none."""
+        """The part behind the last ``@``; ``""`` if there is none."""
         return self.rpartition("@")[2] if "@" in self else ""
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -6,23 +6,19 @@ from collections.abc import Callable
 class Attachment:
     """A part of a message that is not its body: a file, a picture, an attached message, or more text.
 
-    ``content`` is the part's own bytes, with the transfer encoding decoded and otherwise unchanged. ``content_type`` is
-    in lower case, without parameters ("application/pdf"). ``filename`` is the decoded name as it was sent, including a
-    path. ``disposition`` is in lower case ("attachment", "inline"), ``content_id`` has no angle brackets; these three
-    are None if absent, but text without a disposition is "inline". ``text`` is the decoded text of a text part, with
-    LF as line end, and None for any other type.
-
-    An attachment is read-only and compares by value. ``text`` can be given as a function, which is called when the
-    text is first used.
+    It is read-only and compares by value. ``text`` can be given as a function, which is called when the text is first
+    used.
     """
 
     __slots__ = ("_text", "content", "content_id", "content_type", "disposition", "filename")
 
-    filename: str | None
-    content_type: str
-    content: bytes
+    filename: str | None  #: The decoded file name as it was sent, with its path if it has one; None if there is none.
+    content_type: str  #: In lower case, without parameters, for example ``"application/pdf"``.
+    content: bytes  #: The part's own bytes, with the transfer encoding decoded and otherwise unchanged.
+    #: The Content-Disposition in lower case, usually ``"attachment"`` or ``"inline"``; None if it is absent. Text
+    #: without one is ``"inline"``.
     disposition: str | None
-    content_id: str | None
+    content_id: str | None  #: The Content-ID without angle brackets; None if it is absent.
     _text: str | Callable[[], str | None] | None
 
     def __init__(

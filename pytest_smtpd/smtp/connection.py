@@ -1,28 +1,27 @@
-"""One SMTP or LMTP connection as a value: bytes go in, events come out, replies go in, bytes come out.
+"""One SMTP or LMTP connection as a value: bytes go in, events come out, verdicts go in, bytes come out.
 
 The caller's loop is ``receive_data``, ``next_event``, ``send``, in that order and again; an event has to be answered
-before the next one is asked for. Nothing changes before ``send`` has been given the verdict, and then by its first
-digit alone (see ``states``).
+before the next one is asked for. What the client asked for happens in ``send`` and nowhere else, by the verdict's first
+digit alone (see ``states``). This module is the only place that sets the state.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from pytest_smtpd.smtp import events, replies, states
-from pytest_smtpd.smtp.commands import gate
-from pytest_smtpd.smtp.effects import Effects, Verdict
-from pytest_smtpd.smtp.envelope import Envelope
-from pytest_smtpd.smtp.events import Event
-from pytest_smtpd.smtp.intake import Intake, Moved
+from pytest_smtpd.smtp.commands import VERBS, argument_of, offered, refuse
+from pytest_smtpd.smtp.context import Context, Decision
+from pytest_smtpd.smtp.events import Event, Refused
+from pytest_smtpd.smtp.framing import Command
+from pytest_smtpd.smtp.grammar import Refused as NotUnderstood
+from pytest_smtpd.smtp.login import explanation
 from pytest_smtpd.smtp.options import Options
-from pytest_smtpd.smtp.replies import Reply
-from pytest_smtpd.smtp.session import Session, TLSInfo, open_transaction
-from pytest_smtpd.smtp.states import EXPECTS_COMMAND, State
+from pytest_smtpd.smtp.reader import READERS
+from pytest_smtpd.smtp.session import Envelope, Session
+from pytest_smtpd.smtp.states import EXPECTS_COMMAND, IN_TRANSACTION, SEQUENCE, State
+from pytest_smtpd.smtp.tls import TLSInfo
 
-_CONTENT: Final = (State.CONTENT, State.CHUNK)
-_ANSWERED_LATER: Final = (events.Bdat, events.Xclient)
-# Where a connection is after a reply that would have closed it (RFC 5321 section 3.1: after a 554 greeting, only QUIT).
-_SURVIVES: Final = {State.CONNECTED: State.REFUSED, State.SECURED: State.START}
+_CONTENT: Final = frozenset({State.CONTENT, State.CHUNK})
 
 
 class Connection:
@@ -32,16 +31,16 @@ class Connection:
     """
 
     def __init__(self, options: Options, session: Session) -> None:
-        self.options = options
-        self.session = session
+        self.options: Options = options
+        self.session: Session = session
         self.envelope: Envelope | None = None
         self.state: State = State.CONNECTED
         if options.proxy_protocol:
             self.state = State.PROXY
         elif options.tls == "implicit":
             self.state = State.HANDSHAKE
-        self._intake = Intake(options, session)
-        self._effects = Effects(options, session, self._intake)
+        self._context = Context(options, session)
+        self._buffer = self._context.buffer
         self._event: Event | None = None
 
     # --- bytes to events --------------------------------------------------------------------------------------------
@@ -49,31 +48,82 @@ class Connection:
     @property
     def buffered(self) -> int:
         """How many received bytes are waiting to be understood."""
-        return len(self._intake)
+        return len(self._buffer)
 
     def receive_data(self, data: bytes) -> None:
         """Take what the client sent, in clear: TLS is the caller's."""
-        self._intake.append(data)
+        self._buffer.append(data)
 
     def next_event(self) -> Event | None:
         """The next thing that the client did, or None if more bytes are needed."""
         if self._event is not None:
             raise RuntimeError(f"{self._event.name} has not been answered yet")
-        if self.state in EXPECTS_COMMAND and not self._intake:
-            return None  # asked after each reply, and nearly always nothing more has been said
-        while isinstance(event := self._intake.read(self.state), Moved):
-            self.state = event.state
-        if event is None or isinstance(event, events.Passing):
+        state = self.state
+        if state in EXPECTS_COMMAND:
+            self._event = self._next_command(state) if self._buffer.data else None
+            return self._event
+        read = READERS.get(state)
+        event = None if read is None else read(self._context)
+        if event is None:
+            return None
+        if event.internal:
+            self._move(event.name, 0)
+            return self.next_event()
+        if event.answered:
+            self._event = event
+        return event
+
+    def _next_command(self, state: State) -> Event | None:
+        """The next command line: parsed, in sequence, and within the limits; or its refusal."""
+        context, buffer = self._context, self._buffer
+        if buffer.octets:  # of a refused BDAT
+            buffer.octets -= len(buffer.take(buffer.octets))
+        line = None if buffer.octets else buffer.line()
+        if line is None:
+            return None
+        text, bare, too_long = line
+        command = Command(text, buffer.early, context.login_failed, context.passwords)
+        if context.login_failed and command.verb in VERBS:
+            context.login_failed = command.secret = False
+        self.session.verbs.append("***" if command.secret else command.verb)
+        if too_long or (bare and self.options.strict):
+            return refuse(command, replies.LINE_TOO_LONG if too_long else replies.BARE_LINE_FEED, context)
+        try:
+            return self._understood(command, state)
+        except NotUnderstood as refused:
+            return refuse(command, refused.reply, context)
+
+    def _understood(self, command: Command, state: State) -> Event:
+        """What the command asks for, or its refusal. Raises ``NotUnderstood`` if its syntax is wrong."""
+        context, verb, text = self._context, command.verb, command.raw
+        row = self.options.cache.get(verb) or offered(command, context)
+        argument = text[len(verb) + 1 :].decode().rstrip(" ") if text.isascii() else "\0"
+        if not argument.isprintable():
+            argument = argument_of(command, context)
+        event = row.parse(command, argument, context)
+        if isinstance(event, Refused):
             return event
-        self._event = self._in_sequence(event)
-        return self._event
+        if verb not in SEQUENCE[state]:
+            return self._out_of_sequence(event, verb)
+        refusal = None if row.gate is None else row.gate(event, context)
+        if refusal is not None:
+            return event.refused(refusal)
+        if event.transaction is not None:
+            self.session.mail = event.transaction
+        return event
+
+    def _out_of_sequence(self, event: Event, verb: str) -> Event:
+        """Even where a rule accepts it all the same, it means nothing in this state."""
+        refused = event.refused(states.out_of_sequence(self.state, verb))
+        refused.otherwise = None
+        return refused
 
     def release(self) -> bytes:
         """Everything not yet understood; after a PROXY header it belongs to the TLS handshake."""
-        return self._intake.release()
+        return self._buffer.take(len(self._buffer))
 
     def timed_out(self) -> Event:
-        """The client has been silent for too long."""
+        """The client has sent nothing for too long."""
         self._event = events.TimedOut(default=replies.TIMED_OUT)
         return self._event
 
@@ -82,92 +132,89 @@ class Connection:
         self._event = events.Overloaded(default=replies.TOO_MANY_CLIENTS)
         return self._event
 
-    def _in_sequence(self, event: Event) -> Event:
-        """The event, or its refusal if it may not come now."""
-        if event.command is None or isinstance(event, events.Refused):
-            return event
-        if states.allowed(self.state, event.name):
-            refusal = gate(event.command, self.options, self.session)
-        else:
-            refusal = states.out_of_sequence(self.state, event.name)
-        return event if refusal is None else event.refused(refusal)
+    # --- verdicts to bytes ------------------------------------------------------------------------------------------
 
-    # --- replies to bytes -------------------------------------------------------------------------------------------
+    def send(self, event: Event, *verdicts: Decision) -> bytes:
+        """Answer the event; the bytes of the replies.
 
-    def send(
-        self,
-        *answers: Reply,
-        detail: Any = None,
-        accepted: bool | tuple[bool, ...] | None = None,
-        closes: bool = True,
-        later: bool = False,
-        at: float = 0.0,
-        each: Sequence[Reply | None] | None = None,
-    ) -> bytes:
-        """Answer the event; the bytes for the client. In LMTP, ``Content`` is answered by one reply for each recipient.
-
-        No reply at all means that none is due, or that none will ever come; ``later``, that the answer to a later event
-        is the reply to this command. ``detail`` is the user of a login, or the JSON object of a refused token (None: no
-        explanation, just the reply). ``accepted`` keeps (or does not keep) a message whatever the reply says, in LMTP
-        for all recipients or for each. Without ``closes`` the connection survives a reply that would end it. ``at`` is
-        the time stamp of an envelope, ``each`` LMTP's reply to each recipient where not all of them have one.
+        In LMTP there is a verdict for each recipient after the content, else one; none at all means that the reply to
+        this command is due at a later event. A verdict without a reply is an answer that will never come.
         """
-        event, self._event = self._event, None
-        if event is None:
+        if event.answered and event is not self._event:
             raise RuntimeError("there is nothing to answer")
-        digit = answers[0].digit if answers else 0
-        if digit != 2 or len(answers) > 1:
-            self.told(*answers)
-        if isinstance(event, events.Authenticate) and (said := self._intake.login.explain(event, answers, detail)):
-            self.state = State.SASL
-            return said
-        verdict = Verdict(answers, digit, detail, accepted, later, at, each)
-        self.envelope = self._effects.apply(event, verdict) or self.envelope
-        if digit or later or type(event) not in _ANSWERED_LATER:
-            self._move(event, answers, digit, closes=closes)
-        return answers[0].wire if len(answers) == 1 else b"".join([reply.wire for reply in answers])
+        self._event = None
+        context = self._context
+        context.buffer.early = bool(context.buffer.data)
+        if not verdicts:
+            event.apply((), context)
+            self._move(event.name, 0)
+            return b""
+        reply, digit = verdicts[0].reply, verdicts[0].digit
+        if len(verdicts) > 1 or (reply is not None and reply.refuses):
+            self.remember(verdicts)
+        if isinstance(event, Refused) and digit in (2, 3):
+            event = self._accepted(event)
+        return self._answer(event, verdicts)
 
-    def interject(self, *answers: Reply, keep: bool, again: bool, closes: bool = True, at: float = 0.0) -> bytes:
-        """Say something while content is still coming in.
+    def _answer(self, event: Event, verdicts: Sequence[Decision]) -> bytes:
+        """Let the verdicts take effect; the bytes of the replies."""
+        verdict, context = verdicts[0], self._context
+        if event.explained and (challenge := explanation(event, verdict, context)) is not None:
+            self._enter(State.SASL)
+            return challenge.wire
+        envelope = event.apply(verdicts, context)
+        if envelope is not None:
+            self.envelope = envelope
+        if verdict.digit or not event.reply_later:
+            name = event.kind or (event.command.verb if event.command else "")  # its name, without a call
+            self._move(name, verdict.digit, *verdicts)
+        if len(verdicts) == 1:
+            return b"" if verdict.reply is None else verdict.reply.wire
+        return b"".join([verdict.reply.wire for verdict in verdicts if verdict.reply is not None])
 
-        Without ``keep`` the rest is thrown away unanswered; else it is taken, and answered as usual only if ``again``.
-        """
-        self.told(*answers)
-        if keep and not again:
-            open_transaction(self.session).answered = answers[0]
-        elif not keep:
-            self.envelope = self._effects.finish(Verdict(answers, 5, at=at))
-            self.session.mail = None
-            if self.state is State.CHUNK:
-                self._enter(State.READY)
-        if closes and 421 in answers:
-            self._enter(State.CLOSED)
-        return b"".join([reply.wire for reply in answers])
+    def _accepted(self, event: Refused) -> Event:
+        """What a refused command is where it has been accepted all the same, and may come now."""
+        otherwise = event.otherwise
+        return otherwise if otherwise is not None and otherwise.name in SEQUENCE[self.state] else event
+
+    def remember(self, verdicts: Sequence[Decision]) -> None:
+        """The last refusal becomes the session's error, even if the call is counted as accepted."""
+        for verdict in verdicts:
+            if verdict.reply is not None and verdict.reply.refuses:
+                self.session.error = verdict.reply
 
     def secured(self, tls: TLSInfo) -> None:
-        """The handshake is complete. What the client said in clear is forgotten (RFC 3207 section 4.2)."""
+        """The handshake is complete. What the client sent in clear is forgotten (RFC 3207 section 4.2)."""
         session = self.session
         session.tls = tls
         session.user = session.hostname_appears_as = session.opening_command = None
-        self.state = State.CONNECTED if self.options.tls == "implicit" else State.SECURED
+        self._move("implicit TLS" if self.options.tls == "implicit" else "STARTTLS", 0)
 
-    def told(self, *answers: Reply) -> None:
-        """The client has been told this, whatever it means to the session: a refusal is remembered."""
-        for reply in answers:
-            if reply.refuses:
-                self.session.error = reply
+    # --- the state --------------------------------------------------------------------------------------------------
 
-    def _move(self, event: Event, answers: Sequence[Reply], digit: int, *, closes: bool) -> None:
-        state = states.following(self.state, event.name, digit)
-        if closes and 421 in answers:  # LMTP: whoever's answer it is
-            state = State.CLOSED
-        if state is State.CLOSED and not closes:
-            state = _SURVIVES.get(self.state, self.state)
-        self._enter(state)
+    def _move(self, name: str, digit: int, *verdicts: Decision) -> None:
+        """Follow the table: where there is no row for this event, or none for this digit, the state stays."""
+        row = SEQUENCE[self.state].get(name)
+        state = self.state if row is None else row.get(digit, self.state)
+        if state is State.CLOSED or digit >= 4 or len(verdicts) > 1:
+            state = self._closed_or_not(state, verdicts)
+        if state is not self.state:
+            self._enter(state)
+
+    def _closed_or_not(self, state: State, verdicts: Sequence[Decision]) -> State:
+        """RFC 5321 section 3.8: a 421 closes, in LMTP whichever recipient's reply it is.
+
+        A verdict that leaves the connection open all the same outdoes both that and the table.
+        """
+        if any(verdict.closes and verdict.reply is not None and verdict.reply.code == 421 for verdict in verdicts):
+            return State.CLOSED
+        if state is State.CLOSED and not all(verdict.closes for verdict in verdicts):
+            return states.SURVIVES.get(self.state, self.state)
+        return state
 
     def _enter(self, state: State) -> None:
-        if state not in states.IN_TRANSACTION and (self.state in _CONTENT or state is not State.CLOSED):
-            self.session.mail = None  # of a client that leaves before its content, the close hook still sees it
-        if state is State.HANDSHAKE:  # nothing said in clear survives STARTTLS
-            self._intake.release()
+        if state not in IN_TRANSACTION and (self.state in _CONTENT or state is not State.CLOSED):
+            self.session.mail = self._context.phase = None  # the close hook still sees what a client has left behind
+        if state is State.HANDSHAKE and self.state is not State.PROXY:  # nothing sent in clear survives STARTTLS
+            self.release()
         self.state = state

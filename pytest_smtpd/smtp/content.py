@@ -1,140 +1,171 @@
-"""Messages read with the standard ``email`` package, imported when one is first looked at; none of this raises."""
+"""The content of a message: DATA and BDAT, the pieces in which it arrives, and the envelope that it makes."""
 
 import re
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Sequence
+from itertools import compress
+from typing import ClassVar, Final
 
-from pytest_smtpd.smtp.values import read_only
-
-if TYPE_CHECKING:
-    from email.message import EmailMessage
-
-_LINK = re.compile(r"""https?://[^\s<>"'\\^`{|}]+""", re.IGNORECASE)
-_HREF = re.compile(r"""<a\b[^>]*?\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""", re.IGNORECASE)
-_TRAILING: Final = ".,;:!?*_~"  # what ends the sentence around a link rather than the link
-_BRACKETS: Final = {")": "(", "]": "["}
+from pytest_smtpd.smtp import replies
+from pytest_smtpd.smtp.context import Context, Decision
+from pytest_smtpd.smtp.events import Event, Hooks, Plain, Refused
+from pytest_smtpd.smtp.framing import Command
+from pytest_smtpd.smtp.grammar import Refused as NotUnderstood
+from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.smtp.session import Envelope, Phase, Transaction
 
 
-@read_only
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
-    """An attached file: ``filename`` (or None), ``content_type`` ("application/pdf") and decoded ``content``."""
+class Data(Plain):
+    """DATA: the content follows if the reply is a 354."""
 
-    filename: str | None
-    content_type: str
-    content: bytes
-
-    def __repr__(self) -> str:
-        return f"<Attachment {self.filename!r} {self.content_type} {len(self.content)} bytes>"
+    def apply(self, verdicts: Sequence[Decision], context: Context) -> None:
+        """From here to CRLF.CRLF, what the client sends is content."""
+        context.buffer.expect_content()
 
 
-Attachment.__module__ = "pytest_smtpd"
+def may_send_lines(event: Event, context: Context) -> Reply | None:
+    """RFC 3030 section 3: a binary message cannot be dot-stuffed."""
+    mail = context.session.mail
+    binary = mail is not None and mail.parameters.get("body_type") == "binarymime"
+    return replies.BINARY_NEEDS_BDAT if binary else None
 
 
-@cache
-def _policy() -> Any:
-    from email.policy import default
+class Bdat(Event):
+    """BDAT (RFC 3030): its octets follow at once; the reply is due when they are all there."""
 
-    return default.clone(raise_on_defect=False)
+    reply_later = True
+    octets: int
+    last: bool
 
+    def refused(self, reply: Reply) -> Refused:
+        """Its octets follow all the same."""
+        return RefusedBdat(command=self.command, default=reply, octets=self.octets)
 
-def parse(content: bytes) -> "EmailMessage":
-    """The message in ``content``; bytes that are none give an empty message whose payload they are."""
-    from email import message_from_bytes
-    from email.message import EmailMessage
-
-    try:
-        return message_from_bytes(content, policy=_policy())
-    except Exception:
-        broken = EmailMessage(_policy())
-        broken.set_payload(content.decode("latin-1"))
-        return broken
-
-
-def header(message: "EmailMessage", name: str) -> str | None:
-    """A header's decoded text as a plain ``str``; as it stands if it cannot be parsed; None if it is absent."""
-    try:
-        value = message[name]
-        return None if value is None else str.__str__(value)
-    except Exception:
-        raw = next((value for key, value in message.raw_items() if key.lower() == name), None)
-        return None if raw is None else " ".join(str(raw).split())
+    def apply(self, verdicts: Sequence[Decision], context: Context) -> None:
+        """Take the octets as content, or discard them."""
+        if verdicts:
+            context.buffer.octets = self.octets
+        else:
+            context.buffer.expect_chunk(self.octets, last=self.last)
 
 
-def body(message: "EmailMessage", subtype: Literal["plain", "html"]) -> str | None:
-    """The best text/``subtype`` part as a ``str`` with LF line ends, None where there is none."""
-    try:
-        part = message.get_body((subtype,))
-    except Exception:
-        return None
-    if part is None or part.get_content_type() != f"text/{subtype}":
-        return None
-    return _text(part).replace("\r\n", "\n")
+class RefusedBdat(Refused):
+    """A refused BDAT: its octets follow all the same and are discarded."""
+
+    octets: int
+
+    def apply(self, verdicts: Sequence[Decision], context: Context) -> None:
+        """Discard them as they come."""
+        context.buffer.octets = self.octets
 
 
-def _text(part: Any) -> str:
-    try:
-        return str(part.get_content())
-    except Exception:
-        payload = part.get_payload(decode=True)
-        return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else str(part.get_payload())
+_CHUNK: Final = r"(?ai)([0-9]{1,20})(?: +(LAST))?"
 
 
-def attachments(message: "EmailMessage") -> tuple[Attachment, ...]:
-    """Every part that is an attachment or an inline file."""
-    try:
-        return tuple(_attachment(part) for part in _leaves(message) if _is_file(part))
-    except Exception:
-        return ()
+def parse_bdat(command: Command, argument: str, context: Context) -> Event:
+    """RFC 3030 section 2."""
+    found = re.fullmatch(_CHUNK, argument)
+    if found is None:
+        raise NotUnderstood(replies.BAD_PARAMETER)
+    return Bdat(command=command, octets=int(found[1]), last=found[2] is not None)
 
 
-def _leaves(part: Any) -> Any:
-    """All parts with content of their own; an attached message is one part."""
-    if part.get_content_maintype() == "multipart" and part.is_multipart():
-        for child in part.iter_parts():
-            yield from _leaves(child)
-    else:
-        yield part
+class ContentBegins(Event):
+    """The client may send, or is sending, the message."""
+
+    kind = "arriving"
+    answered = False
+    hooks: ClassVar[Hooks] = ()
+
+    def apply(self, verdicts: Sequence[Decision], context: Context) -> Envelope | None:
+        """An early reply: a 2xx leaves the rest to be kept, a refusal leaves it to be thrown away.
+
+        A verdict that does not decide about the message (``keep``, or no well-formed reply) changes nothing.
+        """
+        mail, verdict = context.session.mail, verdicts[0]
+        assert mail is not None
+        if verdict.keep is True or verdict.digit == 0:
+            return None
+        if verdict.digit == 2:
+            context.phase, mail.early_reply = Phase.ANSWERED, verdict.reply
+            return None
+        context.phase = Phase.DISCARDING
+        envelope = finish(verdicts, context)
+        context.session.mail = None
+        return envelope
 
 
-def _is_file(part: Any) -> bool:
-    if part.get_content_disposition() == "attachment" or part.get_filename() is not None:
-        return True
-    return part.get_content_type() not in ("text/plain", "text/html")
+class Chunk(ContentBegins):
+    """Content as it arrives, dot-unstuffed; ``size`` is how much there is so far."""
+
+    data: bytes
+    size: int
 
 
-def _attachment(part: Any) -> Attachment:
-    name = part.get_filename()
-    if part.get_content_maintype() == "message" and part.is_multipart():
-        content = part.get_payload(0).as_bytes()
-    else:
-        content = part.get_payload(decode=True)
-    return Attachment(
-        filename=None if name is None else str.__str__(name),
-        content_type=part.get_content_type(),
-        content=content if isinstance(content, bytes) else b"",
+class Discarded(Event):
+    """The end of a message that was refused while it was still arriving."""
+
+    kind = "discarded"
+    internal = True
+    hooks: ClassVar[Hooks] = ()
+
+
+class ChunkReceived(Event):
+    """A BDAT that is not the last is complete."""
+
+    kind = "chunk"
+    hooks: ClassVar[Hooks] = ()
+
+    def apply(self, verdicts: Sequence[Decision], context: Context) -> Envelope | None:
+        """A refused chunk ends the message; in LMTP, too, there is one reply for all recipients."""
+        for_all = [verdicts[0]] * len(context.session.recipients)
+        return finish(for_all, context) if verdicts[0].digit >= 4 else None
+
+
+class Content(Event):
+    """The message is complete: CRLF.CRLF, or BDAT LAST. Without a default it was answered while it was arriving.
+
+    ``final`` is whether the default stands, even if a hook decides otherwise (RFC 1870 section 6.3).
+    """
+
+    kind = "content"
+    hooks: ClassVar[Hooks] = ()
+    final: bool = False
+
+    def apply(self, verdicts: Sequence[Decision], context: Context) -> Envelope:
+        """The transaction ends."""
+        return finish(verdicts, context)
+
+
+def finish(verdicts: Sequence[Decision], context: Context) -> Envelope:
+    """The envelope of a transaction that ends, accepted or refused (RFC 5321 section 4.1.1.4).
+
+    In LMTP there is a verdict for each recipient (RFC 2033 section 4.2), in SMTP one for the message.
+    """
+    session, options = context.session, context.options
+    mail = session.mail
+    assert mail is not None
+    kept = [verdict.digit == 2 if verdict.keep is None else verdict.keep for verdict in verdicts]
+    recipients = tuple(mail.recipients)
+    if options.lmtp and len(verdicts) == len(recipients):
+        _refuse_some(mail, verdicts, kept)
+        recipients = tuple(compress(recipients, kept))
+    given = [verdict.reply for verdict in verdicts if verdict.reply is not None]
+    accepted = any(kept)
+    envelope = mail.envelope(
+        session,
+        session.read,
+        most=None if accepted else options.size,  # however the content was cut into pieces
+        accepted=accepted,
+        reply=next((reply for reply in given if reply.digit == 2), given[0] if given else mail.early_reply),
+        rcpt_to=recipients,
     )
+    mail.chunks = []
+    session.transaction += 1
+    return envelope
 
 
-def links(text: str | None, html: str | None) -> tuple[str, ...]:
-    """Web addresses of the plain text, then of the HTML's ``href`` attributes, each once."""
-    from html import unescape
-
-    found = [_trim(link) for link in _LINK.findall(text or "")]
-    for groups in _HREF.findall(html or ""):
-        target = unescape(next(filter(None, groups), "")).strip()
-        if _LINK.match(target):
-            found.append(target)
-    return tuple(dict.fromkeys(found))
-
-
-def _trim(link: str) -> str:
-    """Cut what belongs to the sentence: closing punctuation, and a bracket that the link itself did not open."""
-    while link:
-        last = link[-1]
-        unmatched = last in _BRACKETS and link.count(last) > link.count(_BRACKETS[last])
-        if last not in _TRAILING and not unmatched:
-            break
-        link = link[:-1]
-    return link
+def _refuse_some(mail: Transaction, verdicts: Sequence[Decision], kept: Sequence[bool]) -> None:
+    """LMTP: a recipient whose reply refuses, and who does not get the message all the same, has been refused."""
+    for address, verdict, served in zip(mail.recipients, verdicts, kept, strict=True):
+        if not served and verdict.reply is not None and verdict.reply.refuses:
+            mail.refuse(address, verdict.reply)

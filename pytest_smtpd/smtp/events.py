@@ -1,274 +1,164 @@
-"""What a client can do: events, with the reply that the RFC would give (``default``) and the hooks they pass."""
+"""Events: what a client can do, each with the reply of the RFC (``default``) and the hook points that it reaches.
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from sys import intern
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+An event is a request of the client, or something that happened to the connection. The caller gets it from
+``Connection.next_event``, and gives it to ``Connection.send`` together with the verdict. Events that belong to one
+group of commands are defined beside their parsers: ``content.py``, ``mail.py``, ``login.py``, ``xclient.py``.
 
-from pytest_smtpd.smtp.address import Address
-from pytest_smtpd.smtp.options import AUTH_METHODS
+They are made for every command of every client, so they are namespaces without a constructor of their own: a class
+annotates the attributes of its events, and has the defaults of those that were not given.
+"""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, ClassVar, Literal
+
+from pytest_smtpd.smtp.auth import Auth
+from pytest_smtpd.smtp.context import Context, Decision
+from pytest_smtpd.smtp.framing import Command
 from pytest_smtpd.smtp.replies import Reply
-from pytest_smtpd.smtp.values import short
-
-if TYPE_CHECKING:
-    from pytest_smtpd.smtp.sasl import Auth, Conversation
-    from pytest_smtpd.smtp.session import TLSInfo
+from pytest_smtpd.smtp.session import Envelope, Transaction
+from pytest_smtpd.smtp.tls import TLSInfo
 
 HookName = Literal["connect", "secure", "auth", "mail_from", "rcpt_to", "data", "close", "command"]
-Point = tuple[HookName, Any]  # a hook to pass, and its own argument
-Passes = tuple[tuple[HookName, str], ...]  # hooks, each with the field in which the event has its argument
+Hooks = tuple[tuple[HookName, str], ...]  # hooks, each with the attribute of the event that is its argument
 
 
-class Command:
-    """A command line: ``verb`` in upper case, ``argument`` behind the first space, ``raw`` the line without its end."""
+class Event(SimpleNamespace):
+    """One thing that happened; the caller answers it with ``Connection.send`` before it asks for the next.
 
-    __slots__ = ("raw", "secret", "verb")
-    __module__ = "pytest_smtpd"
+    ``hooks`` are the hook points that are reached, in order. ``reply_later`` is whether the reply to a command that is
+    accepted belongs to a later event. ``answered`` is False for what is not answered as a rule; a test may answer it
+    all the same. ``internal`` events only move the state, and are given to nobody. ``explained`` is whether a challenge
+    may come before the reply. ``transaction`` is the one that a command begins.
+    """
 
-    def __init__(self, raw: bytes) -> None:
-        self.raw: bytes = raw
-        self.secret: bool = False  # what follows an AUTH that was refused may be a password, not a command
-        self.verb: str = intern(raw.partition(b" ")[0].upper().decode("utf-8", "replace"))
-
-    @property
-    def argument(self) -> str:
-        """The text after the verb."""
-        return self.raw.partition(b" ")[2].decode("utf-8", "replace")
-
-    def __str__(self) -> str:
-        return "***" if self.secret else masked(self.raw)
-
-    def __repr__(self) -> str:
-        return f"<Command {short(str(self))!r}>"
-
-
-_LOGIN: Final = re.compile(r"\s*(AUTH[\s=:]+)(\S.*)", re.IGNORECASE | re.DOTALL)
-
-
-def masked(raw: bytes) -> str:
-    """A command line for people: secrets of AUTH are left out, and what a terminal would obey is escaped."""
-    text = raw.decode("utf-8", "backslashreplace")
-    if login := _LOGIN.match(text):
-        method, *secret = login[2].split()
-        shown = method if method.upper() in AUTH_METHODS else "***"  # or a password: the method was left out
-        text = " ".join([f"{login[1]}{shown}", *(["***"] if secret else [])])
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One thing that happened; the caller answers it with ``Connection.send`` before asking for the next."""
-
-    kind: ClassVar[str] = ""
-    passes: ClassVar[Passes] = (("command", "command"),)
-    default: Reply | None = None
+    kind: str = ""
+    hooks: ClassVar[Hooks] = (("command", "command"),)
+    reply_later: ClassVar[bool] = False
+    answered: ClassVar[bool] = True
+    internal: ClassVar[bool] = False
+    explained: ClassVar[bool] = False
     command: Command | None = None
+    default: Reply | None = None
+    transaction: Transaction | None = None
 
     @property
     def name(self) -> str:
-        """The word of ``states.SEQUENCE`` for it: the verb, or the class's own."""
+        """The word of ``states.SEQUENCE`` for it: the class's own, or the verb."""
         return self.kind or (self.command.verb if self.command else "")
 
+    @property
+    def points(self) -> tuple[tuple[HookName, Any], ...]:
+        """The hook points that are reached, each with its own argument; one whose argument is missing is left out."""
+        points: list[tuple[HookName, Any]] = []
+        for hook, attribute in self.hooks:
+            argument = getattr(self, attribute) if attribute else None
+            if argument is not None or not attribute:
+                points.append((hook, argument))
+        return tuple(points)
+
     def refused(self, reply: Reply) -> "Refused":
-        """This command, refused with ``reply``."""
-        return Refused(command=self.command, default=reply)
+        """This command, refused with ``reply``; a rule may accept it all the same."""
+        return Refused(command=self.command, default=reply, otherwise=self)
 
-    @property
-    def points(self) -> tuple[Point, ...]:
-        """The hooks to pass, in order, each with its own argument; those whose argument is not there are left out."""
-        arguments: list[Point] = [(hook, getattr(self, field)) for hook, field in self.passes]
-        return tuple([point for point in arguments if point[1] is not None])
+    def apply(self, verdicts: Sequence[Decision], context: Context) -> Envelope | None:
+        """Do to the session what the verdict means; the envelope of a message that ends by it.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connected(Event):
-    """A client is there and waits for the greeting; after XCLIENT once more, perhaps with a LOGIN."""
-
-    kind = "connect"
-    secure: "TLSInfo | None" = None
-    login: "Auth | None" = None
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        """``connect``, which has no argument of its own, and what implicit TLS and XCLIENT add to it."""
-        more: tuple[Point, ...] = (("secure", self.secure), ("auth", self.login))
-        return (("connect", None), *(point for point in more if point[1] is not None))
+        There is one verdict, in LMTP one for each recipient after the content, and none where the reply is due later.
+        """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secured(Event):
-    """The handshake that STARTTLS asked for is complete; no reply is due."""
-
-    kind = "secure"
-    passes: ClassVar[Passes] = (("secure", "tls"),)
-    tls: "TLSInfo"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(Event):
-    """A command that is unknown, malformed, disabled or out of sequence: whatever is answered, nothing changes."""
+    """A command that is unknown, malformed, disabled or out of sequence.
+
+    ``otherwise`` is what it is to the server where a rule accepts it all the same; None: nothing.
+    """
 
     kind = "refused"
+    otherwise: Event | None = None
+
+    def apply(self, verdicts: Sequence[Decision], context: Context) -> Envelope | None:
+        """Nothing happens; but what follows an AUTH that was refused may be its password."""
+        if self.command is not None and self.command.verb in ("", "AUTH"):
+            context.login_failed = True
+        return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plain(Event):
-    """NOOP, HELP, VRFY, RSET, QUIT, STARTTLS, DATA: all they do is in the transition table."""
+    """NOOP, HELP, VRFY, RSET, QUIT, STARTTLS: all that they do is in ``states.SEQUENCE``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Hello(Event):
     """HELO, EHLO or LHLO."""
 
     domain: str
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mail(Event):
-    """MAIL FROM, well-formed and in sequence."""
-
-    passes: ClassVar[Passes] = (("command", "command"), ("mail_from", "address"))
-    address: Address
-    parameters: Mapping[str, Any]
+    def apply(self, verdicts: Sequence[Decision], context: Context) -> None:
+        """The session knows the name of the client, and its protocol."""
+        if verdicts[0].digit == 2 and self.command is not None:
+            context.session.hostname_appears_as = self.domain
+            context.session.opening_command = self.command.verb
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rcpt(Event):
-    """RCPT TO, well-formed and in sequence."""
-
-    passes: ClassVar[Passes] = (("command", "command"), ("rcpt_to", "address"))
-    address: Address
-
-    def refused(self, reply: Reply) -> Refused:
-        """The address, which the envelope lists with its reply."""
-        return RefusedRcpt(command=self.command, default=reply, address=self.address)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedRcpt(Refused):
-    """A well-formed recipient that a limit, or a parameter, has turned away; no ``rcpt_to`` hook is asked."""
-
-    address: Address
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bdat(Event):
-    """BDAT (RFC 3030): its octets follow at once; the reply is due when they are all there."""
-
-    octets: int
-    last: bool
-
-    def refused(self, reply: Reply) -> Refused:
-        """Its octets follow all the same."""
-        return RefusedBdat(command=self.command, default=reply, octets=self.octets)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedBdat(Refused):
-    """A BDAT out of sequence; its octets follow all the same and are thrown away."""
-
-    octets: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Xclient(Event):
-    """XCLIENT: no reply to it but the new greeting."""
-
-    attributes: Mapping[str, str | None]
-    login: "Auth | None" = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Xforward(Event):
-    """XFORWARD."""
-
-    attributes: Mapping[str, str | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authenticate(Event):
-    """A step of AUTH: the command, or a line of the exchange (``Response``); ``auth`` once there are credentials."""
-
-    passes: ClassVar[Passes] = (("command", "command"), ("auth", "auth"))
-    exchange: "Conversation | None" = None
-    auth: "Auth | None" = None
-    user: str | None = None  # whose credentials they are, by the ``auth`` setting
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response(Authenticate):
-    """A line of an AUTH exchange."""
-
-    kind = "response"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passing(Event):
-    """Something that is not answered; whoever wants to speak all the same uses ``Connection.interject``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handshaking(Passing):
-    """A TLS handshake is under way: how many of its bytes have come. ``struck`` remembers which rules have spoken."""
-
-    implicit: bool
-    received: int
-    tls: "TLSInfo"
-    struck: set[int] = field(default_factory=set)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContentBegins(Passing):
-    """The client may send, or is sending, the message."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk(Passing):
-    """Content as it arrives, dot-unstuffed."""
-
-    data: bytes
-    size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkReceived(Event):
-    """A BDAT that is not the last is complete."""
-
-    kind = "chunk"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content(Event):
-    """The message is complete: CRLF.CRLF, or BDAT LAST. Without a default it was answered while it came in.
-
-    ``final``: the default stands, whatever hooks say (RFC 1870 section 6.3).
-    """
-
-    kind = "content"
-    final: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overloaded(Event):
-    """One client too many, told instead of the greeting."""
+class Connected(Event):
+    """A client is there and waits for the greeting; after XCLIENT once more, perhaps with a login."""
 
     kind = "connect"
-    passes: ClassVar[Passes] = ()
+    hooks: ClassVar[Hooks] = (("connect", ""), ("secure", "tls"), ("auth", "login"))
+    tls: TLSInfo | None = None
+    login: Auth | None = None
+
+    def apply(self, verdicts: Sequence[Decision], context: Context) -> None:
+        """With the greeting that answers an XCLIENT, its LOGIN is the session's user."""
+        if verdicts[0].digit == 2 and self.login is not None:
+            context.session.user = verdicts[0].user or self.login.username
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimedOut(Event):
-    """The client said nothing for as long as ``timeout`` allows."""
+class Secured(Event):
+    """The handshake that STARTTLS asked for is complete; no reply is due."""
+
+    kind = "secure"
+    hooks: ClassVar[Hooks] = (("secure", "tls"),)
+    tls: TLSInfo
+
+
+class Handshaking(Event):
+    """A TLS handshake is under way: ``received`` of its bytes have arrived so far."""
+
+    answered = False
+    hooks: ClassVar[Hooks] = ()
+    implicit: bool
+    received: int
+    tls: TLSInfo
+
+
+class Unasked(Event):
+    """A reply that the server gives on its own; no hook point is reached."""
+
+    hooks: ClassVar[Hooks] = ()
+
+
+class Overloaded(Unasked):
+    """One client too many; the reply stands in place of the greeting."""
+
+    kind = "connect"
+
+
+class TimedOut(Unasked):
+    """The client has sent nothing for as long as the ``timeout`` setting allows."""
 
     kind = "timeout"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyHeader(Event):
+    """The PROXY header has been read; ``kind`` is the name of the event, with or without TLS next."""
+
+    internal = True
+    hooks: ClassVar[Hooks] = ()
+
+
 class BadProxyHeader(Event):
     """What came first was no PROXY header; the connection just closes."""
 
-    kind = "proxy"
+    hooks: ClassVar[Hooks] = ()
     reason: str

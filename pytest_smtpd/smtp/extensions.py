@@ -1,10 +1,9 @@
-"""EXTENSIONS: one row for each EHLO keyword - when it is advertised, and which MAIL and RCPT parameters it brings."""
+"""EXTENSIONS: one row for each EHLO keyword: when it is offered, and its parameters of MAIL and RCPT."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.address import EnvelopeDSN, RecipientDSN
@@ -15,25 +14,32 @@ from pytest_smtpd.smtp.xclient import XCLIENT_NAMES, XFORWARD_NAMES
 
 Value = str | bool
 Reader = Callable[[Value, Options, Session], Any]
+_NO_PARAMETERS: Final[Mapping[str, "Parameter"]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """An ESMTP parameter: which field of the envelope (or part of it) it fills, and how its value is read."""
+class Parameter(NamedTuple):
+    """An ESMTP parameter: how its value is read, and where it goes.
 
-    field: str
+    ``attribute`` is that of the envelope (for MAIL) or of the address (for RCPT) which the value fills; "" where it is
+    only checked. ``part`` is the field of that attribute's value, where several parameters fill one value together.
+    """
+
     read: Reader
+    attribute: str = ""
+    part: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extension:
-    """A row: ``argument`` gives what stands behind the keyword in the EHLO reply, None where it is not advertised."""
+class Extension(NamedTuple):
+    """A row. ``argument`` gives what stands behind the keyword in the EHLO reply, None where it is not offered.
+
+    ``more_octets`` is by how much the extension lengthens a verb's longest command (RFC 5321 section 4.5.3.1.4).
+    """
 
     rfc: str
     argument: Callable[[Options, Session], str | None] = lambda options, session: ""
-    mail: Mapping[str, Parameter] = field(default_factory=dict)
-    rcpt: Mapping[str, Parameter] = field(default_factory=dict)
-    more_octets: Mapping[str, int] = field(default_factory=dict)
+    mail: Mapping[str, Parameter] = _NO_PARAMETERS
+    rcpt: Mapping[str, Parameter] = _NO_PARAMETERS
+    more_octets: Mapping[str, int] = MappingProxyType({})
 
 
 def _text(value: Value) -> str:
@@ -63,8 +69,6 @@ def _size(value: Value, options: Options, session: Session) -> int:
     """RFC 1870 section 5: up to 20 digits."""
     if not re.fullmatch(r"[0-9]{1,20}", _text(value)):
         raise Refused(replies.BAD_PARAMETER)
-    if options.size is not None and int(value) > options.size:
-        raise Refused(replies.TOO_BIG)
     return int(value)
 
 
@@ -128,30 +132,30 @@ def _when(condition: Callable[[Options, Session], bool], text: str = "") -> Call
     return lambda options, session: text if condition(options, session) else None
 
 
-_SMTPUTF8 = Parameter("smtp_utf8", _flag)
+_SMTPUTF8 = Parameter(_flag, "smtp_utf8")
 
-EXTENSIONS: Final[Mapping[str, Extension]] = {
+EXTENSIONS: Final[dict[str, Extension]] = {
     "PIPELINING": Extension(rfc="RFC 2920"),
     "SIZE": Extension(
         rfc="RFC 1870",
         argument=lambda options, session: "" if options.size is None else str(options.size),
-        mail={"SIZE": Parameter("size", _size)},
+        mail={"SIZE": Parameter(_size)},
         more_octets={"MAIL": 26},
     ),
-    "8BITMIME": Extension(rfc="RFC 6152", mail={"BODY": Parameter("body_type", _body)}, more_octets={"MAIL": 17}),
+    "8BITMIME": Extension(rfc="RFC 6152", mail={"BODY": Parameter(_body, "body_type")}, more_octets={"MAIL": 17}),
     "SMTPUTF8": Extension(rfc="RFC 6531", mail={"SMTPUTF8": _SMTPUTF8}, more_octets={"MAIL": 10, "VRFY": 9, "EXPN": 9}),
     "ENHANCEDSTATUSCODES": Extension(rfc="RFC 2034"),
     "DSN": Extension(
         rfc="RFC 3461",
-        mail={"RET": Parameter("ret", _one_of("FULL", "HDRS")), "ENVID": Parameter("envid", _envid)},
-        rcpt={"NOTIFY": Parameter("notify", _notify), "ORCPT": Parameter("orcpt", _orcpt)},
+        mail={"RET": Parameter(_one_of("FULL", "HDRS"), "dsn", "ret"), "ENVID": Parameter(_envid, "dsn", "envid")},
+        rcpt={"NOTIFY": Parameter(_notify, "dsn", "notify"), "ORCPT": Parameter(_orcpt, "dsn", "orcpt")},
         more_octets={"MAIL": 107, "RCPT": 532},
     ),
     "CHUNKING": Extension(rfc="RFC 3030", argument=_when(lambda options, session: options.accepts("BDAT"))),
     "BINARYMIME": Extension(
         rfc="RFC 3030",
         argument=_when(lambda options, session: options.accepts("CHUNKING")),
-        mail={"BODY": Parameter("body_type", _body)},
+        mail={"BODY": Parameter(_body, "body_type")},
     ),
     "STARTTLS": Extension(
         rfc="RFC 3207", argument=_when(lambda options, session: options.tls == "starttls" and not session.secure)
@@ -159,13 +163,13 @@ EXTENSIONS: Final[Mapping[str, Extension]] = {
     "AUTH": Extension(
         rfc="RFC 4954",
         argument=_auth_methods,
-        mail={"AUTH": Parameter("submitter", _submitter)},
+        mail={"AUTH": Parameter(_submitter)},
         more_octets={"MAIL": 500},
     ),
     "REQUIRETLS": Extension(
         rfc="RFC 8689",
         argument=_when(lambda options, session: session.secure),
-        mail={"REQUIRETLS": Parameter("require_tls", _require_tls)},
+        mail={"REQUIRETLS": Parameter(_require_tls, "require_tls")},
         more_octets={"MAIL": 11},
     ),
     "LIMITS": Extension(rfc="RFC 9422", argument=_limits),
@@ -178,47 +182,59 @@ EXTENSIONS: Final[Mapping[str, Extension]] = {
 }
 
 
+# The values that several parameters fill together, by the verb that brings them.
+_TOGETHER: Final[Mapping[str, Callable[..., Any]]] = {"MAIL": EnvelopeDSN, "RCPT": RecipientDSN}
+
+
 def ehlo_keywords(options: Options, session: Session) -> tuple[str, ...]:
     """The keyword lines of the EHLO reply (RFC 5321 section 4.1.1.1)."""
-    key = (session.secure, session.user is not None)
-    if key not in options.told_keywords:
-        arguments = {
+    key = ("EHLO", session.tls is not None, session.user is not None)
+    if key not in options.cache:
+        offered = {
             keyword: extension.argument(options, session)
             for keyword, extension in EXTENSIONS.items()
             if options.shows(keyword)
         }
-        options.told_keywords[key] = tuple(
-            f"{keyword} {argument}".rstrip() for keyword, argument in arguments.items() if argument is not None
-        )
-    return options.told_keywords[key]
+        lines = [f"{keyword} {argument}".rstrip() for keyword, argument in offered.items() if argument is not None]
+        options.cache[key] = (*lines, *options.advertise)
+    found: tuple[str, ...] = options.cache[key]
+    return found
 
 
-@cache
-def _known(verb: str, disabled: frozenset[str], *, auth: bool) -> Mapping[str, Parameter]:
-    rows = [row for keyword, row in EXTENSIONS.items() if keyword not in disabled and (auth or keyword != "AUTH")]
-    return {name: parameter for row in rows for name, parameter in (row.mail if verb == "MAIL" else row.rcpt).items()}
+def known_parameters(verb: str, options: Options) -> Mapping[str, Parameter | None]:
+    """The parameters of MAIL or RCPT that are taken; None for one that ``advertise`` brings and nobody reads."""
+    key = ("parameters", verb)
+    if key not in options.cache:
+        rows = [
+            row
+            for keyword, row in EXTENSIONS.items()
+            if options.accepts(keyword) and (options.methods or keyword != "AUTH")
+        ]
+        advertised: Iterable[str] = (line.partition(" ")[0].upper() for line in options.advertise)
+        options.cache[key] = dict.fromkeys(advertised) | {
+            name: parameter for row in rows for name, parameter in (row.mail if verb == "MAIL" else row.rcpt).items()
+        }
+    found: Mapping[str, Parameter | None] = options.cache[key]
+    return found
 
 
 def read_parameters(verb: str, given: Mapping[str, Value], options: Options, session: Session) -> dict[str, Any]:
-    """The fields that the parameters of a MAIL or RCPT fill. Raises ``Refused``: 555 for one that nobody knows."""
-    if not given:
-        return {}
+    """The attributes that the parameters of a MAIL or RCPT fill. Raises ``Refused``: 555 for one that nobody knows."""
     if options.strict and session.opening_command == "HELO":  # RFC 5321 section 2.2.1: extensions need EHLO
         raise Refused(replies.UNKNOWN_PARAMETER)
-    known = _known(verb, options.disable, auth=bool(options.methods))
+    known = known_parameters(verb, options)
     if not given.keys() <= known.keys():
         raise Refused(replies.UNKNOWN_PARAMETER)
-    return {known[name].field: known[name].read(value, options, session) for name, value in given.items()}
-
-
-def envelope_dsn(fields: Mapping[str, Any]) -> EnvelopeDSN:
-    """What RET and ENVID ask for."""
-    return EnvelopeDSN(ret=fields.get("ret"), envid=fields.get("envid"))
-
-
-def recipient_dsn(fields: Mapping[str, Any]) -> RecipientDSN:
-    """What NOTIFY and ORCPT ask for."""
-    return RecipientDSN(notify=fields.get("notify", ()), orcpt=fields.get("orcpt"))
+    attributes: dict[str, Any] = {}
+    parts: dict[str, dict[str, Any]] = {}
+    for name, text in given.items():
+        parameter = known[name]
+        value = None if parameter is None else parameter.read(text, options, session)
+        if parameter is not None and parameter.part:
+            parts.setdefault(parameter.attribute, {})[parameter.part] = value
+        elif parameter is not None and parameter.attribute:
+            attributes[parameter.attribute] = value
+    return attributes | {name: _TOGETHER[verb](**values) for name, values in parts.items()}
 
 
 def longest_command(verb: str, options: Options) -> int:

@@ -1,9 +1,10 @@
-"""The receive buffer, and how bytes are cut into pieces: lines, dot-content, BDAT octets, PROXY headers."""
+"""The receive buffer, and how bytes are cut into pieces: command lines, dot-content, BDAT octets."""
 
-from dataclasses import dataclass
+from sys import intern
 from typing import Final
 
-from pytest_smtpd.smtp import proxy
+from pytest_smtpd.smtp.masking import masked
+from pytest_smtpd.smtp.values import short
 
 # RFC 4954 section 4 gives a line of an AUTH exchange 12288 octets; an initial response has the command before it.
 MAX_LINE: Final = 12288
@@ -15,73 +16,127 @@ _UNDECIDED: Final = (b"", b".")
 _HELD_BACK: Final = tuple(_END_OF_DATA[:length] for length in range(4, 0, -1))
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line without its end; ``too_long`` if its octets were thrown away, ``bare`` if it ended with LF alone."""
+class Command:
+    """A command line. As text it is the line with secrets masked."""
 
-    text: bytes
-    bare: bool = False
-    too_long: bool = False
+    __slots__ = ("passwords", "pipelined", "raw", "secret", "verb")
+    __module__ = "pytest_smtpd"
+
+    def __init__(
+        self, raw: bytes, pipelined: bool = False, secret: bool = False, passwords: tuple[str, ...] = ()
+    ) -> None:
+        self.raw: bytes = raw  #: The line without its end, as bytes.
+        #: The first word, in upper case.
+        self.verb: str = intern(raw.rstrip(b" \t").partition(b" ")[0].upper().decode("utf-8", "replace"))
+        #: Whether the line had begun to arrive before the reply to the one before it was written (RFC 2920).
+        self.pipelined: bool = pipelined
+        self.secret: bool = secret  # what follows an AUTH that was refused may be a password, not a command
+        self.passwords: tuple[str, ...] = passwords  # known ones, which are masked wherever they stand
+
+    @property
+    def argument(self) -> str:
+        """The text behind the first space."""
+        return self.raw.partition(b" ")[2].decode("utf-8", "replace")
+
+    def __str__(self) -> str:
+        return "***" if self.secret else masked(self.raw, self.passwords)
+
+    def __repr__(self) -> str:
+        return f"<Command {short(str(self))!r}>"
+
+
+# A line without its end; whether it ended with LF alone; whether it was too long, and its octets thrown away.
+Line = tuple[bytes, bool, bool]
 
 
 class Buffer:
-    """Bytes that have arrived and are not yet understood.
+    """Bytes that have arrived and are not yet understood, and what is expected of those to come.
 
-    They stay as they came, with the place up to which they are understood: content that is taken whole is not copied.
+    ``data`` stays as it came, with the place up to which it is understood: content that is taken whole is not copied.
+    It is empty when all is understood. ``octets`` of a BDAT are still to come, of ``chunk_octets`` in all; ``last`` is
+    whether it is the last chunk. ``content_ended`` is whether CRLF.CRLF has arrived. ``early`` is whether some bytes
+    had arrived already when the last reply was given.
     """
 
-    __slots__ = ("_at", "_data", "_overlong", "_scanned")
+    __slots__ = (
+        "_at",
+        "_overlong",
+        "_scanned",
+        "chunk_octets",
+        "content_ended",
+        "data",
+        "dots",
+        "early",
+        "last",
+        "octets",
+    )
 
     def __init__(self) -> None:
-        self._data = b""
+        self.data: bytes = b""
         self._at = self._scanned = 0
         self._overlong = False
+        self.dots: DotReader | None = None
+        self.content_ended: bool = False
+        self.octets: int = 0
+        self.chunk_octets: int = 0
+        self.last: bool = True
+        self.early: bool = False
 
     def __len__(self) -> int:
-        return len(self._data) - self._at
+        return len(self.data) - self._at
 
     def append(self, data: bytes) -> None:
         """Add what has just been received."""
-        self._data = self._data[self._at :] + data
+        self.data = self.data[self._at :] + data if self.data else data
         self._scanned -= self._at
         self._at = 0
 
     def take(self, count: int) -> bytes:
         """At most ``count`` bytes from the front."""
-        end = min(self._at + count, len(self._data))
-        taken = self._data[self._at : end]
-        self._advance(end)
+        end = min(self._at + count, len(self.data))
+        taken = self.data[self._at : end]
+        self._understood(end)
         self._overlong = False
         return taken
 
+    def peek(self) -> bytes:
+        """Everything, which stays where it is."""
+        return self.data[self._at :]
+
     def line(self, limit: int = MAX_COMMAND) -> Line | None:
         """The next complete line, or None. One over the limit is thrown away as it arrives, and reported at its end."""
-        end = self._data.find(b"\n", self._scanned)
+        data, at = self.data, self._at
+        end = data.find(b"\n", self._scanned)
         if end < 0:
-            self._scanned = len(self._data)
-            if len(self) > limit + 1:
-                self._advance(self._scanned)
+            self._scanned = len(data)
+            if len(data) - at > limit + 1:
+                self._understood(self._scanned)
                 self._overlong = True
             return None
-        text = self._data[self._at : end]
-        self._advance(end + 1)
-        bare = not text.endswith(b"\r")
-        text = text if bare else text[:-1]
+        if end + 1 == len(data):
+            self.data, self._at, self._scanned = b"", 0, 0
+        else:
+            self._at = self._scanned = end + 1
+        bare = data[end - 1 : end] != b"\r" or end == at
+        text = data[at : end if bare else end - 1]
         if self._overlong or len(text) > limit:
             self._overlong = False
-            return Line(b"", too_long=True)
-        return Line(text, bare=bare)
+            return b"", False, True
+        return text, bare, False
 
-    def proxy_header(self) -> "proxy.Header | proxy.Bad | None":
-        """The PROXY header at the very beginning, or None while it is incomplete."""
-        used, header = proxy.parse(self._data[self._at :])
-        self.take(used)
-        return header
-
-    def _advance(self, end: int) -> None:
+    def _understood(self, end: int) -> None:
         self._at = self._scanned = end
-        if end == len(self._data):
-            self._data, self._at, self._scanned = b"", 0, 0
+        if end == len(self.data):
+            self.data, self._at, self._scanned = b"", 0, 0
+
+    def expect_content(self) -> None:
+        """Dot-content follows (RFC 5321 section 4.1.1.4)."""
+        self.dots, self.content_ended = DotReader(), False
+
+    def expect_chunk(self, octets: int, *, last: bool) -> None:
+        """The octets of a BDAT follow (RFC 3030 section 2)."""
+        self.octets = self.chunk_octets = octets
+        self.last = last
 
 
 class DotReader:

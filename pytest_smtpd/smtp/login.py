@@ -1,74 +1,123 @@
-"""Where a session is with AUTH (RFC 4954): the exchange under way, and a verdict that waits behind an explanation."""
+"""AUTH (RFC 4954): the command, the lines of its exchange, and a challenge before the reply."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeVar
 
 from pytest_smtpd.smtp import replies
-from pytest_smtpd.smtp.commands import authenticate
-from pytest_smtpd.smtp.events import Authenticate, Response
-from pytest_smtpd.smtp.framing import Line
-from pytest_smtpd.smtp.grammar import Refused
+from pytest_smtpd.smtp.auth import Auth, decode, encode
+from pytest_smtpd.smtp.context import Context, Decision
+from pytest_smtpd.smtp.events import Event, Hooks
+from pytest_smtpd.smtp.framing import Command, Line
+from pytest_smtpd.smtp.grammar import Refused, upper
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.replies import Reply
-from pytest_smtpd.smtp.sasl import OAUTH_FAILURE, Conversation, decode, encode
+from pytest_smtpd.smtp.sasl import MECHANISMS, Exchange, owner
+
+A = TypeVar("A", bound="Authenticate")
 
 
-class Login:
-    """One connection's attempts to log in. ``failed``: the last one did, and what follows may be its password."""
+class Authenticate(Event):
+    """A step of AUTH: the command, or a line of the exchange (``Response``).
 
-    def __init__(self, options: Options) -> None:
-        self.failed: bool = False
-        self._options = options
-        self._exchange: Conversation | None = None
-        self._held: tuple[Reply, Any] | None = None
+    ``auth`` is there once the client has sent all that its mechanism needs; ``user`` is then the owner of the
+    credentials by the ``auth`` setting, or None.
+    """
 
-    def response(self, line: Line) -> Response:
-        """The client's line in an exchange."""
-        if line.too_long:
-            return Response(default=replies.SASL_LINE_TOO_LONG)
-        if line.text == b"*":
-            self._held = None
-            return Response(default=replies.AUTH_CANCELLED)
-        if self._held is not None:
-            return Response(default=self._held[0])
-        if self._exchange is None:  # a 334 by a rule, to something that is no exchange
-            return Response(default=replies.AUTH_CANCELLED)
-        return self._answered_challenge(self._exchange, line.text)
+    hooks: ClassVar[Hooks] = (("command", "command"), ("auth", "auth"))
+    explained = True
+    exchange: Exchange | None = None
+    auth: Auth | None = None
+    user: str | None = None
 
-    def _answered_challenge(self, exchange: Conversation, line: bytes) -> Response:
-        try:
-            exchange.respond(decode(line))
-        except Refused as refused:
-            if exchange.auth is None:
-                return Response(default=refused.reply)
-        return authenticate(Response, exchange, self._options)
+    def apply(self, verdicts: Sequence[Decision], context: Context) -> None:
+        """Log in, or note that it failed."""
+        complete, user, digit = self.auth is not None, verdicts[0].user, verdicts[0].digit
+        context.exchange = self.exchange
+        if context.deferred is not None and not complete:
+            (_, user), context.deferred, complete = context.deferred, None, True
+        context.login_failed = digit != 3 and not (digit == 2 and complete)
+        if digit == 2:
+            context.session.user = user or self.user or (self.auth.username if self.auth else True)
 
-    def explain(self, event: Authenticate, answers: Sequence[Reply], detail: Any) -> bytes | None:
-        """The 334 in which the server explains itself, where there is one: the reply follows the client's next line.
 
-        RFC 7628 section 3.2.2 for a refused token, RFC 5802 section 3 for the server's own proof.
-        """
-        if event.auth is None or len(answers) != 1:
-            return None
-        reply, auth = answers[0], event.auth
-        if reply.digit == 2 and auth.server_final is not None:
-            challenge = auth.server_final
-        elif reply.refuses and reply.code != 421 and auth.method in OAUTH_FAILURE and isinstance(detail, Mapping):
-            challenge = json.dumps(dict(detail or OAUTH_FAILURE[auth.method])).encode()
-        else:
-            return None
-        self._held = (reply, detail or event.user or auth.username)
-        self._exchange = event.exchange
-        return replies.challenge(encode(challenge)).wire
+class Response(Authenticate):
+    """A line of an AUTH exchange."""
 
-    def settle(self, event: Authenticate, digit: int, user: Any) -> Any:
-        """The step is answered: the user who is logged in by it, or None. ``user`` is whom a hook has named."""
-        complete = event.auth is not None
-        self._exchange = event.exchange
-        if self._held is not None and not complete:
-            (_, user), self._held, complete = self._held, None, True
-        self.failed = digit != 3 and not (digit == 2 and complete)
-        if digit != 2:
-            return None
-        return user or event.user or (event.auth.username if event.auth else True)
+    kind = "response"
+
+
+def parse_auth(command: Command, argument: str, context: Context) -> Event:
+    """RFC 4954 section 4: the mechanism, and perhaps an initial response."""
+    options, session = context.options, context.session
+    name, *initial = argument.split() or [""]
+    method = upper(name)
+    if options.auth_requires_tls and not session.secure:
+        raise Refused(replies.AUTH_NEEDS_TLS)
+    if session.user is not None:
+        raise Refused(replies.ALREADY_AUTHENTICATED)
+    if method not in options.methods:
+        raise Refused(replies.UNKNOWN_MECHANISM if method else replies.ARGUMENT_NEEDED)
+    if len(initial) > 1 or (initial and not MECHANISMS[method].client_first):
+        raise Refused(replies.BAD_PARAMETER)
+    exchange = Exchange(method, options.hostname)
+    if initial:
+        exchange.respond(b"" if initial[0] == "=" else decode(initial[0].encode()))
+    return _step(Authenticate, exchange, options, command=command)
+
+
+def auth_as_it_stands(command: Command, argument: str, context: Context) -> Event:
+    """A refused AUTH that a rule accepts: with a 334, the client's next line goes to the ``auth`` hook."""
+    method = upper((argument.split() or [""])[0])
+    return Authenticate(command=command, exchange=Exchange(method, context.options.hostname))
+
+
+def read_response(line: Line, context: Context) -> Response:
+    """The client's line in an exchange."""
+    text, _, too_long = line
+    if too_long:
+        return Response(default=replies.SASL_LINE_TOO_LONG)
+    if text == b"*":
+        context.deferred = None
+        return Response(default=replies.AUTH_CANCELLED)
+    if context.deferred is not None:
+        return Response(default=context.deferred[0])
+    exchange = context.exchange
+    if exchange is None:
+        return Response(default=replies.AUTH_CANCELLED)
+    try:
+        exchange.take(text)
+    except Refused as refused:
+        if exchange.auth is None:
+            return Response(default=refused.reply)
+    return _step(Response, exchange, context.options)
+
+
+def _step(kind: type[A], exchange: Exchange, options: Options, **fields: Any) -> A:
+    """The event; by default the next challenge, and when there are credentials, the verdict of the ``auth`` setting."""
+    if exchange.auth is None:
+        return kind(exchange=exchange, default=replies.challenge(encode(exchange.challenge)), **fields)
+    user = owner(options.auth, exchange.auth)
+    default = replies.CREDENTIALS_INVALID if user is None else replies.AUTHENTICATED
+    return kind(exchange=exchange, auth=exchange.auth, user=user, default=default, **fields)
+
+
+def explanation(event: Event, verdict: Decision, context: Context) -> Reply | None:
+    """The 334 before the final reply, if the mechanism has one: the reason of a refusal, or the server's own proof.
+
+    RFC 7628 section 3.2.2 for a refused token, RFC 5802 section 3 for the server's own proof. The reply is then due
+    when the client has answered the challenge.
+    """
+    reply = verdict.reply
+    if not isinstance(event, Authenticate) or event.auth is None or reply is None:
+        return None
+    auth, mechanism = event.auth, MECHANISMS.get(event.auth.method)
+    if reply.digit == 2 and auth.server_final is not None:
+        challenge = auth.server_final
+    elif reply.refuses and reply.code != 421 and mechanism and mechanism.failure and verdict.challenge is not None:
+        challenge = json.dumps(dict(verdict.challenge or mechanism.failure)).encode()
+    else:
+        return None
+    context.deferred = (reply, verdict.user or event.user or auth.username)
+    context.exchange = event.exchange
+    return replies.challenge(encode(challenge))

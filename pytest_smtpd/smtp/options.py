@@ -1,61 +1,61 @@
-"""The settings that the protocol itself reads. ``Settings`` adds what belongs to sockets and certificates."""
+"""What the protocol needs to know of its server's settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from functools import cached_property
+from typing import Any, Literal
+
+from pytest_smtpd.smtp.masking import SHORTEST_KNOWN
+from pytest_smtpd.smtp.sasl import MECHANISMS
 
 TLSMode = Literal["starttls", "implicit"]
 AuthMethod = Literal["PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", "SCRAM-SHA-256"]
-AUTH_METHODS: Final[tuple[AuthMethod, ...]] = (
-    "PLAIN",
-    "LOGIN",
-    "CRAM-MD5",
-    "XOAUTH2",
-    "OAUTHBEARER",
-    "SCRAM-SHA-256",
-)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a connection is told of its server's settings."""
+    """The settings that the protocol reads, and what follows from them. ``settings.Settings`` fills them in."""
 
-    hostname: str = "localhost"
-    banner: str = ""
-    tls: TLSMode | None = "starttls"
-    require_tls: bool = False
-    auth: Literal["any"] | Mapping[str, str] | None = "any"
-    require_auth: bool | None = None
-    auth_methods: tuple[AuthMethod, ...] | None = None
-    auth_requires_tls: bool = False
-    size: int | None = None
-    max_recipients: int | None = None
-    max_messages: int | None = None
-    hide: frozenset[str] = frozenset()
-    disable: frozenset[str] = frozenset()
-    lmtp: bool = False
-    proxy_protocol: bool = False
-    xclient: bool = False
-    xforward: bool = False
-    strict: bool = False
-    # The EHLO keywords as they have been told before, by whether TLS and a user are there.
-    told_keywords: dict[tuple[bool, bool], tuple[str, ...]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    hostname: str
+    banner: str
+    tls: TLSMode | None
+    require_tls: bool
+    auth: Literal["any"] | Mapping[str, str] | None
+    require_auth: bool | None
+    auth_methods: tuple[AuthMethod, ...] | None
+    auth_requires_tls: bool
+    size: int | None
+    max_recipients: int | None
+    max_messages: int | None
+    hide: frozenset[str]
+    disable: frozenset[str]
+    advertise: tuple[str, ...]
+    lmtp: bool
+    proxy_protocol: bool
+    xclient: bool
+    xforward: bool
+    strict: bool
+    # What has been found out before: the EHLO keywords, the verbs on offer, the parameters of MAIL and RCPT.
+    cache: dict[Any, Any]
 
-    @property
-    def methods(self) -> tuple[AuthMethod, ...]:
-        """The AUTH mechanisms on offer: by default all that ``auth`` can decide; SCRAM needs to know the password."""
+    @cached_property
+    def methods(self) -> tuple[str, ...]:
+        """The AUTH mechanisms on offer: by default all that ``auth`` can decide."""
         if self.auth is None:
             return ()
         if self.auth_methods is not None:
             return self.auth_methods
-        return AUTH_METHODS if isinstance(self.auth, Mapping) else AUTH_METHODS[:-1]
+        knows_passwords = isinstance(self.auth, Mapping)
+        return tuple(name for name, row in MECHANISMS.items() if knows_passwords or not row.needs_password)
 
-    @property
+    @cached_property
     def login_needed(self) -> bool:
         """Whether MAIL is refused before a login."""
         return isinstance(self.auth, Mapping) if self.require_auth is None else self.require_auth
+
+    @cached_property
+    def passwords(self) -> tuple[str, ...]:
+        """The passwords that are long enough to be masked wherever they are seen."""
+        known = self.auth.values() if isinstance(self.auth, Mapping) else ()
+        return tuple(password for password in known if len(password) >= SHORTEST_KNOWN)
 
     def accepts(self, name: str) -> bool:
         """Whether this verb or EHLO keyword is not disabled."""

@@ -14,7 +14,7 @@ _FAMILIES: Final[Mapping[str, type[IPv4Address | IPv6Address]]] = {"TCP4": IPv4A
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What the proxy said; no address (None) for UNKNOWN and LOCAL: the connection's own addresses count then."""
+    """A PROXY header. Without an address (UNKNOWN and LOCAL), the connection's own addresses count."""
 
     remote_address: str | None = None
     remote_port: int = 0
@@ -24,13 +24,13 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """What came is no PROXY header."""
+    """Not a PROXY header."""
 
     reason: str
 
 
 def parse(data: bytes | bytearray) -> tuple[int, Header | Bad | None]:
-    """How many bytes the header takes, and what it says; None while it is incomplete."""
+    """How many bytes the header takes, and the header; None while it is incomplete."""
     head = bytes(data[: len(_SIGNATURE)])
     if head == _SIGNATURE:
         return _parse_v2(bytes(data))

@@ -2,42 +2,43 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from pytest_smtpd.errors import ENHANCED, Reject
-from pytest_smtpd.smtp.values import read_only, short
+from pytest_smtpd.smtp.values import ReadOnly, printable, set_once, short
 
-__tracebackhide__ = True  # what is raised here is about the line that called
+__tracebackhide__ = True  # errors point at the caller's line
 
-_LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_LINE = re.compile(r"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
-_WIRE_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\r\n]*))?\r\n")
+_LINE_BREAK: Final = r"\r\n|\r|\n"
+_LINE: Final = r"(?s)([2-5][0-9][0-9])(?:([ -])(.*))?"
+_WIRE_LINE: Final = rb"([2-5][0-9][0-9])(?:([ -])([^\r\n]*))?\r\n"
 
 
-@read_only
-@dataclass(frozen=True, slots=True, eq=False)
-class Reply:
-    """What the server answers: ``code``, ``enhanced`` status code ("5.1.1" or None) and ``text`` (lines joined by LF).
+class Reply(ReadOnly):
+    """A reply. Equal to its code (``reply == 550``), and to a reply with the same bytes.
 
-    Equal to its code (``reply == 550``) and to a reply that says the same. ``wire`` holds the bytes that are sent,
-    ``digit`` the first digit of the code, which alone decides how the session goes on (RFC 5321 section 4.3.2); 4 and
-    5 refuse.
+    ``wire`` holds the bytes that are sent, ``digit`` the first digit of the code, which alone decides how the session
+    goes on (RFC 5321 section 4.3.2), and ``refuses`` whether that is 4 or 5.
     """
 
-    code: int
-    enhanced: str | None = None
-    text: str = ""
-    wire: bytes = field(default=b"", repr=False)
-    digit: int = field(init=False, repr=False)
-    refuses: bool = field(init=False, repr=False)
+    __slots__ = ("code", "digit", "enhanced", "refuses", "text", "wire")
+    __module__ = "pytest_smtpd"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "digit", self.code // 100)
-        object.__setattr__(self, "refuses", self.code >= 400)
-        if not self.wire:
-            object.__setattr__(self, "wire", _encode(self.code, self.enhanced, self.text))
+    code: int  #: The three digits, an ``int``.
+    digit: int
+    enhanced: str | None  #: The enhanced status code (RFC 3463), such as ``"5.1.1"``, or None.
+    refuses: bool
+    text: str  #: The rest, with LF between its lines.
+    wire: bytes
+
+    def __init__(self, code: int, enhanced: str | None = None, text: str = "", wire: bytes = b"") -> None:
+        set_once(self, "code", code)
+        set_once(self, "digit", code // 100)
+        set_once(self, "enhanced", enhanced)
+        set_once(self, "refuses", code >= 400)
+        set_once(self, "text", text)
+        set_once(self, "wire", wire or _encode(code, enhanced, text))
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Reply):
@@ -53,6 +54,11 @@ class Reply:
     def __repr__(self) -> str:
         return f"<Reply {short(str(self))!r}>"
 
+    @property
+    def line(self) -> str:
+        """The whole reply in one line for people, with control characters escaped."""
+        return printable(" ".join(str(self).split("\n")))
+
 
 def _encode(code: int, enhanced: str | None, text: str) -> bytes:
     """RFC 5321 section 4.2.1: a hyphen on all lines but the last; RFC 2034 section 4: the enhanced code on all."""
@@ -63,8 +69,8 @@ def _encode(code: int, enhanced: str | None, text: str) -> bytes:
 
 
 def split_lines(text: str) -> list[str]:
-    """Split at CRLF, CR and LF, the only characters that could end a line on the wire."""
-    return _LINE_BREAK.split(text)
+    """Split at CRLF, CR and LF, the only characters that could end a line for a client."""
+    return re.split(_LINE_BREAK, text)
 
 
 def _split_enhanced(text: str) -> tuple[str | None, str]:
@@ -80,9 +86,9 @@ def _split_enhanced(text: str) -> tuple[str | None, str]:
 def parse_reply(text: str) -> Reply:
     """Read a reply as a user writes it ("550 5.1.1 No such user", several lines too); it is sent exactly so.
 
-    Raises ``ValueError`` if it is none.
+    Raises ``ValueError`` if it is none, or cannot be encoded.
     """
-    found = [_LINE.fullmatch(line) for line in split_lines(text.removesuffix("\n").removesuffix("\r"))]
+    found = [re.fullmatch(_LINE, line) for line in split_lines(text.removesuffix("\n").removesuffix("\r"))]
     if not all(found) or len({line[1] for line in found if line}) != 1:
         raise ValueError(f"reply must be a code like 550 or text like '550 5.1.1 No such user', not {text!r}")
     lines = [line for line in found if line]
@@ -90,14 +96,18 @@ def parse_reply(text: str) -> Reply:
     last = lines[-1]
     end = last[1] if last[2] is None else f"{last[1]} {last[3]}"
     enhanced, said = _split_enhanced("\n".join(line[3] or "" for line in lines))
-    wire = ("\r\n".join([*heads, end]) + "\r\n").encode("utf-8", "surrogateescape")
+    try:
+        wire = ("\r\n".join([*heads, end]) + "\r\n").encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"reply cannot be sent as UTF-8: {text!r}; use raw= to send other bytes") from None
     return Reply(int(lines[0][1]), enhanced, said, wire)
 
 
 def leading_reply(raw: bytes) -> Reply | None:
     """The well-formed reply that ``raw`` begins with, or None (RFC 5321 section 4.2)."""
-    position, codes, texts = 0, set(), []
-    while found := _WIRE_LINE.match(raw, position):
+    wire_line = re.compile(_WIRE_LINE)
+    position, codes, texts = 0, set[bytes](), list[str]()
+    while found := wire_line.match(raw, position):
         codes.add(found[1])
         texts.append((found[3] or b"").decode("utf-8", "replace"))
         position = found.end()
@@ -113,56 +123,61 @@ def leading_reply(raw: bytes) -> Reply | None:
 
 # --- the catalogue --------------------------------------------------------------------------------------------------
 
-# What a bare code says, in a rule or Reject: RFC 5321 section 4.2.3, RFC 4954 section 6, RFC 5248.
-STANDARD: Final[Mapping[int, tuple[str | None, str]]] = {
-    211: ("2.0.0", "System status"),
-    214: ("2.0.0", "See RFC 5321"),
-    220: (None, "Service ready"),
-    221: ("2.0.0", "Bye"),
-    235: ("2.7.0", "Authentication succeeded"),
-    250: ("2.0.0", "OK"),
-    251: ("2.1.5", "User not local; will forward"),
-    252: ("2.5.0", "Cannot VRFY user, but will accept message and attempt delivery"),
-    334: (None, ""),
-    354: (None, "End data with <CR><LF>.<CR><LF>"),
-    421: ("4.3.2", "Service not available, closing transmission channel"),
-    432: ("4.7.12", "A password transition is needed"),
-    450: ("4.2.1", "Mailbox unavailable, try again later"),
-    451: ("4.3.0", "Local error in processing, try again later"),
-    452: ("4.3.1", "Insufficient system storage"),
-    454: ("4.7.0", "Temporary authentication failure"),
-    455: ("4.5.4", "Unable to accommodate parameters"),
-    500: ("5.5.2", "Command not recognized"),
-    501: ("5.5.4", "Syntax error in parameters or arguments"),
-    502: ("5.5.1", "Command not implemented"),
-    503: ("5.5.1", "Bad sequence of commands"),
-    504: ("5.5.4", "Command parameter not implemented"),
-    521: ("5.3.2", "Host does not accept mail"),
-    523: ("5.7.10", "Encryption needed"),
-    530: ("5.7.0", "Authentication required"),
-    534: ("5.7.9", "Authentication mechanism is too weak"),
-    535: ("5.7.8", "Authentication credentials invalid"),
-    538: ("5.7.11", "Encryption required for requested authentication mechanism"),
-    550: ("5.7.1", "Mailbox unavailable"),
-    551: ("5.1.6", "User not local"),
-    552: ("5.2.2", "Exceeded storage allocation"),
-    553: ("5.1.3", "Mailbox name not allowed"),
-    554: ("5.0.0", "Transaction failed"),
-    555: ("5.5.4", "Parameters not recognized or not implemented"),
-    556: ("5.1.10", "Domain does not accept mail"),
+
+class Standard(NamedTuple):
+    """A row: what a bare code stands for in a rule or ``Reject``. ``rfc`` is where the code is defined."""
+
+    enhanced: str | None
+    text: str
+    rfc: str
+
+
+STANDARD: Final[Mapping[int, Standard]] = {
+    211: Standard("2.0.0", "System status", "RFC 5321 4.2.3"),
+    214: Standard("2.0.0", "See RFC 5321", "RFC 5321 4.2.3"),
+    220: Standard(None, "Service ready", "RFC 5321 3.1, 4.2.3; RFC 3207 4"),
+    221: Standard("2.0.0", "Bye", "RFC 5321 4.1.1.10"),
+    235: Standard("2.7.0", "Authentication succeeded", "RFC 4954 6"),
+    250: Standard("2.0.0", "OK", "RFC 5321 4.2.3"),
+    251: Standard("2.1.5", "User not local; will forward", "RFC 5321 3.4"),
+    252: Standard("2.5.0", "Cannot VRFY user, but will accept message and attempt delivery", "RFC 5321 3.5.3"),
+    334: Standard(None, "", "RFC 4954 4"),
+    354: Standard(None, "End data with <CR><LF>.<CR><LF>", "RFC 5321 4.1.1.4"),
+    421: Standard("4.3.2", "Service not available, closing transmission channel", "RFC 5321 3.8, 4.2.3"),
+    432: Standard("4.7.12", "A password transition is needed", "RFC 4954 6"),
+    450: Standard("4.2.1", "Mailbox unavailable, try again later", "RFC 5321 4.2.3"),
+    451: Standard("4.3.0", "Local error in processing, try again later", "RFC 5321 4.2.3"),
+    452: Standard("4.3.1", "Insufficient system storage", "RFC 5321 4.2.3, 4.5.3.1.10"),
+    454: Standard("4.7.0", "Temporary authentication failure", "RFC 4954 6; RFC 3207 4"),
+    455: Standard("4.5.4", "Unable to accommodate parameters", "RFC 5321 4.1.1.11"),
+    500: Standard("5.5.2", "Command not recognized", "RFC 5321 4.2.4, 4.5.3.1"),
+    501: Standard("5.5.4", "Syntax error in parameters or arguments", "RFC 5321 4.2.3; RFC 4954 4"),
+    502: Standard("5.5.1", "Command not implemented", "RFC 5321 4.2.4"),
+    503: Standard("5.5.1", "Bad sequence of commands", "RFC 5321 4.1.4; RFC 3030 2"),
+    504: Standard("5.5.4", "Command parameter not implemented", "RFC 5321 4.2.3; RFC 4954 4"),
+    521: Standard("5.3.2", "Host does not accept mail", "RFC 7504"),
+    523: Standard("5.7.10", "Encryption needed", "RFC 5248"),
+    530: Standard("5.7.0", "Authentication required", "RFC 4954 6; RFC 3207 4"),
+    534: Standard("5.7.9", "Authentication mechanism is too weak", "RFC 4954 6"),
+    535: Standard("5.7.8", "Authentication credentials invalid", "RFC 4954 6"),
+    538: Standard("5.7.11", "Encryption required for requested authentication mechanism", "RFC 4954 6"),
+    550: Standard("5.7.1", "Mailbox unavailable", "RFC 5321 4.2.3"),
+    551: Standard("5.1.6", "User not local", "RFC 5321 3.4"),
+    552: Standard("5.2.2", "Exceeded storage allocation", "RFC 5321 4.2.3; RFC 1870 6"),
+    553: Standard("5.1.3", "Mailbox name not allowed", "RFC 5321 4.2.3; RFC 6531 3.5"),
+    554: Standard("5.0.0", "Transaction failed", "RFC 5321 3.1, 4.2.3"),
+    555: Standard("5.5.4", "Parameters not recognized or not implemented", "RFC 5321 4.1.1.11"),
+    556: Standard("5.1.10", "Domain does not accept mail", "RFC 7504"),
 }
 _GENERIC: Final = {2: "OK", 3: "Go on", 4: "Try again later", 5: "Refused"}
 
-# What each hook refuses with when it does not say it itself.
-REFUSALS: Final[Mapping[str, Reply]] = {
-    "connect": Reply(554, "5.3.2", "Service not available"),
-    "secure": Reply(554, "5.7.0", "TLS session refused"),
-    "auth": Reply(535, "5.7.8", "Authentication credentials invalid"),
-    "mail_from": Reply(550, "5.7.1", "Sender rejected"),
-    "rcpt_to": Reply(550, "5.1.1", "No such user here"),
-    "data": Reply(554, "5.6.0", "Message content rejected"),
-    "command": Reply(502, "5.5.1", "Command not implemented"),
-}
+# The default refusals of hooks, which are rows of rules/hooks.py.
+SERVICE_REFUSED: Final = Reply(554, "5.3.2", "Service not available")
+TLS_REFUSED: Final = Reply(554, "5.7.0", "TLS session refused")
+CREDENTIALS_INVALID: Final = Reply(535, "5.7.8", "Authentication credentials invalid")
+SENDER_REJECTED: Final = Reply(550, "5.7.1", "Sender rejected")
+NO_SUCH_USER: Final = Reply(550, "5.1.1", "No such user here")
+CONTENT_REJECTED: Final = Reply(554, "5.6.0", "Message content rejected")
 
 OK: Final = Reply(250, "2.0.0", "OK")
 SENDER_OK: Final = Reply(250, "2.1.0", "OK")
@@ -184,9 +199,9 @@ TOO_MANY_RECIPIENTS: Final = Reply(452, "4.5.3", "Too many recipients")
 UNKNOWN_COMMAND: Final = Reply(500, "5.5.2", "Command not recognized")
 LINE_TOO_LONG: Final = Reply(500, "5.5.2", "Line too long")
 SASL_LINE_TOO_LONG: Final = Reply(500, "5.5.6", "Authentication exchange line is too long")
-BARE_LINE_FEED: Final = Reply(500, "5.5.2", "A command line ends with CR LF")
+BARE_LINE_FEED: Final = Reply(500, "5.5.2", "Command lines must end in CRLF")
 CONTROL_CHARACTER: Final = Reply(501, "5.5.2", "Control characters are not allowed")
-BAD_ENCODING: Final = Reply(501, "5.5.2", "A command has to be UTF-8")
+BAD_ENCODING: Final = Reply(501, "5.5.2", "Commands must be valid UTF-8")
 NOT_IMPLEMENTED: Final = Reply(502, "5.5.1", "Command not implemented")
 NO_ARGUMENT_ALLOWED: Final = Reply(501, "5.5.4", "This command takes no argument")
 ARGUMENT_NEEDED: Final = Reply(501, "5.5.4", "This command needs an argument")
@@ -217,42 +232,43 @@ AUTH_CANCELLED: Final = Reply(501, "5.7.0", "Authentication cancelled")
 NOT_ALLOWED: Final = Reply(550, "5.7.1", "Not allowed")
 
 
-def standard(code: int, hook: str | None = None) -> Reply:
-    """The reply that a bare ``code`` stands for, at ``hook`` if its default has that code."""
-    own = REFUSALS.get(hook or "")
-    if own is not None and own.code == code:
-        return own
-    enhanced, text = STANDARD.get(code, (None if code // 100 == 3 else f"{code // 100}.0.0", _GENERIC[code // 100]))
-    return Reply(code, enhanced, text)
+def standard(code: int, default: Reply | None = None) -> Reply:
+    """The reply that a bare ``code`` stands for; ``default``, a hook's own refusal, where that has this code."""
+    if default is not None and default.code == code:
+        return default
+    row = STANDARD.get(code)
+    if row is not None:
+        return Reply(code, row.enhanced, row.text)
+    digit = code // 100
+    return Reply(code, None if digit == 3 else f"{digit}.0.0", _GENERIC[digit])
 
 
-def refusal(reject: Reject, hook: str) -> Reply:
-    """The reply for a ``Reject`` raised in ``hook``: what it leaves out is taken from the hook's default."""
-    own = REFUSALS[hook]
-    code = own.code if reject.code is None else reject.code
+def refusal(reject: Reject, default: Reply) -> Reply:
+    """The reply for a ``Reject``: what it leaves out is taken from ``default``, the hook's own refusal."""
+    code = default.code if reject.code is None else reject.code
     enhanced, text = _split_enhanced(reject.message or "")
     if not reject.message:
-        text = own.text if code == own.code else standard(code).text
+        text = default.text if code == default.code else standard(code).text
     if enhanced is None:
-        enhanced = own.enhanced if code // 100 == own.digit else f"{code // 100}.0.0"
+        enhanced = default.enhanced if code // 100 == default.digit else f"{code // 100}.0.0"
     return Reply(code, enhanced, text)
 
 
 def acceptance(text: str, default: Reply) -> Reply:
-    """A hook's own text for a positive reply: ``default`` with that text (an enhanced status code in it counts)."""
+    """``default`` with another text, which may begin with an enhanced status code."""
     enhanced, rest = _split_enhanced(text)
     return Reply(default.code, enhanced or default.enhanced, rest)
 
 
 @lru_cache(maxsize=64)
 def greeting(hostname: str, protocol: str, banner: str) -> Reply:
-    """RFC 5321 section 3.1: the name first, then what is spoken here."""
+    """RFC 5321 section 3.1: the server's name first, then the protocol."""
     return Reply(220, None, " ".join(part for part in (hostname, protocol, banner) if part))
 
 
 @lru_cache(maxsize=64)
 def hello(lines: tuple[str, ...]) -> Reply:
-    """RFC 5321 section 4.1.1.1: the name, then one keyword on each line."""
+    """RFC 5321 section 4.1.1.1: the server's name, then one keyword on each line."""
     return Reply(250, None, "\n".join(lines))
 
 
@@ -262,5 +278,5 @@ def challenge(encoded: str) -> Reply:
 
 
 def chunk_received(octets: int) -> Reply:
-    """RFC 3030 section 2: the answer to a BDAT that is not the last."""
+    """RFC 3030 section 2: the reply to a BDAT that is not the last."""
     return Reply(250, "2.0.0", f"{octets} octets received")

@@ -1,68 +1,256 @@
-"""What is known of one connection and of the transaction that is open on it."""
+"""One connection, the transaction that is open on it, and the envelopes of its messages (RFC 5321 section 2.3.1).
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+A transaction is in one of three phases once its content begins to arrive::
+
+    RECEIVING --content complete--> answered, and over
+        |
+        +--an early 2xx--> ANSWERED     the rest arrives and is kept; no further reply
+        +--an early 4xx or 5xx--> DISCARDING     the message is over; the rest is discarded
+"""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pytest_smtpd.smtp.address import Address
-from pytest_smtpd.smtp.envelope import Envelope, Transaction
+from pytest_smtpd.smtp.address import NO_ENVELOPE_DSN, Address, EnvelopeDSN
+from pytest_smtpd.smtp.attachment import Attachment
+from pytest_smtpd.smtp.message import Message, ReadMessage, no_reader
 from pytest_smtpd.smtp.replies import Reply
-from pytest_smtpd.smtp.values import endpoint, read_only, short
+from pytest_smtpd.smtp.tls import TLSInfo
+from pytest_smtpd.smtp.values import ReadOnly, endpoint, short
 
-_NOTHING_SAID: Final[Mapping[str, str | None]] = MappingProxyType({})
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+BodyType = Literal["7bit", "8bitmime", "binarymime"]
+Ended = Literal["quit", "client", "client-reset", "server", "server-reset", "stop"]
+_NONE_REFUSED: Final[Mapping[Address, Reply]] = MappingProxyType({})
+_NO_ATTRIBUTES: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 
-@read_only
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TLSInfo:
-    """A TLS session: protocol ``version`` ("TLSv1.3"), ``cipher``, ``server_name`` (SNI) and ``peer_certificate``.
+class Phase(Enum):
+    """Where a message is whose content has begun to arrive."""
 
-    ``peer_certificate`` is the verified client certificate in the form of ``ssl.SSLSocket.getpeercert()``, or None.
-    """
+    RECEIVING = "its reply is due when all of it is there"
+    ANSWERED = "it was accepted early: the rest is kept, and not answered again"
+    DISCARDING = "it was refused early: the rest is discarded"
 
-    version: str | None = None
-    cipher: str | None = None
-    server_name: str | None = None
-    peer_certificate: Mapping[str, Any] | None = None
+
+class Envelope(ReadOnly):
+    """One message as the server received it. A snapshot: nothing changes it later, but its ``session`` is live."""
+
+    __module__ = "pytest_smtpd"
+
+    id: str  #: No other envelope of this run has the same.
+    mail_from: Address  #: The sender, an ``Address``; ``""`` is the null sender.
+    #: The accepted recipients, in order. A recipient that was given twice is there twice. In LMTP, recipients that were
+    #: refused after the data are in ``refused``.
+    rcpt_to: tuple[Address, ...]
+    #: The bytes as the client sent them, dot-unstuffed, nothing added and nothing changed (RFC 5321 section 4.5.2).
+    content: bytes
+    #: How many bytes came. ``content`` is shorter if the message was refused because of its size or while it was
+    #: arriving.
+    size: int
+    session: "Session"  #: The connection on which it came, the live object.
+    user: Any = None  #: The user who was logged in, or None.
+    body_type: BodyType = "7bit"  #: ``"7bit"``, ``"8bitmime"`` or ``"binarymime"``, from the parameter BODY.
+    smtp_utf8: bool = False  #: Whether MAIL had the parameter SMTPUTF8.
+    require_tls: bool = False  #: Whether MAIL had the parameter REQUIRETLS.
+    #: The delivery reports that MAIL asks for (RFC 3461): ``ret`` (``"FULL"``, ``"HDRS"`` or None) and ``envid``
+    #: (decoded).
+    dsn: EnvelopeDSN = NO_ENVELOPE_DSN
+    accepted: bool = False  #: Whether the message was accepted; in LMTP, whether it was for any recipient.
+    reply: Reply | None = None  #: The reply to the message; in LMTP the first one that accepts, else the first.
+    #: ``{address: Reply}`` for the recipients of this transaction that were refused.
+    refused: Mapping[Address, Reply] = _NONE_REFUSED
+    at: float = 0.0  #: When the message was complete, in seconds since the epoch.
+    mail: Message
+
+    def __init__(self, read: ReadMessage, **fields: Any) -> None:
+        self.__dict__.update(fields, mail=read(fields["content"]))
+
+    @property
+    def message(self) -> "EmailMessage":
+        """The content as an ``email.message.EmailMessage``, parsed once by the standard library; never raises."""
+        return self.mail.parsed
+
+    @property
+    def subject(self) -> str | None:
+        """The Subject: decoded, unfolded, without white space at its ends; None if there is none."""
+        return self.mail.subject
+
+    @property
+    def text(self) -> str | None:
+        """The text/plain part that a mail program shows first, with LF as line end; None if there is none."""
+        return self.mail.text
+
+    @property
+    def html(self) -> str | None:
+        """The text/html part that a mail program shows first, with LF as line end; None if there is none."""
+        return self.mail.html
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """All parts but ``text``, ``html`` and multiparts, in order: a tuple of ``Attachment``."""
+        return self.mail.attachments
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The web addresses in the text, then those of ``<a href>`` in the HTML, in order and each once."""
+        return self.mail.links
+
+    def snapshot(self) -> str:
+        """A text for snapshot tests: headers, parts and decoded bodies, the same in every run.
+
+        Dates, message ids, Content-IDs and boundaries are replaced by numbered names such as ``date-1``.
+        """
+        return self.mail.snapshot()
 
     def __repr__(self) -> str:
-        words = [word for word in (self.version, self.cipher, self.server_name) if word]
-        client = [] if self.peer_certificate is None else [f"client {_subject(self.peer_certificate)}"]
-        return f"<TLSInfo {' '.join([*words, *client])}>"
+        recipients = ", ".join(self.rcpt_to) or "nobody"
+        if len(self.rcpt_to) > 3:
+            recipients = f"{', '.join(self.rcpt_to[:2])} and {len(self.rcpt_to) - 2} more"
+        refused = "" if self.accepted else " not accepted"
+        subject = self.subject
+        about = "" if subject is None else f" {subject[:60]!r}"
+        return f"<Envelope {self.mail_from or '<>'} -> {recipients}{about}{refused}>"
 
 
-def _subject(certificate: Mapping[str, Any]) -> str:
-    """The first name in a certificate."""
-    names = [*certificate.get("subjectAltName", ()), *(pair for row in certificate.get("subject", ()) for pair in row)]
-    return str(names[0][1]) if names else "certificate"
+class Transaction:
+    """A mail transaction as it grows.
+
+    ``parameters`` are the attributes of the envelope that MAIL's parameters fill. ``early_reply`` is the one that a
+    message got while it was still arriving.
+    """
+
+    __slots__ = ("chunks", "early_reply", "mail_from", "number", "parameters", "recipients", "refused", "size")
+
+    def __init__(self, number: int, mail_from: Address, parameters: Mapping[str, Any]) -> None:
+        self.number: int = number
+        self.mail_from: Address = mail_from
+        self.parameters: Mapping[str, Any] = parameters
+        self.recipients: list[Address] = []
+        self.refused: dict[Address, Reply] | None = None
+        self.chunks: list[bytes] = []
+        self.size: int = 0
+        self.early_reply: Reply | None = None
+
+    def add(self, chunk: bytes, limit: int | None) -> None:
+        """Keep content, but little more than ``limit`` octets of it."""
+        if limit is None or self.size <= limit:
+            self.chunks.append(chunk)
+        self.size += len(chunk)
+
+    def refuse(self, address: Address, reply: Reply) -> None:
+        """This recipient will not get the message."""
+        self.refused = {} if self.refused is None else self.refused
+        self.refused[address] = reply
+
+    def envelope(self, session: "Session", read: ReadMessage, *, most: int | None = None, **facts: Any) -> Envelope:
+        """The envelope as it is now, with at most ``most`` octets; ``facts`` are what the transaction cannot know."""
+        facts.setdefault("rcpt_to", tuple(self.recipients))
+        if self.refused:
+            facts["refused"] = dict(self.refused)
+        return Envelope(
+            read,
+            id=f"{session.id}.{self.number}",
+            mail_from=self.mail_from,
+            content=b"".join(self.chunks)[:most],
+            size=self.size,
+            at=session._now(),
+            session=session,
+            user=session.user,
+            **self.parameters,
+            **facts,
+        )
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
 class Session:
-    """One client connection, kept up to date by the server while it lives, and readable afterwards."""
+    """One client connection, kept up to date by the server while it lives, and readable afterwards.
 
-    id: str
-    server: str = field(default="smtpd", repr=False)
-    local_address: str = ""
-    local_port: int = 0
-    remote_address: str = ""
-    remote_port: int = 0
-    client_hostname: str = ""
-    hostname_appears_as: str | None = None
-    opening_command: str | None = None
-    lmtp: bool = field(default=False, repr=False)
-    tls: TLSInfo | None = None
-    tls_error: str | None = None
-    user: Any = None
-    transaction: int = 1
-    error: Reply | None = None
-    xclient: Mapping[str, str | None] = field(default_factory=lambda: _NOTHING_SAID)
-    xforward: Mapping[str, str | None] = field(default_factory=lambda: _NOTHING_SAID)
-    closed: bool = False
-    at: float = field(default=0.0, repr=False)
-    verbs: list[str] = field(default_factory=list, repr=False)
-    mail: Transaction | None = field(default=None, repr=False)
+    It takes no attributes but these; ``notes`` is there for those of a test.
+    """
+
+    __slots__ = (
+        "_now",
+        "at",
+        "client_hostname",
+        "closed",
+        "ended",
+        "error",
+        "hostname_appears_as",
+        "id",
+        "lmtp",
+        "local_address",
+        "local_port",
+        "mail",
+        "notes",
+        "opening_command",
+        "read",
+        "remote_address",
+        "remote_port",
+        "server",
+        "tls",
+        "tls_error",
+        "transaction",
+        "user",
+        "verbs",
+        "xclient",
+        "xforward",
+    )
+    __module__ = "pytest_smtpd"
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - the name of the public attribute
+        read: ReadMessage = no_reader,
+        *,
+        server: str = "smtpd",
+        local: tuple[str, int] = ("", 0),
+        remote: tuple[str, int] = ("", 0),
+        lmtp: bool = False,
+        now: Callable[[], float] = lambda: 0.0,
+        **attributes: Any,
+    ) -> None:
+        self.id: str = id  #: No other session of this run has the same.
+        self.read: ReadMessage = read
+        self.server: str = server
+        self.local_address: str = local[0]  #: The server's address, or the path of its Unix socket.
+        self.local_port: int = local[1]  #: The server's port.
+        #: The client's address, or the one that a PROXY header or XCLIENT gives. ``""`` on a Unix socket. XFORWARD does
+        #: not change it.
+        self.remote_address: str = remote[0]
+        self.remote_port: int = remote[1]  #: The client's port, likewise.
+        #: The client's address in brackets, or the name that XCLIENT gives. The server never asks the DNS.
+        self.client_hostname: str = f"[{remote[0]}]" if remote[0] else ""
+        self.lmtp: bool = lmtp
+        self._now: Callable[[], float] = now
+        self.at: float = now()  #: When the client connected, in seconds since the epoch.
+        #: The name that the client gave in EHLO, HELO or LHLO, in lower case.
+        self.hostname_appears_as: str | None = None
+        self.opening_command: str | None = None  #: ``"EHLO"``, ``"HELO"`` or ``"LHLO"``; None before that.
+        self.tls: TLSInfo | None = None  #: A ``TLSInfo``; None in clear.
+        #: Why a TLS handshake failed, or what broke the TLS session; None if nothing did. It is final when
+        #: ``wait_closed()`` returns.
+        self.tls_error: str | None = None
+        self.user: Any = None  #: What the ``auth`` hook returned, or the name that logged in; None before a login.
+        #: The number of the current transaction. It begins at 1 and grows with each completed message, accepted or not.
+        self.transaction: int = 1
+        self.error: Reply | None = None  #: The last refusal, a ``Reply``.
+        self.xclient: Mapping[str, str | None] = _NO_ATTRIBUTES  #: The attributes of XCLIENT, with upper-case names.
+        self.xforward: Mapping[str, str | None] = _NO_ATTRIBUTES  #: The attributes of XFORWARD, with upper-case names.
+        self.closed: bool = False  #: Whether the connection has ended; already True in the ``close`` hook.
+        #: How the connection ended, None while it is open: ``"quit"``; ``"client"`` or ``"client-reset"`` if the client
+        #: closed or reset it; ``"server"`` or ``"server-reset"`` if the server did, by a rule, a 421 or a timeout;
+        #: ``"stop"`` if the server was stopped.
+        self.ended: Ended | None = None
+        #: A dict for the test's own use, for example to pass something from one hook to the next.
+        self.notes: dict[Any, Any] = {}
+        self.verbs: list[str] = []
+        self.mail: Transaction | None = None
+        for name, value in attributes.items():  # for tests of hook functions, which may want a session of their own
+            setattr(self, name, value)
 
     @property
     def secure(self) -> bool:
@@ -71,7 +259,7 @@ class Session:
 
     @property
     def transmission_type(self) -> str:
-        """SMTP, ESMTP or LMTP, with S for TLS and A for a logged-in user (RFC 3848)."""
+        """``SMTP``, ``ESMTP`` or ``LMTP``, with ``S`` under TLS and ``A`` after a login: ``ESMTPSA`` (RFC 3848)."""
         base = "LMTP" if self.lmtp else "ESMTP" if self.opening_command == "EHLO" else "SMTP"
         return base + "S" * self.secure + "A" * (self.user is not None)
 
@@ -82,13 +270,18 @@ class Session:
 
     @property
     def envelope(self) -> Envelope | None:
-        """The transaction so far, as a snapshot; None outside of one."""
-        return None if self.mail is None else self.mail.snapshot(self)
+        """The transaction so far, an ``Envelope``; None outside of one. In ``mail_from`` it is the one being judged."""
+        return None if self.mail is None else self.mail.envelope(self, self.read)
 
     @property
     def recipients(self) -> tuple[Address, ...]:
         """The recipients accepted so far in the open transaction."""
         return () if self.mail is None else tuple(self.mail.recipients)
+
+    def set_remote(self, address: str, port: int) -> None:
+        """A proxy or XCLIENT has given another address of the client than that of the socket."""
+        self.remote_address, self.remote_port = address, port
+        self.client_hostname = f"[{address}]"
 
     def __repr__(self) -> str:
         peer = endpoint(self.remote_address, self.remote_port) if self.remote_address else "unknown"
@@ -96,18 +289,3 @@ class Session:
         user = "" if self.user is None else f" user={short(name)}"
         state = "closed" if self.closed else "open"
         return f"<Session {self.id} {self.transmission_type} from {peer}{user} {state}>"
-
-
-TLSInfo.__module__ = Session.__module__ = "pytest_smtpd"
-
-
-def open_transaction(session: Session) -> Transaction:
-    """The transaction that is open; to be called where the state says that there is one."""
-    assert session.mail is not None
-    return session.mail
-
-
-def set_remote(session: Session, address: str, port: int) -> None:
-    """The client is elsewhere than its socket: a proxy or XCLIENT says so."""
-    session.remote_address, session.remote_port = address, port
-    session.client_hostname = f"[{address}]"

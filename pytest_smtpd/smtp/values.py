@@ -1,31 +1,45 @@
-"""Values that cannot be changed, and say so; and how values stand in a repr."""
+"""Values that cannot be changed, and how values are shown to people."""
 
-from dataclasses import FrozenInstanceError
-from typing import Final, TypeVar
+from typing import Any, Final
 
 _WIDEST: Final = 100  # characters of one value in a repr
-T = TypeVar("T")
+
+set_once: Final = object.__setattr__  # how the constructor of a ReadOnly value fills its fields
 
 
-def read_only(cls: type[T]) -> type[T]:
-    """For a frozen dataclass with slots: to set or delete what is no field of it is a clear error, too.
+class ReadOnly:
+    """The base of values that cannot be changed: setting or deleting any attribute is an ``AttributeError``.
 
-    The methods that ``dataclass`` makes look for a ``super()`` of the class as it was before it got its slots.
+    They can be copied and pickled as far as their fields can.
     """
 
-    def refuse_to_set(self: T, name: str, value: object) -> None:
-        raise FrozenInstanceError(f"cannot assign to {name!r} of {self!r}: it is read-only")
+    __slots__ = ()
 
-    def refuse_to_delete(self: T, name: str) -> None:
-        raise FrozenInstanceError(f"cannot delete {name!r} of {self!r}: it is read-only")
+    def __setstate__(self, state: Any) -> None:
+        fields, slots = state if isinstance(state, tuple) else (state, None)
+        for name, value in {**(fields or {}), **(slots or {})}.items():
+            set_once(self, name, value)
 
-    cls.__setattr__ = refuse_to_set  # type: ignore[method-assign, assignment]
-    cls.__delattr__ = refuse_to_delete  # type: ignore[method-assign, assignment]
-    return cls
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"cannot assign to {name!r} of {self!r}: it is read-only")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"cannot delete {name!r} of {self!r}: it is read-only")
+
+
+def printable(text: str) -> str:
+    """The text with every character escaped that a terminal would obey or a reader could not see.
+
+    These are the characters for which ``str.isprintable`` is false: control characters, ESC, bidi controls, line and
+    paragraph separators, tags, surrogates.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def short(text: str) -> str:
-    """The text, or its head and its tail: a repr is one short line."""
+    """The text, or its head and its tail where it is too long for a repr of one line."""
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 20]}...{text[-10:]}"
 
 

@@ -64,7 +64,10 @@ TEXTS = {
     ),
     "unused rule, other calls": (
         "@pytest.mark.smtpd_on('rcpt_to', to='bounce@*', reply=550)\ndef test(smtpd): send(smtpd, 'ada@example.com')",
-        "on('rcpt_to', reply=550, to='bounce@*') was never used: of 1 rcpt_to call, none came to it",
+        (
+            "on('rcpt_to', reply=550, to='bounce@*') was never used: "
+            "there was 1 rcpt_to call, and the rule did not apply to it"
+        ),
         "  <Call 6 rcpt_to ada@example.com accepted 250>: to is 'ada@example.com', not 'bounce@*'",
         "remove the rule, or give it optional=True if it need not apply",
     ),

@@ -194,10 +194,15 @@ BUG = """
 
 
 def test_a_mistake_of_a_hook_in_a_fixture_of_a_wider_scope_is_an_error_of_the_first_test(reports: Reports) -> None:
-    got = reports(BUG + """
+    got = reports(
+        BUG
+        + """
     def test_first(before): pass
     def test_second(before): pass
-    """, "-p", "no:randomly")
+    """,
+        "-p",
+        "no:randomly",
+    )
     assert [(report.nodeid.partition("::")[2], report.when, report.outcome) for report in got] == [
         ("test_first", "setup", "failed"),
         ("test_second", "call", "passed"),
@@ -206,9 +211,12 @@ def test_a_mistake_of_a_hook_in_a_fixture_of_a_wider_scope_is_an_error_of_the_fi
 
 
 def test_a_mistake_of_a_hook_behind_the_last_test_is_an_error_of_its_teardown(reports: Reports) -> None:
-    passed, error = reports(BUG + """
+    passed, error = reports(
+        BUG
+        + """
     def test_it(after): pass
-    """)
+    """
+    )
     assert (passed.outcome, error.when, error.outcome) == ("passed", "teardown", "failed")
     assert "ValueError: of the hook" in error.longreprtext
     section = dict(error.sections)["Captured smtpd teardown"].lower()

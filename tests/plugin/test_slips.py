@@ -77,16 +77,16 @@ SLIPS: dict[str, tuple[Callable[[SMTPServer], object], type[Exception], str]] = 
         lambda smtpd: on("close", reply=550),
         TypeError,
         (
-            "on('close'): the action 'reply' can never apply to this hook "
-            "(nobody is there any more to be answered; valid: call)"
+            "on('close'): 'reply' applies to auth, command, connect, data, mail_from, rcpt_to and secure, "
+            "not to close, where nobody is left to be answered (valid actions: call)"
         ),
     ),
     "a modifier of another hook": (
         lambda smtpd: on("mail_from", reply=550, after=1),
         TypeError,
         (
-            "on('mail_from'): the modifier 'after' can never apply to this hook "
-            "(valid: times, skip, delay, drip, linger, optional)"
+            "on('mail_from'): 'after' applies to data and secure, not to mail_from "
+            "(valid modifiers: times, skip, delay, drip, linger, then, accept, optional)"
         ),
     ),
     "code and text in one": (
@@ -139,7 +139,6 @@ def test_a_slip_is_said_with_what_to_write_instead(
 @pytest.mark.parametrize(
     ("word", "meant"),
     [
-        ("rcpt_to", "to"),
         ("recipient", "to"),
         ("to_addr", "to"),
         ("sender", "mail_from"),

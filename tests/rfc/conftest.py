@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.rfc import core, run
+from tests.rfc import run
 from tests.rfc.dialogue import Dialogue
 from tests.rfc.wire import Connect, Serve, Wire, connect
 
@@ -44,10 +44,10 @@ def client(serve: Serve) -> Iterator[Connect]:
 
 
 @pytest.fixture
-def converse(request: pytest.FixtureRequest, serve: Serve) -> Callable[[Dialogue], None]:
-    """Holds a dialogue in the way that ``dialogues`` chose."""
+def converse(serve: Serve) -> Callable[[Dialogue], None]:
+    """Holds a dialogue with a server, over a socket."""
 
     def over_a_socket(dialogue: Dialogue) -> None:
         run.over_a_socket(serve(**dialogue.settings, on=list(dialogue.on)), dialogue)
 
-    return {"socket": over_a_socket, "core": core.in_lockstep, "cut": core.cut_everywhere}[request.param]
+    return over_a_socket

@@ -1,5 +1,7 @@
 """SMTP dialogues as data, written the way the RFCs print them.
 
+They are held twice: over a socket by the tests beside this file, and by ``tests/smtp`` with the protocol core alone.
+
 A script has one step per line:
 
     C: text         the client sends the text and CRLF
@@ -158,10 +160,6 @@ _PARSERS: dict[str, Callable[[str], Step]] = {
 }
 
 
-# Over a socket; with the protocol core; with the protocol core and the octets cut in every way.
-WAYS = ("socket", "core", "cut")
-
-
 def parse(script: str) -> Iterator[Step]:
     for line in script.splitlines():
         if line.strip():
@@ -170,8 +168,6 @@ def parse(script: str) -> Iterator[Step]:
 
 
 def dialogues(*groups: Sequence[Dialogue]) -> pytest.MarkDecorator:
-    """Parametrise a test with dialogues and the ways to hold them (see ``conftest.converse``); titles are the ids."""
+    """Parametrise a test with dialogues; their titles are the ids."""
     every = [dialogue for group in groups for dialogue in group]
-    ways = {dialogue.title: WAYS if dialogue.pure else WAYS[:1] for dialogue in every}
-    pairs = [pytest.param(each, way, id=f"{each.title}-{way}") for each in every for way in ways[each.title]]
-    return pytest.mark.parametrize(("dialogue", "converse"), pairs, indirect=["converse"])
+    return pytest.mark.parametrize("dialogue", every, ids=[dialogue.title for dialogue in every])

@@ -76,7 +76,7 @@ DIALOGUES = (
         "refused_recipients_are_not_answered_again",
         "4.2",
         PER_RECIPIENT,
-        f"C: RCPT TO:<broken>\nS: 501/553\n{CAROL}C: DATA\nS: 354\n{MESSAGE}C: NOOP\nS: 250",
+        f"C: RCPT TO:<@broken>\nS: 501/553\n{CAROL}C: DATA\nS: 354\n{MESSAGE}C: NOOP\nS: 250",
         after=MAIL,
         settings=LMTP,
         mails=sent("carol@server.example"),
@@ -86,7 +86,7 @@ DIALOGUES = (
         "4.2",
         "when there have been no successful RCPT commands in the mail transaction, the DATA command "
         "MUST fail with a 503",
-        "C: DATA\nS: 503\nC: RCPT TO:<broken>\nS: 501/553\nC: DATA\nS: 503",
+        "C: DATA\nS: 503\nC: RCPT TO:<@broken>\nS: 501/553\nC: DATA\nS: 503",
         after=MAIL,
         settings=LMTP,
         mails=(),

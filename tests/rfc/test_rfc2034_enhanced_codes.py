@@ -50,14 +50,14 @@ STANDARD = (
         "sender_syntax",
         "RFC 3463 section 3.2",
         "X.1.7 Bad sender's mailbox address syntax",
-        "C: MAIL FROM:<broken>\nS: 501/553 5.1.7",
+        "C: MAIL FROM:<@broken>\nS: 501/553 5.1.7",
         after=EHLO,
     ),
     Dialogue(
         "recipient_syntax",
         "RFC 3463 section 3.2",
         "X.1.3 Bad destination mailbox address syntax",
-        "C: RCPT TO:<broken>\nS: 501/553 5.1.3",
+        "C: RCPT TO:<@broken>\nS: 501/553 5.1.3",
         after=MAIL,
     ),
     Dialogue(

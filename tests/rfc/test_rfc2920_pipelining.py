@@ -49,7 +49,7 @@ BATCHES = (
         "errors_keep_their_place",
         "3.2",
         ORDER,
-        "C> RCPT TO:<bob@server.example>\\r\\nMAIL FROM:<ann@client.example>\\r\\nRCPT TO:<broken>\\r\\nWHAT\\r\\n"
+        "C> RCPT TO:<bob@server.example>\\r\\nMAIL FROM:<ann@client.example>\\r\\nRCPT TO:<@broken>\\r\\nWHAT\\r\\n"
         "RCPT TO:<bob@server.example>\\r\\nDATA\\r\\n\nS: 503\nS: 250 2.1.0\nS: 501/553\nS: 500\nS: 250 2.1.5\nS: 354",
         after=EHLO,
     ),
@@ -66,7 +66,7 @@ BATCHES = (
         "no_recipient_no_message",
         "3.2",
         "SHOULD issue a positive response to the DATA command if and only if one or more valid RCPT TO addresses",
-        "C> MAIL FROM:<ann@client.example>\\r\\nRCPT TO:<broken>\\r\\nDATA\\r\\n\nS: 250\nS: 501/553\nS: 503/554\n"
+        "C> MAIL FROM:<ann@client.example>\\r\\nRCPT TO:<@broken>\\r\\nDATA\\r\\n\nS: 250\nS: 501/553\nS: 503/554\n"
         "C: RSET\nS: 250",
         after=EHLO,
         mails=(),

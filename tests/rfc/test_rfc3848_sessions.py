@@ -109,6 +109,20 @@ def test_error_is_the_last_refusal(serve: Serve, client: Connect) -> None:
     assert session.error in (503, 554)
 
 
+def test_error_is_what_the_client_was_told_however_it_counts(serve: Serve, client: Connect) -> None:
+    from pytest_smtpd import on
+
+    server = serve(on=[on("mail_from", reply="550 5.7.1 No", accept=True), on("rcpt_to", reply=250, accept=False)])
+    wire = client(server, ehlo=True)
+    session = only_session(server)
+    assert wire.say("MAIL FROM:<a@x.example>").code == 550
+    assert session.error == 550
+    assert wire.say("RCPT TO:<b@x.example>").code == 250
+    assert session.error == 550
+    assert wire.say("DATA").code == 503
+    assert session.error == 503
+
+
 def test_every_connection_has_a_session_of_its_own(serve: Serve, client: Connect) -> None:
     """Two clients at once: neither sees the other's transaction."""
     server = serve()

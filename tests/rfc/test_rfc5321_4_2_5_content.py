@@ -167,3 +167,42 @@ def test_message_refused_after_the_dot_is_not_kept_but_logged(serve: Serve, clie
     assert (refused.accepted, refused.content) == (False, b"x\r\n")
     assert refused.reply == 451
     assert accepted.accepted
+
+
+HOW = pytest.mark.parametrize(("head", "end"), [("DATA\r\n", ".\r\n"), ("BDAT 10 LAST\r\n", "")], ids=["DATA", "BDAT"])
+
+
+@HOW
+@pytest.mark.parametrize("code", [250, 354, 452, 552])
+def test_reply_in_passing_decides_nothing(serve: Serve, client: Connect, head: str, end: str, code: int) -> None:
+    """ "The early answer is said in passing, the rest arrives, is kept and answered as usual"."""
+    from pytest_smtpd import on
+
+    server = serve(on=[on("data", reply=code, after=3, accept=True)])
+    wire = client(server)
+    wire.steps(*TO_DATA[:3])
+    wire.send(f"{head}01234567\r\n{end}QUIT\r\n".encode())
+    assert [wire.reply().code for _ in range(2 + bool(end))][-2:] == [code, 250]
+    assert wire.reply().code == 221
+    assert server.one().content == b"01234567\r\n"
+    assert server.log.calls("data")[0].outcome == "accepted"
+
+
+@HOW
+@pytest.mark.parametrize("code", [354, 452, 552])
+def test_early_reply_that_does_not_accept_ends_the_message(
+    serve: Serve, client: Connect, head: str, end: str, code: int
+) -> None:
+    """Section 4.2.1: only a 2yz says that "the requested action has been successfully completed"."""
+    from pytest_smtpd import on
+
+    server = serve(on=[on("data", reply=code, after=3)])
+    wire = client(server)
+    wire.steps(*TO_DATA[:3])
+    wire.send(f"{head}01234567\r\n{end}QUIT\r\n".encode())
+    assert [wire.reply().code for _ in range(1 + bool(end))][-1] == code
+    assert wire.reply().code == 221
+    assert wire.rest() == b""
+    (envelope,) = server.log.envelopes()
+    assert not envelope.accepted
+    assert envelope.reply == code

@@ -1,237 +1,319 @@
-"""Messages as hooks and queries see them; no content makes any of it raise."""
+"""What becomes of a message by its verdicts: RFC 5321 section 4.2.5, RFC 2033 section 4.2, RFC 3030 section 2.
+
+Verdicts may come while the content is still arriving, and in LMTP there is one for each recipient.
+"""
 
 from __future__ import annotations
 
-from email.message import EmailMessage
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pytest_smtpd.smtp import content
-from pytest_smtpd.smtp.address import Address
-from pytest_smtpd.smtp.envelope import Envelope
-from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.rules.verdict import NOTHING, Ending, Verdict, answer, verdict_of
+from pytest_smtpd.smtp.connection import Connection
+from pytest_smtpd.smtp.content import Chunk, Content, ContentBegins
+from pytest_smtpd.smtp.events import Event
+from pytest_smtpd.smtp.replies import standard
+from pytest_smtpd.smtp.session import Envelope
+from pytest_smtpd.smtp.states import State
+from tests.rfc.dialogue import RCPT
+from tests.smtp.core import Core, Decide, core, instead, suggested
 
-
-def envelope(octets: bytes) -> Envelope:
-    return Envelope(
-        id="x.1",
-        mail_from=Address("a@b"),
-        rcpt_to=(Address("c@d"),),
-        content=octets,
-        size=len(octets),
-        session=Session(id="x"),
-    )
+LMTP_RCPT = RCPT.replace("EHLO", "LHLO")
+CAROL = "C: RCPT TO:<carol@server.example>\nS: 250\n"
+DAVE = "C: RCPT TO:<dave@server.example>\nS: 250\n"
 
 
-def look_at(mail: Envelope) -> list[object]:
-    return [mail.message, mail.subject, mail.text, mail.html, mail.attachments, mail.links, repr(mail)]
+def code(number: int, **fields: Any) -> Verdict:
+    return answer(standard(number), **fields)
 
 
-PIECES = [
-    b"Subject: =?utf-8?q?h=C3=A9?=",
-    b"Subject: =?x?z?",
-    b"Subject:",
-    b"From: <",
-    b"Content-Type: text/html",
-    b"Content-Type: text/plain; charset=nope",
-    b"Content-Type: multipart/mixed; boundary=x",
-    b"Content-Type: multipart/alternative",
-    b"Content-Type: message/rfc822",
-    b"Content-Type: ;;=",
-    b"Content-Transfer-Encoding: base64",
-    b"Content-Transfer-Encoding: quoted-printable",
-    b"Content-Disposition: attachment; filename*=utf-8''%ff",
-    b"Content-Disposition: attachment; filename=a",
-    b"--x",
-    b"--x--",
-    b"",
-    b"",
-    b" folded",
-    b"\xff\xfe",
-    b"=3D=",
-    b"AAA",
-    b"<a href=http://x>",
-    b"http://example.com/).",
-    b"MIME-Version: 1.0",
-    b"\0",
-]
+def after(script: str, decide: Decide = suggested, **settings: Any) -> Core:
+    line = core(decide=decide, **settings)
+    line.hold(f"S: 220\n{script}")
+    return line
 
 
-@settings(deadline=None, max_examples=400)
-@given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=10)), max_size=14).map(b"\r\n".join))
-def test_no_content_makes_a_query_raise(octets: bytes) -> None:
-    assert len(look_at(envelope(octets))) == 7
+def only(line: Core) -> Envelope:
+    (envelope,) = line.envelopes
+    return envelope
 
 
-def a_message() -> EmailMessage:
-    message = EmailMessage()
-    message["Subject"] = "Grüße"
-    message["From"] = "a@b"
-    message.set_content("See https://example.com/a.\n")
-    message.add_alternative('<p><a href="https://example.com/b?x=1&amp;y=2">b</a></p>', subtype="html")
-    message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="räport.pdf")
-    message.add_attachment("plain text", filename="a.txt")
-    return message
+def outcome(envelope: Envelope) -> tuple[bool, int | None, bytes]:
+    """Whether it was accepted, the code of its reply, and its content."""
+    return envelope.accepted, None if envelope.reply is None else envelope.reply.code, envelope.content
 
 
-def test_a_message_is_taken_apart() -> None:
-    mail = envelope(a_message().as_bytes())
-    assert mail.subject == "Grüße"
-    assert type(mail.subject) is str
-    assert mail.text == "See https://example.com/a.\n"
-    assert mail.html is not None
-    assert "<p>" in mail.html
-    assert mail.links == ("https://example.com/a", "https://example.com/b?x=1&y=2")
-    pdf, text = mail.attachments
-    assert (pdf.filename, pdf.content_type, pdf.content) == ("räport.pdf", "application/pdf", b"%PDF")
-    assert (text.filename, text.content_type, text.content) == ("a.txt", "text/plain", b"plain text\n")
-    assert mail.message is mail.message
-
-
-def test_what_is_absent_is_none_or_empty() -> None:
-    mail = envelope(b"X: y\r\n\r\n")
-    assert (mail.subject, mail.html, mail.attachments, mail.links) == (None, None, (), ())
-    only_html = envelope(b"Content-Type: text/html\r\n\r\n<b>x</b>")
-    assert only_html.text is None
-    assert only_html.html == "<b>x</b>"
-
-
-def test_an_attached_message_is_one_attachment() -> None:
-    outer = EmailMessage()
-    outer.set_content("forwarded")
-    outer.add_attachment(a_message())
-    (inner,) = envelope(outer.as_bytes()).attachments
-    assert inner.content_type == "message/rfc822"
-    assert b"PDF" in inner.content or b"JVBERg" in inner.content
+# --- the verdict on the whole message ------
 
 
 @pytest.mark.parametrize(
-    ("text", "links"),
-    [
-        ("", ()),
-        ("no link", ()),
-        ("http://a.example", ("http://a.example",)),
-        ("HTTPS://A.example/x", ("HTTPS://A.example/x",)),
-        ("(see http://a.example/x).", ("http://a.example/x",)),
-        ("http://a.example/x_(y)", ("http://a.example/x_(y)",)),
-        ("<http://a.example/x>", ("http://a.example/x",)),
-        ("http://a.example, http://b.example!", ("http://a.example", "http://b.example")),
-        ("http://a.example http://a.example", ("http://a.example",)),
-        ("http://a.example/?q=1&r=2#f", ("http://a.example/?q=1&r=2#f",)),
-        ("[http://a.example]", ("http://a.example",)),
-        ("ftp://a.example mailto:a@b", ()),
-    ],
+    ("number", "keep", "accepted"),
+    [(250, None, True), (550, None, False), (354, None, False), (550, True, True), (250, False, False)],
 )
-def test_links_of_a_text_end_where_people_end_them(text: str, links: tuple[str, ...]) -> None:
-    assert content.links(text, None) == links
-
-
-@pytest.mark.parametrize(
-    ("html", "links"),
-    [
-        ('<a href="http://a.example/">x</a>', ("http://a.example/",)),
-        ("<a href='http://a.example/'>x</a>", ("http://a.example/",)),
-        ("<a href=http://a.example/>x</a>", ("http://a.example/",)),
-        ('<A class="b" HREF = "http://a.example/?a&amp;b">x</A>', ("http://a.example/?a&b",)),
-        ('<a\nhref="http://a.example/">', ("http://a.example/",)),
-        ('<a href=" http://a.example/ ">', ("http://a.example/",)),
-        ('<a href="/relative">', ()),
-        ('<a href="">', ()),
-        ('<abbr href="http://a.example/">', ()),
-        ('<img src="http://a.example/">', ()),
-    ],
-)
-def test_links_of_html_are_those_of_its_anchors(html: str, links: tuple[str, ...]) -> None:
-    assert content.links(None, html) == links
-
-
-def test_links_come_in_order_and_each_once() -> None:
-    assert content.links("http://a http://b", '<a href="http://b"><a href="http://c">') == (
-        "http://a",
-        "http://b",
-        "http://c",
-    )
-
-
-@pytest.mark.parametrize(
-    ("recipients", "subject", "accepted", "shown"),
-    [
-        ((), None, True, "<Envelope a@b -> nobody>"),
-        (("c@d",), "Hi", True, "<Envelope a@b -> c@d 'Hi'>"),
-        (("1@d", "2@d", "3@d"), None, False, "<Envelope a@b -> 1@d, 2@d, 3@d not accepted>"),
-        (("1@d", "2@d", "3@d", "4@d"), None, True, "<Envelope a@b -> 1@d, 2@d and 2 more>"),
-        (("c@d",), "x" * 100, True, f"<Envelope a@b -> c@d {'x' * 60!r}>"),
-    ],
-)
-def test_an_envelope_is_shown_in_one_short_line(
-    recipients: tuple[str, ...], subject: str | None, accepted: bool, shown: str
+@pytest.mark.parametrize("content", ["DATA\r\nx\r\n.", "BDAT 3 LAST\r\nx"])
+def test_message_is_kept_by_its_reply_unless_the_verdict_says_otherwise(
+    content: str, number: int, keep: bool | None, accepted: bool
 ) -> None:
-    octets = b"" if subject is None else f"Subject: {subject}\r\n\r\n".encode()
-    mail = Envelope(
-        id="x", mail_from=Address("a@b"), rcpt_to=tuple(map(Address, recipients)), content=octets, size=0,
-        session=Session(id="x"), accepted=accepted,
-    )  # fmt: skip
-    assert repr(mail) == shown
+    line = after(RCPT, instead({"content": code(number, keep=keep)}))
+    assert line.codes(content)[-1] == number
+    envelope = only(line)
+    assert outcome(envelope) == (accepted, number, b"x\r\n")
+    assert envelope.rcpt_to == ("bob@server.example",)
 
 
-def test_a_null_sender_is_shown_as_its_path() -> None:
-    mail = Envelope(
-        id="x", mail_from=Address(""), rcpt_to=(), content=b"", size=0, session=Session(id="x"), accepted=True
-    )
-    assert repr(mail) == "<Envelope <> -> nobody>"
+def test_message_without_an_answer_is_not_accepted() -> None:
+    line = after(RCPT, instead({"content": None}))
+    assert line.codes("DATA\r\nx\r\n.") == [354]
+    assert outcome(only(line)) == (False, None, b"x\r\n")
+    assert line.state is State.READY
 
 
-def test_an_attachment_is_shown_without_its_content() -> None:
-    attachment = content.Attachment(filename="a.txt", content_type="text/plain", content=b"secret")
-    assert repr(attachment) == "<Attachment 'a.txt' text/plain 6 bytes>"
+def test_envelope_is_a_snapshot() -> None:
+    line = after(RCPT)
+    so_far = line.session.envelope
+    assert so_far is not None
+    line.hold(f"{CAROL}C: DATA\nS: 354\nC: x\nC: .\nS: 250")
+    assert (so_far.rcpt_to, so_far.content, so_far.accepted) == (("bob@server.example",), b"", False)
+    line.hold(f"{RCPT}C: DATA\nS: 354\nC: y\nC: .\nS: 250")
+    assert [(mail.id, mail.content, mail.session) for mail in line.envelopes] == [
+        ("core.1", b"x\r\n", line.session),
+        ("core.2", b"y\r\n", line.session),
+    ]
 
 
-def test_an_invitation_is_an_attachment_though_nobody_says_so() -> None:
-    """RFC 6047 section 2.4: a text/calendar part, which usually has no Content-Disposition."""
-    message = content.parse(
-        b"MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=x\r\n\r\n"
-        b"--x\r\nContent-Type: text/plain\r\n\r\nCome!\r\n"
-        b"--x\r\nContent-Type: text/html\r\n\r\n<p>Come!</p>\r\n"
-        b"--x\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\n--x--\r\n"
-    )
-    (invitation,) = content.attachments(message)
-    assert (invitation.content_type, invitation.filename) == ("text/calendar", None)
-    assert invitation.content.startswith(b"BEGIN:VCALENDAR")
+@pytest.mark.parametrize("settings", [{"max_messages": 2}, {}])
+def test_refused_messages_are_counted_too(settings: dict[str, Any]) -> None:
+    line = after(RCPT, instead({"content": 550}), **settings)
+    assert line.codes("DATA\r\n.", "MAIL FROM:<a@b>", "RSET") == [354, 550, 250, 250]
+    assert line.session.transaction == 2
 
 
-def _fails(*args: object, **kwargs: object) -> None:
-    raise IndexError("as parts of email do now and then")
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("octets", [10, 11, 5000])
+def test_no_more_is_kept_than_size_allows(octets: int, chunked: bool) -> None:
+    """RFC 1870 section 6.3; ``size`` still says how much there was."""
+    content = b"x" * (octets - 2) + b"\r\n"
+    line = after(RCPT, size=10)
+    line.send(b"BDAT %d LAST\r\n" % octets + content if chunked else b"DATA\r\n" + content + b".\r\n")
+    envelope = only(line)
+    assert (envelope.accepted, envelope.size) == (octets == 10, octets)
+    assert envelope.content == content[:10]
 
 
-def test_a_subject_that_email_cannot_parse_is_given_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(EmailMessage, "__getitem__", _fails)
-    assert envelope(b"From: a\r\nSUBJECT: one\r\n  two =?x?=\r\n\r\n").subject == "one two =?x?="
-    assert envelope(b"From: a\r\n\r\n").subject is None
+def test_refusal_for_size_is_final() -> None:
+    line = after(RCPT, size=1)
+    line.codes("DATA\r\nabc\r\n.")
+    (event,) = [event for event in line.events if isinstance(event, Content)]
+    assert event.final
+    assert event.default == 552
+    line = after(RCPT, size=5)
+    line.codes("DATA\r\nabc\r\n.")
+    assert [event.final for event in line.events if isinstance(event, Content)] == [False]
 
 
-def test_a_message_that_email_cannot_parse_keeps_its_octets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("email.message_from_bytes", _fails)
-    message = envelope(b"Subject: x\r\n\r\nh\xe9\r\n").message
-    assert isinstance(message, EmailMessage)
-    assert (message.items(), message.get_payload()) == ([], "Subject: x\r\n\r\nhé\r\n")
+def test_content_kept_in_spite_of_its_size_is_kept_whole_as_far_as_it_is_there() -> None:
+    line = after(RCPT, instead({"content": code(552, keep=True)}), size=5)
+    line.codes("DATA\r\nabcdefgh\r\n.")
+    assert (only(line).accepted, only(line).content) == (True, b"abcdefgh\r\n")
 
 
-def test_a_text_in_an_unknown_charset_is_read_as_utf_8() -> None:
-    head = b"Content-Type: text/plain; charset=nope\r\nContent-Transfer-Encoding: "
-    assert envelope(head + b"8bit\r\n\r\nh\xc3\xa9\xff\r\n").text == "hé\ufffd\n"
-    assert envelope(head + b"base64\r\n\r\naMOp\r\n").text == "hé"
+# --- a verdict for each recipient ------
+
+
+def test_recipients_of_lmtp_are_served_and_refused_one_by_one() -> None:
+    verdicts = [code(250), code(450), code(250)]
+    line = after(f"{LMTP_RCPT}{CAROL}{CAROL.replace('carol', 'bob')}", instead({"content": verdicts}), lmtp=True)
+    assert line.codes("DATA\r\nx\r\n.") == [354, 250, 450, 250]
+    envelope = only(line)
+    assert envelope.rcpt_to == ("bob@server.example", "bob@server.example")
+    assert dict(envelope.refused) == {"carol@server.example": 450}
+    assert outcome(envelope) == (True, 250, b"x\r\n")
+    assert line.session.error == 450
+
+
+def test_message_that_no_recipient_of_lmtp_gets_is_not_accepted() -> None:
+    line = after(f"{LMTP_RCPT}{CAROL}", instead({"content": [code(450), code(554)]}), lmtp=True)
+    assert line.codes("BDAT 3 LAST\r\nx") == [450, 554]
+    envelope = only(line)
+    assert outcome(envelope) == (False, 450, b"x\r\n")
+    assert envelope.rcpt_to == ()
+    assert dict(envelope.refused) == {"bob@server.example": 450, "carol@server.example": 554}
+    assert line.session.error == 554
+
+
+def test_recipient_of_lmtp_who_gets_no_answer_is_neither_served_nor_refused() -> None:
+    line = after(f"{LMTP_RCPT}{CAROL}{DAVE}", instead({"content": [code(250), NOTHING, code(452)]}), lmtp=True)
+    assert line.codes("DATA\r\nx\r\n.") == [354, 250, 452]
+    assert only(line).rcpt_to == ("bob@server.example",)
+    assert dict(only(line).refused) == {"dave@server.example": 452}
+
+
+def test_recipient_of_lmtp_may_be_served_whatever_is_answered() -> None:
+    verdicts = [code(554), code(554, keep=True), code(250, keep=False)]
+    line = after(f"{LMTP_RCPT}{CAROL}{DAVE}", instead({"content": verdicts}), lmtp=True)
+    assert line.codes("DATA\r\nx\r\n.") == [354, 554, 554, 250]
+    assert (only(line).accepted, only(line).rcpt_to) == (True, ("carol@server.example",))
+    assert dict(only(line).refused) == {"bob@server.example": 554}
+
+
+@pytest.mark.parametrize("number", [250, 554])
+def test_one_verdict_for_several_recipients_of_lmtp_names_none_of_them(number: int) -> None:
+    line = after(f"{LMTP_RCPT}{CAROL}", instead({"content": [code(number)]}), lmtp=True)
+    assert line.codes("DATA\r\nx\r\n.") == [354, number]
+    assert only(line).rcpt_to == ("bob@server.example", "carol@server.example")
+    assert (only(line).accepted, dict(only(line).refused)) == (number == 250, {})
 
 
 @pytest.mark.parametrize(
-    ("disposition", "files"), [(b"attachment", 1), (b"inline", 0), (b"inline; filename=a", 1), (b"ATTACHMENT", 1)]
+    ("verdicts", "state"),
+    [
+        ([code(250), code(421)], State.CLOSED),
+        ([code(421), code(250)], State.CLOSED),
+        ([code(421, ending=Ending.STALL), code(250)], State.READY),
+        ([code(421, wire=b"421 raw\r\n"), code(250)], State.READY),
+        ([code(250), code(450)], State.READY),
+    ],
 )
-def test_what_is_attached_is_a_file_and_what_has_a_name(disposition: bytes, files: int) -> None:
-    mail = envelope(b"Content-Type: text/plain\r\nContent-Disposition: " + disposition + b"\r\n\r\nx")
-    assert len(mail.attachments) == files
+def test_421_to_any_recipient_of_lmtp_closes(verdicts: list[Verdict], state: State) -> None:
+    line = after(f"{LMTP_RCPT}{CAROL}", instead({"content": verdicts}), lmtp=True)
+    line.codes("DATA\r\nx\r\n.")
+    assert line.state is state
 
 
-def test_a_part_of_several_that_is_no_message_is_kept_as_a_file_without_content() -> None:
-    mail = envelope(b"Content-Type: message/partial; id=1; number=1\r\n\r\nSubject: x\r\n\r\nx")
-    assert [(one.content_type, type(one.content)) for one in mail.attachments] == [("message/partial", bytes)]
+def test_refused_chunk_is_answered_once_and_refuses_each_recipient_of_lmtp() -> None:
+    line = after(f"{LMTP_RCPT}{CAROL}", instead({"chunk": 452}), lmtp=True)
+    assert line.codes("BDAT 3\r\nx") == [452]
+    assert dict(only(line).refused) == {"bob@server.example": 452, "carol@server.example": 452}
+    assert (only(line).accepted, only(line).rcpt_to) == (False, ())
+
+
+# --- BDAT ------
+
+
+def test_half_a_message_is_not_accepted_behind_a_refused_chunk() -> None:
+    """RFC 3030 section 2: "accept and discard additional BDAT chunks already in the pipeline after the failed BDAT"."""
+    line = after(RCPT, instead({"BDAT": 552}))
+    assert line.codes("BDAT 3\r\nabcBDAT 3 LAST\r\ndefNOOP") == [552, 503, 250]
+    assert line.envelopes == []
+    assert line.session.mail is None
+
+
+@pytest.mark.parametrize("argument", ["6", "6 LAST", "6  LAST \t", "0006"])
+def test_octets_of_a_refused_bdat_are_thrown_away(argument: str) -> None:
+    line = after("C: EHLO c\nS: 250")
+    line.send(f"BDAT {argument}\r\nQUIT".encode())
+    line.send(b"\r\nNOOP\r\n")
+    assert line.codes() == [503, 250]
+    assert line.session.commands[-2:] == ("BDAT", "NOOP")
+
+
+@pytest.mark.parametrize("argument", ["x", "6 FIRST", "-1", "6LAST", "\u0666"])
+def test_bdat_that_says_no_number_has_no_octets(argument: str) -> None:
+    assert after(RCPT).codes(f"BDAT {argument}", "NOOP") == [501, 250]
+
+
+@pytest.mark.parametrize("settings", [{"disable": ["CHUNKING"]}, {"disable": ["BDAT"]}], ids=str)
+def test_what_follows_a_bdat_that_is_not_offered_is_the_next_command(settings: dict[str, Any]) -> None:
+    assert after("", **settings).codes("BDAT 6", "QUIT") == [502, 221]
+
+
+# --- verdicts while the content arrives ------
+
+
+class Early:
+    """Gives a verdict as soon as so many octets of content have come."""
+
+    def __init__(self, octets: int, *verdicts: Verdict, each: bool = False) -> None:
+        self.octets, self.verdicts, self.each, self.count = octets, verdicts, each, 0
+
+    def __call__(self, connection: Connection, event: Event) -> Any:
+        size = event.size if isinstance(event, Chunk) else 0 if type(event) is ContentBegins else -1
+        if size < self.octets or (self.count and not self.each):
+            return suggested(connection, event)
+        self.count += 1
+        return self.verdicts
+
+
+SENDS = {"DATA": (b"DATA\r\n", b".\r\n", [354]), "BDAT": (b"BDAT 10 LAST\r\n", b"", [])}
+
+
+def sent(line: Core, how: str, cut: int) -> list[int]:
+    """The codes of the replies after ten octets of content, and of those that came before the rest was there."""
+    head, end, _ = SENDS[how]
+    line.send(head + b"abcdefgh\r\n"[:cut])
+    before = line.codes()
+    line.send(b"abcdefgh\r\n"[cut:] + end)
+    return [*before, 0, *line.codes()]
+
+
+@pytest.mark.parametrize("how", SENDS)
+@pytest.mark.parametrize("octets", [0, 2, 5])
+@pytest.mark.parametrize("number", [354, 452, 552])
+def test_early_refusal_throws_the_rest_away_unanswered(number: int, octets: int, how: str) -> None:
+    line = after(RCPT, Early(octets, code(number)))
+    assert sent(line, how, octets) == [*SENDS[how][2], number, 0]
+    assert outcome(only(line)) == (False, number, b"abcdefgh\r\n"[:octets])
+    assert (line.state, line.session.mail) == (State.READY, None)
+    assert line.session.transaction == 2
+    assert line.codes("MAIL FROM:<a@b>", "RSET") == [250, 250]
+
+
+@pytest.mark.parametrize("how", SENDS)
+@pytest.mark.parametrize("octets", [0, 2, 5])
+def test_early_acceptance_keeps_the_rest_and_answers_no_more(octets: int, how: str) -> None:
+    line = after(RCPT, Early(octets, code(250)))
+    assert sent(line, how, octets) == [*SENDS[how][2], 250, 0]
+    assert outcome(only(line)) == (True, 250, b"abcdefgh\r\n")
+    assert [event.default for event in line.events if isinstance(event, Content)] == [None]
+    assert [event.final for event in line.events if isinstance(event, Content)] == [True]
+    assert line.state is State.READY
+
+
+@pytest.mark.parametrize("how", SENDS)
+@pytest.mark.parametrize("verdict", [code(250, keep=True), code(552, keep=True), NOTHING, Verdict(wire=b"junk")])
+def test_reply_in_passing_says_nothing_about_the_message(verdict: Verdict, how: str) -> None:
+    line = after(RCPT, Early(2, verdict))
+    assert sent(line, how, 2)[-2:] == [0, 250]
+    assert outcome(only(line)) == (True, 250, b"abcdefgh\r\n")
+
+
+def test_early_acceptance_outdoes_the_limit_of_size() -> None:
+    line = after(RCPT, Early(2, code(250)), size=4)
+    assert sent(line, "DATA", 2) == [354, 250, 0]
+    assert (only(line).accepted, only(line).content) == (True, b"abcdefgh\r\n")
+
+
+@pytest.mark.parametrize("how", SENDS)
+def test_early_refusal_of_each_recipient_of_lmtp(how: str) -> None:
+    line = after(f"{LMTP_RCPT}{CAROL}", Early(2, code(450), code(550)), lmtp=True)
+    assert sent(line, how, 2) == [*SENDS[how][2], 450, 550, 0]
+    assert dict(only(line).refused) == {"bob@server.example": 450, "carol@server.example": 550}
+    assert (only(line).accepted, only(line).rcpt_to) == (False, ())
+
+
+@pytest.mark.parametrize("how", SENDS)
+@pytest.mark.parametrize(("verdict", "closes"), [(code(421), True), (code(421, wire=b"421 raw\r\n"), False)])
+def test_early_421_closes_unless_it_may_not(verdict: Verdict, closes: bool, how: str) -> None:
+    line = after(RCPT, Early(2, verdict))
+    sent(line, how, 2)
+    assert line.state is (State.CLOSED if closes else State.READY)
+    assert line.session.error == 421
+    assert not only(line).accepted
+
+
+def test_message_is_reported_where_it_begins_and_piece_by_piece() -> None:
+    line = after(RCPT, size=3)
+    line.send(b"DATA\r\n")
+    line.send(b"ab\r\n")
+    line.send(b"cd\r\n.\r\n")
+    kinds = [type(event).__name__ for event in line.events[-5:]]
+    assert kinds == ["Data", "ContentBegins", "Chunk", "Chunk", "Content"]
+    chunks = [event for event in line.events if isinstance(event, Chunk)]
+    assert [(chunk.data, chunk.size) for chunk in chunks] == [(b"ab", 2), (b"\r\ncd\r\n", 8)]
+
+
+def test_early_verdict_is_remembered_as_the_last_error() -> None:
+    line = after(RCPT, Early(2, verdict_of(standard(552))))
+    sent(line, "DATA", 2)
+    assert line.session.error == 552

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_smtpd.smtp.framing import Buffer
-from pytest_smtpd.smtp.proxy import Bad, Header, parse
+from pytest_smtpd.smtp.proxy import Bad, Header, parse, parse_port
 
 SIGNATURE = b"\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a"
 REST = b"EHLO c\r\n"
@@ -185,16 +184,6 @@ def test_no_octets_make_it_raise_and_more_octets_never_change_a_verdict(start: b
             assert isinstance(whole[1], Bad)
 
 
-def test_the_buffer_keeps_what_is_behind_the_header() -> None:
-    buffer = Buffer()
-    for octet in GOOD[0][0]:
-        assert buffer.proxy_header() is None
-        buffer.append(bytes([octet]))
-    buffer.append(REST)
-    assert buffer.proxy_header() == HEADER_4
-    assert buffer.take(100) == REST
-
-
 @pytest.mark.parametrize(
     ("sent", "used", "reason"),
     [
@@ -212,3 +201,14 @@ def test_a_bad_header_says_what_is_wrong(sent: bytes, used: int, reason: str) ->
 
 def test_a_header_of_the_head_alone_is_complete() -> None:
     assert parse(version_2(0, 0, b"")) == (16, Header())
+
+
+@pytest.mark.parametrize(("text", "port"), [("0", 0), ("25", 25), ("65535", 65535)])
+def test_a_port_is_a_plain_number(text: str, port: int) -> None:
+    assert parse_port(text) == port
+
+
+@pytest.mark.parametrize("text", ["", " 25", "025", "65536", "-1", "+1", "1_0", "x", "\u0661", "1" * 400])
+def test_what_is_no_port_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_port(text)

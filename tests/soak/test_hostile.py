@@ -147,9 +147,9 @@ def test_a_flood_of_commands_waits_with_the_client() -> None:
         client.greeted()
         with others_are_served(server), traced() as peak:
             client.socket.settimeout(0.5)
-            taken = sum(1 for _ in range(500) if accepted(client, flood))
-        # The server keeps at most a megabyte that it has not understood yet; some more is in the kernel's buffers.
-        assert taken * len(flood) < 24 * MB
+            taken = sum(1 for _ in range(2_000) if accepted(client, flood))
+        # The kernel's buffers hold up to some 40 MB, which depends on its settings; then the client has to wait.
+        assert taken * len(flood) < 80 * MB
         assert peak.size < 8 * MB + len(server.log) * 4_000
         client.reset()
 

@@ -98,7 +98,7 @@ AUTH = Section(
             "AUTH is never answered",
             "5321 4.5.3.2",
             _RETRY,
-            "has a time-out",
+            "has a timeout",
             way('on("auth", hang=True)', end=End.SILENCE),
         ),
         fault(
@@ -134,7 +134,7 @@ AUTH = Section(
         ),
         fault(
             "A13",
-            "what the client sent is said to be no base64",
+            "the reply claims that the client sent no base64",
             "4954 4",
             _STOP,
             "reports it",
@@ -142,7 +142,7 @@ AUTH = Section(
         ),
         fault(
             "A14",
-            "what the client sent is said to be too long",
+            "the reply claims that the client's line was too long",
             "4954 4",
             _STOP,
             "reports it",
@@ -159,7 +159,7 @@ AUTH = Section(
         ),
         fault(
             "A16",
-            "the token is refused with a challenge that says why",
+            "the token is refused with a challenge that explains why",
             "7628 3.2.3",
             _STOP,
             "answers with an empty line, renews the token, tries once more",

@@ -33,7 +33,7 @@ BODY = Section(
             "the server stops reading",
             "5321 4.5.3.2.5",
             _RETRY,
-            "has a time-out for sending too",
+            "has a timeout for sending too",
             way('on("data", after=1000, hang=True)', "POUR 20000000", end=End.BLOCKED),
         ),
         fault(

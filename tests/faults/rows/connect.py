@@ -24,7 +24,7 @@ CONNECT = Section(
             "the connection attempt is never answered",
             "5321 4.5.3.2",
             _RETRY,
-            "gives up by a short connect time-out of its own",
+            "gives up by a short connect timeout of its own",
             reason="the kernel answers a SYN before any server sees it; give the client an address that is routed "
             "nowhere, such as 192.0.2.1, instead of `smtpd.host`",
         ),
@@ -49,7 +49,7 @@ CONNECT = Section(
             "the greeting never comes",
             "5321 4.5.3.2.1",
             _RETRY,
-            "has a time-out (a library may have none by default)",
+            "has a timeout (a library may have none by default)",
             way('on("connect", hang=True)', end=End.SILENCE),
         ),
         fault(
@@ -96,7 +96,7 @@ CONNECT = Section(
             "the greeting is 421, and the connection stays open",
             "5321 3.8",
             _RETRY,
-            "closes, and says nothing more",
+            "closes, and sends nothing more",
             way(
                 'on("connect", raw=b"421 4.3.2 Too many connections\\r\\n")',
                 b"421 4.3.2 Too many connections\r\n",
@@ -141,7 +141,7 @@ CONNECT = Section(
             "half a greeting, then silence",
             "5321 4.5.3.2.1",
             _RETRY,
-            "has a time-out",
+            "has a timeout",
             way('on("connect", raw=b"220 local", hang=True)', b"220 local", end=End.SILENCE),
         ),
         fault(
@@ -149,7 +149,7 @@ CONNECT = Section(
             "the greeting comes byte by byte",
             "5321 4.5.3.2",
             (_OK, _RETRY),
-            "counts its time-out for the whole reply, not for each byte",
+            "counts its timeout for the whole reply, not for each byte",
             way('on("connect", reply="220 localhost", drip=0.01)', "S: 220 localhost", takes=0.13),
             way('on("connect", drip=0.005)', "S: 220 localhost ESMTP*", takes=0.1),
         ),
@@ -268,7 +268,7 @@ CONNECT = Section(
             "the port expects TLS, and the client speaks in clear",
             "8314 3.3",
             _STOP,
-            "has a time-out, and names the setting that is wrong",
+            "has a timeout, and names the setting that is wrong",
             way('tls="implicit"', "SILENCE", what="it waits for a greeting", end=End.LEFT, under=CLEAR_ONLY),
             way(
                 'tls="implicit"',

@@ -41,7 +41,7 @@ DATA = Section(
         ),
         fault(
             "D03",
-            "DATA is said to be out of turn",
+            "the reply claims that DATA is out of sequence",
             "5321 4.1.4",
             _BOUNCE,
             "sends RSET, gives up",

@@ -71,7 +71,7 @@ EHLO = Section(
             "EHLO is never answered",
             "5321 4.5.3.2",
             _RETRY,
-            "has a time-out",
+            "has a timeout",
             way('on("command", verb="EHLO", hang=True)', end=End.SILENCE),
         ),
         fault(
@@ -112,7 +112,7 @@ EHLO = Section(
             "the reply never ends",
             "5321 4.2.1",
             _RETRY,
-            "has a time-out",
+            "has a timeout",
             way(
                 'on("command", verb="EHLO", raw=b"250-localhost\\r\\n", hang=True)',
                 b"250-localhost\r\n",
@@ -268,7 +268,7 @@ EHLO = Section(
             "PIPELINING is offered, and answers to a group of commands are lost or change places",
             "2920 3.2",
             _RETRY,
-            "counts its replies, and has a time-out",
+            "counts its replies, and has a timeout",
             way(
                 'on("command", verb="RCPT", raw=b"", times=1)',
                 "REPLY 250",

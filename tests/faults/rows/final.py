@@ -25,7 +25,7 @@ FINAL = Section(
         ),
         fault(
             "X02",
-            "the message is refused for what it says",
+            "the message is refused for its content",
             "5321 4.2.5",
             _BOUNCE,
             "reports it",
@@ -215,7 +215,7 @@ FINAL = Section(
         ),
         fault(
             "X21",
-            "the enhanced code says another class than the code",
+            "the enhanced code is of another class than the code",
             "2034 4",
             _BOUNCE,
             "goes by the code",
@@ -226,7 +226,7 @@ FINAL = Section(
             "LMTP: the recipients fare differently, or a reply is missing, or there is one too many",
             "2033 4.2",
             _PART,
-            "reads a reply for each accepted recipient, and has a time-out",
+            "reads a reply for each accepted recipient, and has a timeout",
             way(
                 'lmtp=True, on=[on("data", to="bob@*", reply="550 5.2.2 Full")]',
                 "S: 550 5.2.2 Full",

@@ -97,7 +97,7 @@ SENDER = Section(
         ),
         fault(
             "M09",
-            "the sender's address is said to be none",
+            "the reply claims that the sender's address is malformed",
             "5321 4.2.2",
             _BOUNCE,
             "reports it",

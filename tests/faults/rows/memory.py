@@ -120,7 +120,7 @@ MEMORY = Section(
             "each answer takes longer than the one before",
             "5321 4.5.3.2",
             _OK,
-            "has a time-out for each command",
+            "has a timeout for each command",
             way(
                 'on=[on("rcpt_to", delay=0.05, skip=n) for n in range(3)]',
                 OK,

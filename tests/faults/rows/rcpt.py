@@ -90,7 +90,7 @@ RECIPIENTS = Section(
         ),
         fault(
             "R06",
-            "there are too many recipients, and the code says so for good",
+            "there are too many recipients, with a permanent code",
             "5321 4.5.3.1.10",
             (_PART, _BOUNCE),
             "treats 552 as if it were 452",
@@ -224,7 +224,7 @@ RECIPIENTS = Section(
         ),
         fault(
             "R14",
-            "the recipient's address is said to be none",
+            "the reply claims that the recipient's address is malformed",
             "5321 4.2.2",
             _BOUNCE,
             "reports it",
@@ -281,7 +281,7 @@ RECIPIENTS = Section(
         ),
         fault(
             "R18",
-            "the server says yes, and keeps nothing",
+            "the server accepts, and keeps nothing",
             "5321 4.2.5",
             _OK,
             "cannot know; an assertion on what was received must notice",

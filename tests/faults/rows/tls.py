@@ -96,7 +96,7 @@ TLS = Section(
             "STARTTLS is accepted, and the handshake is never answered",
             "3207 4.1",
             _RETRY,
-            "has a time-out for the handshake too",
+            "has a timeout for the handshake too",
             way(
                 'on("command", verb="STARTTLS", reply="220 2.0.0 Go", hang=True)',
                 "S: 220 2.0.0 Go",
@@ -408,7 +408,7 @@ TLS = Section(
         ),
         fault(
             "S25",
-            "the client did not wait for the handshake, and is told so",
+            "the client did not wait for the handshake, and gets a refusal",
             "3207 4.2",
             _STOP,
             "sends nothing behind STARTTLS",

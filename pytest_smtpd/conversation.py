@@ -1,0 +1,426 @@
+"""One client: the bytes it sends, the verdicts on them, the answers, and how its connection ends.
+
+The way of one command is one turn of ``_pump``::
+
+    bytes -> transport -> engine.next_event() -> responder.decide(event) -> verdict
+          -> engine.send(event, verdict)       the state moves here and nowhere else
+          -> responder.record(...)             recorded, before the client can see anything
+          -> transport.write(...)
+
+It is one synchronous loop. Only where something has to be waited for (a hook, a delay, a client that does not read) the
+rest of the turn is a generator, see ``turn.py``.
+"""
+
+import secrets
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any, Final, NamedTuple, cast
+
+from pytest_smtpd.line import Line
+from pytest_smtpd.log.log import LogStore
+from pytest_smtpd.message import Message
+from pytest_smtpd.net.pauses import Drain, Pause
+from pytest_smtpd.net.poller import Poller, Timer
+from pytest_smtpd.net.tls import TLS
+from pytest_smtpd.policy.responder import Responder, Server
+from pytest_smtpd.rules.verdict import Verdict
+from pytest_smtpd.settings import Settings
+from pytest_smtpd.smtp import events
+from pytest_smtpd.smtp.connection import Connection
+from pytest_smtpd.smtp.events import Event
+from pytest_smtpd.smtp.message import ReadMessage
+from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.smtp.states import State
+from pytest_smtpd.turn import Steps, Turn
+
+_TURNS: Final = 32  # events in a row that one connection may have
+_FULL: Final = 1 << 20  # unread bytes after which the client has to wait
+_SPECIAL: Final = (State.HANDSHAKE, State.PROXY, State.CONNECTED, State.CLOSED)
+_OURS: Final = "this is a mistake of pytest-smtpd, not of the test: please report it, with the transcript"
+
+
+class Context(NamedTuple):
+    """What the conversations of one server share.
+
+    ``context`` gives the TLS context for a handshake that begins now. ``gone`` is called when nothing is left of a
+    conversation, ``crashed`` when the server itself has failed. ``local`` is where the server listens; None: on all
+    addresses of the machine. ``ids`` makes the names of sessions.
+    """
+
+    poller: Poller
+    policy: Server
+    log: LogStore
+    context: Callable[[Settings], ssl.SSLContext]
+    gone: Callable[["Conversation"], None]
+    crashed: Callable[[BaseException], object]
+    local: tuple[str, int] | None
+    ids: Iterator[int]
+
+
+def fresh_ids() -> Iterator[int]:
+    """Numbers that no other server of this run uses."""
+    return count(secrets.randbits(63))
+
+
+class Conversation:
+    """Serves one client, from its greeting to the ``close`` hook."""
+
+    def __init__(self, shared: Context, settings: Settings, sock: socket.socket, address: Any) -> None:
+        self._shared = shared
+        self._settings = settings
+        self._log = shared.log
+        self._session = _session(shared, settings, sock, address)
+        self._overloaded = settings.max_clients is not None and len(shared.log.open) >= settings.max_clients
+        shared.log.connected(self._session)
+        self._engine = Connection(settings, self._session)
+        self._responder = Responder(settings, self._session, shared.policy)
+        self._recorder = self._responder.recorder
+        self._line = Line(shared.poller, sock, self)
+        self._transport = self._line.transport
+        self._turn = Turn(self._pump, self._crash)
+        self._silence: Timer | None = None
+        self._closing = False  # the close hook has been reached
+        self._closed = False  # and has ended
+        self._leaving = False  # the server stops
+        self._deferred = False  # others take their turn first
+        self._pumping = False
+
+    def __repr__(self) -> str:
+        return f"<Conversation {self._session!r}>"
+
+    # --- what the listener asks for ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Greet the client, and listen to it."""
+        self._transport.start()
+        self._pump()
+
+    def catch_up(self) -> None:
+        """Process everything that the client has sent by now."""
+        self._transport.read_all()
+        while self._deferred:
+            self._go_on()
+
+    def leave(self) -> None:
+        """The server stops: end what is going on. A second call does not wait for the ``close`` hook either."""
+        again, self._leaving, line = self._leaving, True, self._line
+        line.discarding, line.ended = True, line.ended or "stop"
+        if not self._closing:
+            self._turn.cancel()
+            self._finish()
+        elif again and not self._closed:
+            self._turn.cancel()
+            self._end()
+        self._let_go()
+
+    def abort(self) -> None:
+        """Close the socket at once."""
+        self._transport.close()
+        self._shared.gone(self)
+
+    def forked(self) -> None:
+        """In the child of a fork: let go of the socket."""
+        self._transport.abandon()
+
+    # --- what the transport reports ---------------------------------------------------------------------------------
+
+    def received(self, data: bytes) -> None:
+        """Bytes from the client, decrypted; none during a handshake."""
+        if self._silence is not None:
+            self._silence.cancel()
+        if not self._line.discarding:
+            self._engine.receive_data(data)
+            self._pump()
+            if self._turn.busy and self._engine.buffered > _FULL:
+                self._transport.pause_reading()
+
+    def finished(self) -> None:
+        """The client has closed its side; what it sent before that is still answered."""
+        self._line.client_closed = True
+        if isinstance(self._turn.wait, Pause):
+            self._turn.wait.skip()
+        self._pump()
+        self._let_go()
+
+    def unheard(self) -> None:
+        """The last answer could not be delivered."""
+        self._log.unheard(self._session)
+        if isinstance(self._turn.wait, Drain):
+            self._turn.wait.over()
+
+    def drained(self) -> None:
+        """The client has taken everything."""
+        if isinstance(self._turn.wait, Drain):
+            self._turn.wait.over()
+        self._pump()
+
+    def lost(self, *, reset: bool) -> None:
+        """The connection is gone. A hook that is pending has nobody left to decide for."""
+        self._line.client_closed = True
+        if reset and not self._line.finished:
+            self._line.ended = self._line.ended or "client-reset"
+            self._log.note(self._session, "the client reset the connection")
+        if isinstance(self._turn.wait, Pause):
+            self._turn.wait.skip()
+        elif self._turn.busy and not self._closing:
+            self._turn.cancel()
+            self._finish()
+        self._pump()
+        self._let_go()
+
+    def tls_failed(self, what: str, reason: str) -> None:
+        """Nothing that comes from now on can be understood."""
+        self._session.tls_error = reason
+        self._log.note(self._session, f"{what} failed: {reason}")
+        self._line.discarding = True
+        self.finished()
+
+    # --- one turn after the other -----------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Answer what has come, one event after the other, until more has to come or something has to be waited for."""
+        if self._pumping:
+            return
+        self._pumping, engine = True, self._engine
+        try:
+            for _ in range(_TURNS):
+                if self._turn.busy or self._closing or self._transport.unsent:
+                    return
+                event = self._special_event() if engine.state in _SPECIAL else engine.next_event()
+                if event is None:
+                    self._expect_more()
+                    return
+                self._take(event)
+            self._take_turns()
+        except Exception as error:
+            self._crash(error)
+        finally:
+            self._pumping = False
+
+    def _take(self, event: Event) -> None:
+        """Answer one event: at once if nobody has to be waited for."""
+        decided = self._responder.decide(event)
+        if type(decided) is Verdict:
+            before = self._session.mail
+            data = self._engine.send(event, decided)
+            self._responder.record(event, decided, before, heard=bool(data) and not self._line.client_closed)
+            if self._engine.envelope is not None:
+                self._record_message()
+            self._line.write(data)
+        elif decided is not None:
+            self._turn.run(self._answer(event, decided))
+
+    def _take_turns(self) -> None:
+        """Let other connections have their turn."""
+        self._deferred = True
+        self._shared.poller.soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._deferred:
+            self._deferred = False
+            self._pump()
+
+    def _special_event(self) -> Event | None:
+        """The next event before the first command and after the last."""
+        engine = self._engine
+        event = engine.next_event() if engine.state is State.PROXY else None
+        if isinstance(event, events.BadProxyHeader):
+            self._log.note(self._session, f"closed: {event.reason}")
+            self._finish()
+            return None
+        if event is None and engine.state is State.HANDSHAKE:
+            self._handshake()
+        if engine.state is State.CLOSED:
+            self._close()
+        elif self._overloaded and engine.state is State.CONNECTED:
+            self._overloaded = False
+            return engine.overloaded()
+        elif event is None and engine.state not in (State.PROXY, State.HANDSHAKE):
+            return engine.next_event()
+        return event
+
+    def _expect_more(self) -> None:
+        """Everything that has come is answered: wait for more, unless the client has closed its side."""
+        if self._turn.busy:
+            return
+        if self._line.client_closed:
+            self._finish()
+            return
+        if self._transport.paused:
+            self._transport.resume_reading()
+        if self._settings.timeout is not None:
+            if self._silence is not None:
+                self._silence.cancel()
+            self._silence = self._shared.poller.later(self._settings.timeout, self._too_silent)
+
+    def _too_silent(self) -> None:
+        """The client has sent nothing for too long."""
+        if self._turn.busy or self._closing or self._line.client_closed:
+            return
+        if self._engine.state in (State.PROXY, State.HANDSHAKE):
+            self._finish()
+            return
+        event = self._engine.timed_out()
+        decided = self._responder.decide(event)
+        assert isinstance(decided, Verdict)
+        data = self._engine.send(event, decided)
+        self._responder.record(event, decided, None, heard=True)
+        self._line.write(data)
+        self._pump()
+
+    # --- TLS --------------------------------------------------------------------------------------------------------
+
+    def _handshake(self) -> None:
+        """Continue the handshake. What came after the 220, or after a PROXY header, belongs to it."""
+        tls = self._line.tls
+        if tls is None:
+            tls = self._line.start_tls(self._shared.context(self._settings))
+            if self._acts_amid_handshake(tls):
+                return
+        if not tls.received_bytes:
+            tls.feed(self._engine.release())
+        if tls.received_bytes and self._acts_amid_handshake(tls):
+            return
+        if not tls.handshake():
+            if self._line.client_closed:
+                how = "reset" if self._transport.was_reset else "closed"
+                self._session.tls_error = f"the client {how} the connection during the TLS handshake"
+                self._log.note(self._session, "TLS handshake not completed")
+        elif tls.failure is not None:
+            self._line.last_byte(close_notify=False)
+            self.tls_failed("TLS handshake", tls.failure)
+        else:
+            self._engine.secured(tls.info)
+            self._line.secured()
+            tls.begin_to_read()
+
+    def _acts_amid_handshake(self, tls: TLS) -> bool:
+        """Whether a rule acts now, so that the rest of the handshake has to wait."""
+        if not self._shared.policy.rules.by_hook:
+            return False
+        implicit = self._settings.tls == "implicit"
+        event = events.Handshaking(implicit=implicit, received=tls.received_bytes, tls=tls.info)
+        decided = self._responder.decide(event)
+        if not isinstance(decided, list):
+            return False
+        self._turn.run(self._act_amid_handshake(event, decided))
+        return self._turn.busy or self._closing
+
+    def _act_amid_handshake(self, event: Event, verdicts: list[Verdict]) -> Steps:
+        """No reply can be given there: raw bytes go out as they are, in clear."""
+        verdict = verdicts[0]
+        yield from self._line.pause(verdict.delay)
+        self._engine.remember(verdicts)
+        wire = verdict.wire if isinstance(verdict.wire, bytes) else b""
+        self._recorder.record(event, verdicts, b"", heard=bool(wire) and not self._line.client_closed)
+        yield from self._line.send(wire + verdict.then, verdict.pace, self._transport.write)
+        if verdict.ends:
+            yield from self._line.end_by(verdict)
+            self._finish()
+
+    # --- answers that take time -------------------------------------------------------------------------------------
+
+    def _answer(self, event: Event, decided: Any) -> Steps:
+        """The rest of a turn: hooks, delays, paced bytes, and how a rule ends the connection."""
+        verdicts: list[Verdict] | None = decided if isinstance(decided, list) else (yield from decided)
+        if verdicts is None:
+            return
+        if not verdicts:
+            self._let_act(event, verdicts)
+        data = b""
+        for place, verdict in enumerate(verdicts):
+            yield from self._line.pause(verdict.delay)
+            if place == 0:
+                data = self._let_act(event, verdicts)
+            usual = data if len(verdicts) == 1 else b"" if verdict.reply is None else verdict.reply.wire
+            answer = verdict.wire if isinstance(verdict.wire, bytes) else usual
+            yield from self._line.send(answer + verdict.then, verdict.pace, self._line.write)
+            if self._line.client_closed:  # meanwhile
+                self._log.unheard(self._session)
+            if verdict.ends:
+                yield from self._line.end_by(verdict)
+                self._finish()
+                return
+
+    def _let_act(self, event: Event, verdicts: list[Verdict]) -> bytes:
+        """Let the verdicts move the session, and record them. Returns the bytes of the replies."""
+        data = self._engine.send(event, *verdicts)
+        said = data if not verdicts or verdicts[0].wire is None else verdicts[0].wire
+        self._recorder.record(event, verdicts, data, heard=bool(said) and not self._line.client_closed)
+        if self._engine.envelope is not None:
+            self._record_message()
+        return data
+
+    def _record_message(self) -> None:
+        """A transaction has ended."""
+        envelope, self._engine.envelope = self._engine.envelope, None
+        if envelope is not None:
+            self._recorder.record_message(envelope)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        """The last reply has been given: close in good order."""
+        verbs = self._session.verbs
+        self._line.ended = self._line.ended or ("quit" if verbs and verbs[-1] == "QUIT" else "server")
+        self._line.last_byte(close_notify=True)
+        self._finish()
+
+    def _finish(self) -> None:
+        """Nothing more is sent on this connection: the ``close`` hook point is reached."""
+        if self._closing:
+            return
+        self._closing = self._line.discarding = True
+        if self._silence is not None:
+            self._silence.cancel()
+        self._session.ended = self._line.ended or ("client" if self._line.client_closed else "server")
+        if not self._line.finished:
+            self._line.close_notify()
+        self._turn.run(self._pass_close())
+
+    def _pass_close(self) -> Steps:
+        try:
+            yield from self._responder.close(cancels=self._session.ended != "client")
+        except Exception as error:
+            error.add_note(_OURS)
+            self._shared.crashed(error)
+        self._end()
+
+    def _end(self) -> None:
+        """The ``close`` hook has ended."""
+        self._session.closed = self._closed = True
+        self._log.closed(self._session)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the socket, unless the client has still to close its side in answer to ours."""
+        line = self._line
+        if self._closed and (line.client_closed or self._leaving or self._transport.closed or not line.finished):
+            self.abort()
+
+    def _crash(self, error: BaseException) -> None:
+        """The server itself has failed; that harms this connection alone."""
+        error.add_note(_OURS)
+        self._shared.crashed(error)
+        self._turn.cancel()
+        self._finish()
+
+
+def _session(shared: Context, settings: Settings, sock: socket.socket, address: Any) -> Session:
+    """What is known of a client when it connects; one on a Unix socket has no address."""
+    if isinstance(address, tuple):
+        remote = (str(address[0]).removeprefix("::ffff:"), int(address[1]))
+        local = shared.local or sock.getsockname()[:2]
+    else:
+        remote, local = ("", 0), (str(sock.getsockname()), 0)
+    return Session(
+        f"{next(shared.ids):016x}",
+        cast("ReadMessage", Message),
+        server=settings.name,
+        local=local,
+        remote=remote,
+        lmtp=settings.lmtp,
+        now=shared.log.now,
+    )

@@ -1,0 +1,90 @@
+"""The server's end of one connection: sending, delays, paced bytes, and the end of the connection."""
+
+import socket
+import ssl
+from collections.abc import Callable
+
+from pytest_smtpd.net.pauses import Drain, Pause, Silence
+from pytest_smtpd.net.poller import Poller
+from pytest_smtpd.net.tls import TLS, SecureClient
+from pytest_smtpd.net.transport import Transport
+from pytest_smtpd.rules.verdict import Ending, Verdict
+from pytest_smtpd.smtp.session import Ended
+from pytest_smtpd.turn import Steps
+
+
+class Line:
+    """Bytes to one client, through TLS where it is on.
+
+    ``client_closed`` is whether the client will send nothing more, ``discarding`` whether what it sends is discarded,
+    ``finished`` whether the server has sent its last byte. ``ended`` is how the connection ends, once that is known.
+    """
+
+    def __init__(self, poller: Poller, sock: socket.socket, client: SecureClient) -> None:
+        self.transport: Transport = Transport(poller, sock, client)
+        self.tls: TLS | None = None
+        self.write: Callable[[bytes], None] = self.transport.write  # through TLS once that is on
+        self.client_closed: bool = False
+        self.discarding: bool = False
+        self.finished: bool = False
+        self.ended: Ended | None = None
+        self._poller = poller
+        self._client = client
+
+    def start_tls(self, context: ssl.SSLContext) -> TLS:
+        """From here on, what comes and goes belongs to TLS."""
+        self.tls = TLS(self.transport, context, self._client)
+        return self.tls
+
+    def secured(self) -> None:
+        """The handshake is complete."""
+        if self.tls is not None:
+            self.write = self.tls.write
+
+    def send(self, data: bytes, pace: float, write: Callable[[bytes], None]) -> Steps:
+        """Send this at once, or one byte at a time if it has a pace, as long as the client is there."""
+        place = 0
+        while pace and place < len(data) and not self.client_closed:
+            write(data[place : place + 1])
+            place += 1
+            if place < len(data):
+                yield from self.pause(pace)
+        write(data[place:])
+
+    def pause(self, seconds: float) -> Steps:
+        """Wait as a rule asks for. The wait is skipped once the client has closed its side."""
+        if seconds and not self.client_closed:
+            yield Pause(self._poller, seconds)
+
+    def end_by(self, verdict: Verdict) -> Steps:
+        """End the connection as a rule asks for."""
+        yield from self.pause(verdict.linger)
+        while self.transport.unsent:
+            yield Drain()
+        if verdict.ending in (Ending.STALL, Ending.STALL_UNREAD):
+            self.discarding = True
+            if verdict.ending is Ending.STALL_UNREAD:
+                self.transport.pause_reading()
+            if not self.client_closed:
+                yield Silence(self._poller)
+        elif verdict.ending is Ending.RST:
+            self.ended = self.ended or "server-reset"
+            self.finished = True
+            self.transport.reset()
+        else:
+            self.ended = self.ended or "server"
+            self.last_byte(close_notify=verdict.ending is Ending.CLOSE)
+
+    def last_byte(self, *, close_notify: bool) -> None:
+        """FIN. Until the client's own, input is read and discarded: to close with unread input would send RST."""
+        if close_notify:
+            self.close_notify()
+        self.finished = self.discarding = True
+        if self.transport.paused and not self.client_closed:
+            self.transport.resume_reading()
+        self.transport.finish()
+
+    def close_notify(self) -> None:
+        """Where TLS is on, end it in good order."""
+        if self.tls is not None and self.tls.ready:
+            self.tls.close_notify()

@@ -1,0 +1,1 @@
+"""The log of everything that happened, in order: queries, waits, transcripts, failure texts."""

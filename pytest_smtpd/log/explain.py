@@ -1,0 +1,225 @@
+"""The texts of failed expectations: what was expected, what came, how the nearest differs, what to do."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from pytest_smtpd.log.log import Call, LogStore
+from pytest_smtpd.rules.hooks import HOOKS
+from pytest_smtpd.rules.match import KEYS, Difference, Key, Kind, differences
+from pytest_smtpd.rules.rule import Rule
+from pytest_smtpd.rules.shown import cut, shown
+from pytest_smtpd.smtp.commands import VERBS
+from pytest_smtpd.smtp.session import Envelope, Session
+from pytest_smtpd.smtp.values import printable
+
+_MOST: Final = 8
+_REFUSALS: Final = ("refused", "dropped", "hung", "error")
+
+
+class Wait(Protocol):
+    """A wait that ended without what it waited for."""
+
+    store: LogStore
+    kind: Kind
+    count: int
+    match: Mapping[str, Any]
+    keys: Mapping[str, Key]
+    hook: str | None
+    found: list[Any]
+
+
+def wanted(match: Mapping[str, Any]) -> str:
+    """The match as it was written."""
+    return ", ".join(f"{name}={cut(shown(value))}" for name, value in match.items())
+
+
+def plural(count: int, thing: str) -> str:
+    """``2 envelopes``."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+# --- envelopes ------------------------------------------------------------------------------------------------------
+
+
+def not_one(store: LogStore, found: Sequence[Envelope], match: Mapping[str, Any], keys: Mapping[str, Key]) -> str:
+    """Why ``one(...)`` found none, or too many."""
+    expected = f"expected exactly one envelope{' with ' + wanted(match) if match else ''}"
+    if found:
+        lines = [f"{expected}, but {len(found)} match:", *_list(found)]
+        return "\n".join([*lines, "ask for less with more match keys, or use find(...) for all of them"])
+    records = store.records
+    lines = [f"{expected}, but {received(store)}"]
+    lines += _nearest("Envelope", records.accepted, match, keys)
+    lines += _refusals(store)
+    if match.get("accepted") is False or len(records.envelopes) > len(records.accepted):
+        lines.append("messages that were refused are in smtpd.log.envelopes(accepted=False)")
+    elif not records.accepted:
+        lines.append("if the application sends it later, or in another thread or process, use smtpd.wait_for(...)")
+    return "\n".join(lines)
+
+
+def received(store: LogStore) -> str:
+    """What came, in one clause."""
+    records = store.records
+    if records.accepted:
+        return f"{plural(len(records.accepted), 'envelope')} came"
+    if not records.sessions:
+        return "nobody connected to the server"
+    return f"no message was accepted on {plural(len(records.sessions), 'connection')}"
+
+
+def _list(subjects: Sequence[Any]) -> list[str]:
+    lines = [f"  {subject!r}" for subject in subjects[:_MOST]]
+    return lines if len(subjects) <= _MOST else [*lines, f"  and {len(subjects) - _MOST} more"]
+
+
+def _nearest(
+    kind: Kind,
+    subjects: Sequence[Any],
+    match: Mapping[str, Any],
+    keys: Mapping[str, Key],
+    otherwise: Callable[[Any], str] = lambda subject: "",
+) -> list[str]:
+    """What came, the nearest first, each with its differences; where there are none, what ``otherwise`` returns."""
+    compared: list[tuple[list[Difference], Any]] = [
+        (list(differences(kind, subject, match, keys)), subject) for subject in subjects[-200:]
+    ]
+    compared.sort(key=lambda pair: len(pair[0]))
+    reasons = [("; ".join(map(str, found)) or otherwise(subject), subject) for found, subject in compared]
+    lines = [f"  {subject!r}: {reason}" if reason else f"  {subject!r}" for reason, subject in reasons]
+    return lines if len(lines) <= _MOST else [*lines[:_MOST], f"  and {len(subjects) - _MOST} more"]
+
+
+def _refusals(store: LogStore) -> Iterator[str]:
+    """Refusals and faults that may be the reason; commands only if no other call shows one."""
+    refused = [call for call in store.records.calls if call.outcome in _REFUSALS]
+    special = [call for call in refused if call.about != "command"]
+    if refused:
+        yield "what was not accepted:"
+        yield from (f"  {_summary(call)}" for call in (special or refused)[-_MOST:])
+
+
+def _summary(call: Call) -> str:
+    reply = f" {call.reply.line}" if call.reply else ""
+    by = f" by {call.rule!r}" if call.rule else ""
+    about = f" {printable(str(call.argument))}" if call.about in ("sender", "recipient", "command") else ""
+    raised = f" ({safe_repr(call.error)})" if call.error else ""
+    return f"{call.hook}{about}: {call.outcome}{reply}{by}{raised}"
+
+
+def safe_repr(value: object) -> str:
+    """A repr in one line, even if the value's own method raises."""
+    try:
+        return printable(repr(value))
+    except Exception as error:
+        return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
+
+
+# --- waits ----------------------------------------------------------------------------------------------------------
+
+
+def waited(waiter: Wait, timeout: float, *, in_loop: bool) -> str:
+    """Why a wait ended without what it waited for."""
+    store, records = waiter.store, waiter.store.records
+    things = f"{waiter.hook} call" if waiter.kind == "Call" else "envelope"
+    condition = f" with {wanted(waiter.match)}" if waiter.match else ""
+    lines = [f"waited {timeout:g} s for {plural(waiter.count, things)}{condition}: {_came(waiter, things)}"]
+    if waiter.kind == "Call":
+        here = [call for call in records.calls if call.hook == waiter.hook]
+        lines += _nearest("Call", here, waiter.match, waiter.keys) if waiter.match else []
+        lines += [] if here else [f"calls so far: {_counts(store) or 'none'}"]
+    else:
+        lines += _nearest("Envelope", records.accepted, waiter.match, waiter.keys)
+        lines += _refusals(store)
+    lines += _still_open(store)
+    lines += (f"still open {_after(one)}: {one!r}" for one in tuple(store.open) if one.mail is not None)
+    if in_loop:
+        lines.append(
+            "this wait blocks the running event loop: if the sender runs in it, use 'await ...wait_for_async(...)'"
+        )
+    return "\n".join(lines)
+
+
+def _came(waiter: Wait, things: str) -> str:
+    if waiter.found:
+        return f"only {plural(len(waiter.found), things)} came"
+    if waiter.kind == "Envelope":
+        none = received(waiter.store)
+        return f"{none}, none of them like that" if waiter.store.records.accepted else none
+    return "none came"
+
+
+def not_quiet(found: Sequence[Envelope], count: int, seconds: float, match: Mapping[str, Any]) -> str:
+    """Why ``wait_quiet`` failed."""
+    expected = f"{plural(count, 'envelope') if count else 'no envelope'}{' with ' + wanted(match) if match else ''}"
+    came = f"{len(found)} came" if found else "none came"
+    return "\n".join([f"expected {expected} and no more for {seconds:g} s, but {came}", *_list(found)])
+
+
+def _counts(store: LogStore) -> str:
+    """How many calls of each hook that is answered; the end of a connection comes when the client likes."""
+    counts = Counter(call.hook for call in store.records.calls if HOOKS[call.hook].refusal is not None)
+    return ", ".join(f"{hook} {count}" for hook, count in counts.items())
+
+
+def _still_open(store: LogStore) -> Iterator[str]:
+    for call in store.records.calls:
+        if call.outcome == "pending" or (call.outcome == "hung" and not call.session.closed):
+            by = f" by {call.rule!r}" if call.rule else ""
+            yield f"still {'hanging' if call.outcome == 'hung' else 'waiting'}: {call!r}{by}"
+
+
+def still_connected(store: LogStore, timeout: float) -> str:
+    """Why ``wait_closed`` gave up."""
+    sessions = tuple(store.open)  # the server goes on meanwhile
+    lines = [f"waited {timeout:g} s for every connection to end: {plural(len(sessions), 'connection')} still open"]
+    lines += [f"  {session!r} {_after(session)}" for session in sessions]
+    lines += _still_open(store)
+    return "\n".join([*lines, "the client has to quit, or close its socket, before this can return"])
+
+
+def _after(session: Session) -> str:
+    """Where a session is. A line that is no command may be a secret, or anything else."""
+    if not session.commands:
+        return "after connecting"
+    verb = session.commands[-1]
+    return f"after {verb}" if verb in VERBS else "after an unknown command"
+
+
+# --- rules ----------------------------------------------------------------------------------------------------------
+
+
+def unused(rule: Rule, store: LogStore) -> str:
+    """Why an unused rule fails a test."""
+    if not rule.acts:
+        lacks = "has no action, and no function was decorated with it"
+        return f"{rule!r} {lacks}; give it an action, like reply=550, or a function"
+    calls = [call for call in store.records.calls if call.hook == rule.hook]
+    lines = [f"{rule!r} was never used: "]
+    if rule.seen:
+        lines[0] += f"{plural(rule.seen, f'{rule.hook} call')} matched, but {_passed(rule)}"
+    elif not calls:
+        lines[0] += f"there was no {rule.hook} call (calls: {_counts(store) or 'none'})"
+    else:
+        lines[0] += _unmatched(len(calls), rule)
+        lines += _nearest("Call", calls, rule.match, KEYS, lambda call: _elsewhere(call, rule))
+    return "\n".join([*lines, "remove the rule, or give it optional=True if it need not apply"])
+
+
+def _unmatched(count: int, rule: Rule) -> str:
+    were, them = ("was", "it") if count == 1 else ("were", "any of them")
+    return f"there {were} {plural(count, f'{rule.hook} call')}, and the rule did not apply to {them}"
+
+
+def _passed(rule: Rule) -> str:
+    """Why a rule did not apply to calls that matched it."""
+    skip = rule.options.get("skip", 0)
+    return f"skip={skip} let {'it' if rule.seen == 1 else 'them'} pass" if rule.seen <= skip else "it had ended by then"
+
+
+def _elsewhere(call: Call, rule: Rule) -> str:
+    """Why a call that matches did not come to a rule, where that can be seen."""
+    if rule.after is not None and call.about == "content" and call.argument.size < rule.after:
+        return f"only {plural(call.argument.size, 'byte')} came"
+    return f"answered by {call.rule!r}" if call.rule is not None else ""

@@ -1,0 +1,308 @@
+"""The log: written by the server's thread alone, read and awaited by any thread.
+
+Nothing here is locked while it is written: one thread appends, the others look at copies. The lock is for those who
+wait, and only they pay for it.
+"""
+
+from collections.abc import Sequence
+from traceback import format_exception
+from typing import Any, NamedTuple
+
+from pytest_smtpd.clock import epoch, monotonic
+from pytest_smtpd.log.waiting import Changes
+from pytest_smtpd.rules.hooks import HOOKS
+from pytest_smtpd.rules.rule import Rule
+from pytest_smtpd.rules.verdict import Outcome, Verdict
+from pytest_smtpd.smtp.events import Event, HookName
+from pytest_smtpd.smtp.message import Message
+from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.smtp.session import Envelope, Session, Transaction
+from pytest_smtpd.smtp.values import printable, short
+
+
+class Call:
+    """A hook point that was reached, whether or not a rule or a hook function stood there.
+
+    It is in the log from the moment it begins.
+    """
+
+    __slots__ = (
+        "argument",
+        "at",
+        "content",
+        "decorations",
+        "duration",
+        "envelope",
+        "error",
+        "heard",
+        "hook",
+        "mail",
+        "number",
+        "outcome",
+        "records",
+        "replies",
+        "rule",
+        "session",
+        "shared",
+        "traceback",
+        "wires",
+    )
+    __module__ = "pytest_smtpd"
+
+    def __init__(
+        self,
+        hook: HookName,
+        argument: Any,
+        session: Session,
+        number: int,
+        at: float,
+        replies: tuple[Reply, ...] = (),
+        outcome: Outcome = "pending",
+        duration: float | None = None,
+        heard: bool | None = None,
+    ) -> None:
+        self.hook: HookName = hook  #: The name of the hook point.
+        self.argument: Any = session if argument is None else argument  #: The first of ``args``.
+        self.session: Session = session  #: The connection.
+        self.number: int = number  #: Its place in the log, from 1.
+        self.at: float = at  #: When it began, in seconds since the epoch.
+        self.replies: tuple[Reply, ...] = replies
+        self.outcome: Outcome = outcome  #: How the server decided; see below.
+        self.duration: float | None = duration  #: How long it took, in seconds; None while it is pending.
+        #: Whether a whole answer was written while the client had not closed its side. False if there was no answer,
+        #: None while the call is pending.
+        self.heard: bool | None = heard
+        self.rule: Rule | None = None  #: The ``Rule`` that decided, or None.
+        #: The exception, other than ``Reject``, that a hook function or a match raised; None if there was none.
+        self.error: BaseException | None = None
+        #: The ``Envelope`` that a ``data`` call made, accepted or not; else None.
+        self.envelope: Envelope | None = None
+        self.mail: Transaction | None = session.mail
+        self.content: Message | None = None  # of a message that is complete, before there is an envelope
+        self.decorations: tuple[Rule, ...] = ()  # that have delayed or paced the answer, or added to it
+        self.wires: tuple[bytes, ...] = ()  # what was written instead of the replies
+        self.shared: bool = False  # whether a later call reports the reply in a transcript
+        self.traceback: str | None = None  # of error, as it was when it was caught
+        self.records: Any = None  # where it is kept
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The arguments, as a hook function gets them."""
+        return (self.session,) if self.argument is self.session else (self.argument, self.session)
+
+    @property
+    def reply(self) -> Reply | None:
+        """The ``Reply``, or None. In LMTP, of the replies to a message the first that accepts, else the first."""
+        return next((reply for reply in self.replies if reply.digit == 2), self.replies[0] if self.replies else None)
+
+    @property
+    def code(self) -> int | None:
+        """The code of ``reply``, or None."""
+        return None if self.reply is None else self.reply.code
+
+    @property
+    def about(self) -> str:
+        """What ``argument`` is: "sender", "recipient", "login", "content", "command", or "" for the session."""
+        return HOOKS[self.hook].about
+
+    @property
+    def message(self) -> Message | None:
+        """The reader of the call's message, once its content is there."""
+        return self.envelope.mail if self.envelope is not None else self.content
+
+    def __repr__(self) -> str:
+        about = f" {_shown(self.argument)}" if self.about not in ("", "content") else ""
+        return f"<Call {self.number} {self.hook}{about} {self.outcome}{f' {self.code}' if self.code else ''}>"
+
+
+class Note(NamedTuple):
+    """A line of the transcript that is no call: ``who`` is C, S or "-" for the connection itself."""
+
+    at: float
+    who: str
+    text: str
+
+
+class Records:
+    """What has been logged since the log was last emptied. ``entries`` are the calls and notes of each session."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.envelopes: list[Envelope] = []
+        self.accepted: list[Envelope] = []
+        self.sessions: list[Session] = []
+        self.entries: dict[Session, list[Call | Note]] = {}
+
+    def of(self, session: Session) -> "list[Call | Note]":
+        """The entries of a session; one that is older than the log enters it with its next call."""
+        entries = self.entries.get(session)
+        if entries is None:
+            entries = self.entries[session] = []
+            self.sessions.append(session)
+        return entries
+
+
+class LogStore:
+    """Everything that a server saw, did and decided.
+
+    ``open`` are the sessions that have not ended. ``errors`` are the hook errors, in order; they stay when the log is
+    emptied.
+    """
+
+    def __init__(self, records: Records | None = None) -> None:
+        self.records: Records = records or Records()
+        self.open: set[Session] = set()
+        self.errors: list[BaseException] = []
+        self.epoch: float = epoch()
+        self.changes: Changes = Changes()
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return monotonic() + self.epoch
+
+    # --- writing, in the server's thread ----------------------------------------------------------------------------
+
+    def connected(self, session: Session) -> None:
+        """A client has connected."""
+        self.open.add(session)
+        self.records.of(session)
+        if self.changes.awaited:
+            self.changes.notify()
+
+    def begin(self, hook: HookName, argument: Any, session: Session) -> Call:
+        """A hook point has been reached."""
+        records = self.records
+        call = Call(hook, argument, session, len(records.calls) + 1, monotonic() + self.epoch)
+        call.records = records
+        records.of(session).append(call)
+        records.calls.append(call)
+        if self.changes.awaited:
+            self.changes.notify()
+        return call
+
+    def probe(self, hook: HookName, argument: Any, session: Session) -> Call:
+        """A call that is not logged, only to see which rule would match it."""
+        return Call(hook, argument, session, 0, monotonic() + self.epoch)
+
+    def begin_last(self, hook: HookName, session: Session) -> Call:
+        """The last hook point of a connection. It is only logged if the connection is still in the log."""
+        if session in self.records.entries:
+            return self.begin(hook, None, session)
+        call = Call(hook, None, session, 0, monotonic() + self.epoch)
+        call.records = Records()
+        return call
+
+    def decided(
+        self, event: Event, session: Session, verdict: Verdict, mail: Transaction | None, *, heard: bool
+    ) -> None:
+        """An event has reached its hook points and been answered at once; the last call reports the reply.
+
+        ``mail`` is the transaction as it was when the event came.
+        """
+        records, at = self.records, monotonic() + self.epoch
+        calls, entries = records.calls, records.entries.get(session) or records.of(session)
+        replies = () if verdict.reply is None else (verdict.reply,)
+        call = None
+        for hook, attribute in event.hooks:
+            argument = getattr(event, attribute) if attribute else None
+            if argument is None and attribute:
+                continue
+            call = Call(hook, argument, session, len(calls) + 1, at, replies, verdict.outcome, 0.0, heard)
+            call.records, call.mail, call.shared = records, mail, True
+            entries.append(call)
+            calls.append(call)
+        if call is not None:
+            call.shared = False
+        if self.changes.awaited:
+            self.changes.notify()
+
+    def answered(self, calls: Sequence[Call], verdicts: Sequence[Verdict], *, heard: bool = False) -> None:
+        """Record the answer of calls that share it; the last of them reports it in transcripts.
+
+        In LMTP a message is answered once for each recipient. A hook error belongs to the last call.
+        """
+        first, now = verdicts[0], monotonic() + self.epoch
+        replies = tuple([verdict.reply for verdict in verdicts if verdict.reply is not None])
+        wires = tuple([verdict.wire for verdict in verdicts if isinstance(verdict.wire, bytes)])
+        rules = [verdict.rule for verdict in verdicts if verdict.rule is not None]
+        outcome = first.outcome if len(verdicts) == 1 else outcome_of(verdicts)
+        for call in calls:
+            call.replies, call.wires, call.outcome = replies, wires, outcome
+            call.rule, call.decorations = rules[0] if rules else None, first.decorated_by
+            call.duration = now - call.at
+            call.shared = call is not calls[-1]
+            call.heard = heard
+            if first.error is not None and not call.shared:
+                self.failed(call, first.error)
+        if self.changes.awaited:
+            self.changes.notify()
+
+    def failed(self, call: Call, error: BaseException) -> None:
+        """A hook has raised this exception, which is no refusal."""
+        call.error = error
+        self.errors.append(error)
+        call.traceback = traceback_of(error)
+
+    def unheard(self, session: Session) -> None:
+        """The last answer on this connection could not be written whole."""
+        calls = [entry for entry in self.records.entries.get(session, ()) if isinstance(entry, Call)]
+        while calls and calls[-1].heard is None:  # begun since, and not answered yet
+            calls.pop()
+        for call in reversed(calls):
+            if not call.heard or (call is not calls[-1] and not call.shared):
+                break
+            call.heard = False
+
+    def message(self, envelope: Envelope, call: Call | None) -> None:
+        """A transaction has ended, accepted or refused; it belongs where its ``data`` call is logged."""
+        records: Records = self.records if call is None else call.records
+        records.envelopes.append(envelope)
+        if envelope.accepted:
+            records.accepted.append(envelope)
+        if call is not None:
+            call.envelope = envelope
+        if self.changes.awaited:
+            self.changes.notify()
+
+    def note(self, session: Session, text: str, who: str = "-") -> None:
+        """A line for the transcript. After ``clear()``, an old connection gets lines of client and server only."""
+        if who != "-" or session in self.records.entries:
+            self.records.of(session).append(Note(monotonic() + self.epoch, who, text))
+
+    def closed(self, session: Session) -> None:
+        """A connection has ended, and its ``close`` hook has run."""
+        self.open.discard(session)
+        if self.changes.awaited:
+            self.changes.notify()
+
+    def clear(self) -> "LogStore":
+        """Forget everything but the connections that are open. Returns what was there before.
+
+        What a pending call still comes to belongs to the log in which it began.
+        """
+        past = LogStore(self.records)
+        past.open, past.epoch = set(self.open), self.epoch
+        self.records = Records()
+        return past
+
+
+def outcome_of(verdicts: Sequence[Verdict]) -> Any:
+    """Accepted if any reply accepts; without replies, the outcome of the first verdict."""
+    if any(verdict.error is not None for verdict in verdicts):
+        return verdicts[0].outcome
+    if len(verdicts) > 1 and any(verdict.reply is not None for verdict in verdicts):
+        told = [verdict.reply.digit for verdict in verdicts if verdict.reply is not None]
+        return "accepted" if 2 in told else "refused"
+    return verdicts[0].outcome
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback as text, even if the exception's own methods raise."""
+    try:
+        return "".join(format_exception(error))
+    except Exception as broken:
+        return f"{type(error).__name__}, whose text cannot be shown: {type(broken).__name__}\n"
+
+
+def _shown(argument: Any) -> str:
+    return short(printable(str(argument)) if isinstance(argument, str) else repr(argument)) or "<>"

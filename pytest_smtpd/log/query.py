@@ -1,0 +1,186 @@
+"""Queries of the log: each selects by the same matching as rules, and explains itself by the differences."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final, TypeVar, Unpack, overload
+
+from pytest_smtpd.errors import WaitTimeout
+from pytest_smtpd.log import explain
+from pytest_smtpd.log.log import Call, LogStore
+from pytest_smtpd.log.waiting import wait_async
+from pytest_smtpd.rules.hooks import HOOKS
+from pytest_smtpd.rules.match import CallMatch, EnvelopeMatch, Key, Kind, SessionMatch, matches, query_keys, selected
+from pytest_smtpd.smtp.events import HookName
+from pytest_smtpd.smtp.session import Envelope, Session
+from pytest_smtpd.suggest import did_you_mean
+
+__tracebackhide__ = True  # errors point at the caller's line
+
+T = TypeVar("T", Envelope, Call, Session)
+_MAY_CHANGE: Final = {"user", "subject", "header", "session", "when"}  # what may become true of a decided call
+
+
+def select(subjects: Sequence[T], kind: Kind, match: Mapping[str, Any]) -> list[T]:
+    """Those that match, in order. Raises ``TypeError`` for an unknown match key."""
+    keys = query_keys(kind, match)
+    return selected(kind, list(subjects), match, keys)
+
+
+class Envelopes(Sequence[Envelope]):
+    """The accepted envelopes, in order: a live, read-only view, equal to a list with the same ones."""
+
+    def __init__(self, store: LogStore) -> None:
+        self._store = store
+
+    def __len__(self) -> int:
+        return len(self._store.records.accepted)
+
+    @overload
+    def __getitem__(self, index: int) -> Envelope: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Envelope]: ...
+    def __getitem__(self, index: int | slice) -> Envelope | list[Envelope]:
+        accepted = self._store.records.accepted
+        if isinstance(index, int) and not -len(accepted) <= index < len(accepted):
+            raise IndexError(f"there is no envelope {index}: {explain.received(self._store)}")
+        return accepted[index]
+
+    def __iter__(self) -> Iterator[Envelope]:
+        return iter(list(self._store.records.accepted))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Envelopes):
+            return self is other or list(self) == list(other)
+        return list(self) == list(other) if isinstance(other, list | tuple) else NotImplemented
+
+    # It changes, so it cannot be hashed; for type checkers every object can.
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+
+class Waiter:
+    """A wait for ``count`` matching subjects, that looks once at those that do not change any more."""
+
+    def __init__(
+        self, store: LogStore, kind: Kind, count: int, match: Mapping[str, Any], hook: str | None = None
+    ) -> None:
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise TypeError(f"count must be a number from 0, not {count!r}")
+        self.store: LogStore = store
+        self.kind: Kind = kind
+        self.count: int = count
+        self.match: Mapping[str, Any] = match
+        self.keys: Mapping[str, Key] = query_keys(kind, match)
+        self.hook: str | None = hook
+        self.found: list[Any] = []
+        self._judged: list[Any] = []
+        self._seen = 0
+        self._subjects: list[Any] = []
+
+    def ready(self) -> bool:
+        """Whether they are there. What cannot change any more is looked at once."""
+        records = self.store.records
+        subjects: list[Any] = records.calls if self.kind == "Call" else records.accepted
+        if subjects is not self._subjects:  # the log has been cleared
+            self._subjects, self._judged, self._seen = subjects, [], 0
+        count = len(subjects)
+        while self._seen < count and self._is_final(subjects[self._seen]):
+            self._judged += self._matching(self._seen, self._seen + 1)
+            self._seen += 1
+        self.found = [*self._judged, *self._matching(self._seen, count)]
+        return len(self.found) >= self.count
+
+    def _is_final(self, subject: Envelope | Call) -> bool:
+        """Whether it will never match another way: on a call's open connection someone may still log in."""
+        if isinstance(subject, Envelope):
+            return True
+        return subject.outcome != "pending" and (subject.session.closed or not _MAY_CHANGE & self.match.keys())
+
+    def _matching(self, start: int, end: int) -> list[Any]:
+        return [
+            subject
+            for subject in self._subjects[start:end]
+            if self.hook in (None, getattr(subject, "hook", None))
+            and matches(self.kind, subject, self.match, self.keys)
+        ]
+
+    def wait(self, seconds: float) -> list[Any]:
+        """Those that were found in time. Raises ``WaitTimeout``."""
+        if not self.store.changes.wait(self.ready, seconds):
+            asyncio = sys.modules.get("asyncio")
+            in_loop = asyncio is not None and asyncio._get_running_loop() is not None
+            raise WaitTimeout(explain.waited(self, seconds, in_loop=in_loop))
+        return self.found
+
+    async def wait_async(self, seconds: float) -> list[Any]:
+        """Like ``wait``, for asyncio and trio."""
+        if not await wait_async(self.store.changes, self.ready, seconds):
+            raise WaitTimeout(explain.waited(self, seconds, in_loop=False))
+        return self.found
+
+
+class Log:
+    """Everything that happened, in order: iterate it for the calls, or ask it."""
+
+    __module__ = "pytest_smtpd"
+
+    def __init__(self, store: LogStore, timeout: Callable[[], float]) -> None:
+        self._store = store
+        self._timeout = timeout
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(list(self._store.records.calls))
+
+    def __len__(self) -> int:
+        return len(self._store.records.calls)
+
+    def __repr__(self) -> str:
+        records = self._store.records
+        counts = f"{len(records.sessions)} sessions, {len(records.calls)} calls, {len(records.envelopes)} envelopes"
+        return f"<Log {counts}>"
+
+    def calls(self, hook: HookName | None = None, **match: Unpack[CallMatch]) -> list[Call]:
+        """The calls of this hook, or of all hooks, that match, a list in order."""
+        _check_hook(hook)
+        return select([call for call in self if hook in (None, call.hook)], "Call", match)
+
+    def envelopes(self, **match: Unpack[EnvelopeMatch]) -> list[Envelope]:
+        """The envelopes that match, the refused ones too (``accepted=False``), a list in order."""
+        return select(self._store.records.envelopes, "Envelope", match)
+
+    def sessions(self, **match: Unpack[SessionMatch]) -> list[Session]:
+        """The connections that match, a list in order."""
+        return select(self._store.records.sessions, "Session", match)
+
+    def transcript(self, session: Session | None = None) -> str:
+        """What client and server said on this connection, or on all, as a text: secrets masked, content folded."""
+        from pytest_smtpd.log.transcript import transcript
+
+        return transcript(self._store, [session] if session else list(self._store.records.sessions))
+
+    def wait_for(
+        self, hook: HookName, count: int = 1, *, timeout: float | None = None, **match: Unpack[CallMatch]
+    ) -> list[Call]:
+        """Wait until there are ``count`` calls that match, and return all that match, a list.
+
+        A call counts from the moment it begins, while it is still pending. Raises ``WaitTimeout`` after ``timeout``
+        seconds.
+        """
+        _check_hook(hook)
+        waiter = Waiter(self._store, "Call", count, match, hook)
+        return waiter.wait(self._timeout() if timeout is None else timeout)
+
+    async def wait_for_async(
+        self, hook: HookName, count: int = 1, *, timeout: float | None = None, **match: Unpack[CallMatch]
+    ) -> list[Call]:
+        """The same as ``wait_for``, awaitable, for asyncio and trio."""
+        _check_hook(hook)
+        waiter = Waiter(self._store, "Call", count, match, hook)
+        return await waiter.wait_async(self._timeout() if timeout is None else timeout)
+
+
+def _check_hook(hook: object) -> None:
+    if hook is not None and hook not in HOOKS:
+        raise ValueError(f"unknown hook {hook!r}{did_you_mean(hook, HOOKS, 'hook')}")

@@ -1,0 +1,290 @@
+"""The server's thread: it accepts clients and serves them, with an asyncio loop on top once a coroutine has to run."""
+
+import contextlib
+import errno
+import socket
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pytest_smtpd.net.mailbox import Mailbox
+from pytest_smtpd.net.poller import READ, Action, Poller, Served
+from pytest_smtpd.net.sockets import close_listener
+
+if TYPE_CHECKING:
+    import asyncio
+
+_PATIENCE: Final = 0.25  # seconds that a stop gives to hooks that are still running
+_BLOCKED: Final = 1.0  # seconds after which a stop goes on without a thread that does not react
+_FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Connected(Protocol):
+    """A client that is being served."""
+
+    def start(self) -> None:
+        """Greet it, and listen to it."""
+        ...
+
+    def catch_up(self) -> None:
+        """Process all that it has sent by now."""
+        ...
+
+    def leave(self) -> None:
+        """The server stops: end what is going on. A second call does not wait for the ``close`` hook either."""
+        ...
+
+    def abort(self) -> None:
+        """Close the socket at once."""
+        ...
+
+    def forked(self) -> None:
+        """In the child of a fork: let go of the socket."""
+        ...
+
+
+Connect = Callable[[socket.socket, Any], Connected]
+
+
+class Listener(Served):
+    """Accepts clients and serves them, in a daemon thread of its own, until it is stopped.
+
+    ``dismiss`` is called when everything has ended: it ends the hook threads, and returns those that are about to end
+    and the names of hooks that are still blocked.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        name: str,
+        crashed: Callable[[BaseException], object],
+        dismiss: Callable[[], tuple[list[threading.Thread], list[str]]],
+    ) -> None:
+        self._socket = sock
+        self._is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
+        self._name = name
+        self._crashed = crashed
+        self._dismiss = dismiss
+        self.poller: Poller = Poller(crashed)
+        try:
+            self._mailbox = Mailbox(self.poller)
+        except BaseException:
+            self.poller.close()
+            raise
+        self.post: Callable[[Action], None] = self._mailbox.put
+        self._connect: Connect
+        self._clients: set[Connected] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._for_loop: list[Action] = []  # what is to be done as soon as there is one
+        self._helpers: list[threading.Thread] = []  # in which hooks have called asyncio.to_thread
+        self._leaving = self._ending = self._over = False
+        self._left: tuple[list[threading.Thread], list[str]] = ([], [])
+        self._thread = threading.Thread(target=self._serve, name=f"{name} server", daemon=True)
+
+    def start(self, connect: Connect) -> None:
+        """Begin to serve; ``connect`` makes what serves a client, from its socket and address."""
+        self._connect = connect
+        try:
+            self._thread.start()
+        except BaseException:
+            self._mailbox.close()
+            self.poller.close()
+            raise
+
+    def _serve(self) -> None:
+        poller = self.poller
+        try:
+            self._listen()
+            while not self._over and not self._for_loop:
+                poller.select()
+            if not self._over:
+                self._run_loop()
+        finally:
+            self._mailbox.close()
+            poller.close()
+
+    # --- the asyncio loop -------------------------------------------------------------------------------------------
+
+    def in_loop(self, action: Action) -> None:
+        """Call this where an asyncio loop runs. In the server's thread."""
+        if self._loop is None:
+            self._for_loop.append(action)
+        else:
+            action()
+
+    def _run_loop(self) -> None:
+        import asyncio
+        from concurrent.futures import ThreadPoolExecutor
+
+        def note_thread() -> None:
+            self._helpers.append(threading.current_thread())
+
+        class Loop(asyncio.SelectorEventLoop):
+            """A loop with a clock that cannot be frozen."""
+
+            def time(self) -> float:
+                from pytest_smtpd.clock import monotonic
+
+                return monotonic()
+
+        self._loop = loop = Loop(self.poller)
+        try:
+            loop.set_debug(False)
+            loop.set_default_executor(ThreadPoolExecutor(8, f"{self._name} to_thread", note_thread))
+            loop.set_exception_handler(lambda loop, context: self._crashed(_exception(context)))
+            self.poller.in_turn = loop.call_soon
+            for action in self._for_loop:
+                loop.call_soon(action)
+            loop.run_forever()
+        finally:
+            loop.close()
+
+    # --- clients ----------------------------------------------------------------------------------------------------
+
+    def ready(self, events: int) -> None:
+        """A client is there; others come next."""
+        self._accept()
+
+    def _accept(self) -> bool:
+        try:
+            client, address = self._socket.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return False
+        except OSError as error:
+            if error.errno in _FULL:  # without a descriptor left, accepting can only be tried again later
+                self.poller.unregister(self._socket)
+                self.poller.later(0.1, self._listen)
+            return False
+        try:
+            client.setblocking(False)
+            if self._is_tcp:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            served = self._connect(client, address)
+        except OSError:  # reset already: some systems do not know its address any more
+            client.close()
+            return True
+        self._clients.add(served)
+        served.start()
+        return True
+
+    def _listen(self) -> None:
+        if self._socket.fileno() >= 0 and not self._leaving:
+            self.poller.register(self._socket, READ, self)
+
+    def gone(self, client: Connected) -> None:
+        """Nothing is left of this client."""
+        self._clients.discard(client)
+        if self._leaving and not self._clients:
+            self.poller.soon(self._end)
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether this is the server's own thread, which cannot wait for itself."""
+        return threading.current_thread() is self._thread
+
+    def catch_up(self, timeout: float = _BLOCKED) -> None:
+        """Wait until all that clients have sent by now has been processed. From any other thread.
+
+        What is still pending then, a hook or a delay, is not waited for.
+        """
+        if self.runs_here:
+            return
+        done = threading.Event()
+
+        def process() -> None:
+            while self._accept():
+                pass
+            for client in list(self._clients):
+                client.catch_up()
+            self.poller.soon(done.set)
+
+        with contextlib.suppress(RuntimeError):  # it has stopped
+            self.post(process)
+            done.wait(timeout)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def stop(self) -> list[str]:
+        """End everything. Returns the names of hooks that are still blocked."""
+        self.post(self._begin_to_leave)
+        self._thread.join(_PATIENCE * 3 + _BLOCKED)
+        if self._thread.is_alive():
+            self._let_go()
+            return self._dismiss()[1]
+        for thread in self._left[0]:
+            thread.join()
+        for thread in self._helpers:
+            thread.join(_PATIENCE)
+        return self._left[1]
+
+    def _begin_to_leave(self) -> None:
+        if self._leaving:
+            return
+        self._leaving = True
+        with contextlib.suppress(KeyError, ValueError):
+            self.poller.unregister(self._socket)
+        close_listener(self._socket)
+        self._leave((_PATIENCE, _PATIENCE / 10))
+
+    def _leave(self, patience: tuple[float, ...]) -> None:
+        """Ask all clients to leave; some have to wait for the end of a hook first."""
+        if self._ending:
+            return
+        for client in list(self._clients):
+            client.leave()
+        if not self._clients:
+            self.poller.soon(self._end)
+        elif patience:
+            seconds, *others = patience
+            self.poller.later(seconds, lambda: self._leave(tuple(others)))
+        else:
+            for client in list(self._clients):
+                client.abort()
+            self.poller.soon(self._end)
+
+    def _end(self) -> None:
+        if self._ending:
+            return
+        self._ending = True
+        if self._loop is None and not self._for_loop:
+            self._left = self._dismiss()
+            self._over = True
+        else:
+            self.in_loop(self._end_loop)
+
+    def _end_loop(self) -> None:
+        import asyncio
+
+        async def end() -> None:
+            try:
+                strays = asyncio.all_tasks() - {asyncio.current_task()}  # which async hooks have started
+                for stray in strays:
+                    stray.cancel()
+                if strays:
+                    await asyncio.wait(strays, timeout=_PATIENCE)
+                await asyncio.get_running_loop().shutdown_asyncgens()
+            finally:
+                self._left = self._dismiss()
+                asyncio.get_running_loop().stop()
+
+        self._last = asyncio.ensure_future(end())
+
+    def _let_go(self) -> None:
+        """The thread does not react: a hook blocks it. Close what a client could still see."""
+        close_listener(self._socket)
+        for client in list(self._clients):
+            with contextlib.suppress(Exception):
+                client.abort()
+
+    def forked(self) -> None:
+        """In the child of a fork, where the thread does not run: hold nothing open."""
+        self._socket.close()
+        for client in list(self._clients):
+            client.forked()
+        self._mailbox.close()
+        self.poller.close()
+
+
+def _exception(context: dict[str, Any]) -> BaseException:
+    error = context.get("exception")
+    return error if isinstance(error, BaseException) else RuntimeError(context.get("message"))

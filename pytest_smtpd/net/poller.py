@@ -1,0 +1,124 @@
+"""Waits for sockets and for time. Serves our own sockets itself; the rest is for an asyncio loop that may run on top.
+
+Without asyncio, calling ``select`` again and again is all that a server does. An asyncio loop that is made with this
+selector calls it as well, so both kinds of work share one thread and one wait.
+"""
+
+import selectors
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from typing import Final
+
+from pytest_smtpd.clock import monotonic
+
+READ: Final = selectors.EVENT_READ
+WRITE: Final = selectors.EVENT_WRITE
+Action = Callable[[], object]
+
+
+class Served:
+    """What belongs to a socket of ours: ``ready`` is called in the server's thread when the socket is."""
+
+    def ready(self, events: int) -> None:
+        """It can be read, or written to."""
+        raise NotImplementedError
+
+
+class Timer:
+    """A call that is due at some time. ``cancel`` takes it back."""
+
+    __slots__ = ("action", "due")
+
+    def __init__(self, due: float, action: Action) -> None:
+        self.due: float = due
+        self.action: Action | None = action
+
+    def cancel(self) -> None:
+        """It will not be called."""
+        self.action = None
+
+
+class Poller(selectors.DefaultSelector):
+    """A selector whose ``select`` serves sockets, and calls what is due.
+
+    ``crashed`` gets the exceptions of what it calls. ``in_turn`` is ``call_soon`` of the asyncio loop on top of it, if
+    there is one. ``skipped`` are the seconds by which a test has moved the clock forward.
+    """
+
+    def __init__(self, crashed: Callable[[BaseException], object]) -> None:
+        super().__init__()
+        self.in_turn: Callable[..., object] | None = None
+        self.skipped: float = 0.0
+        self._crashed = crashed
+        self._soon: list[Action] = []
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._order = count()
+
+    def soon(self, action: Action) -> None:
+        """Call this when all that is ready now has been served."""
+        self._soon.append(action)
+
+    def later(self, seconds: float, action: Action) -> Timer:
+        """Call this after so many seconds."""
+        timer = Timer(monotonic() + self.skipped + seconds, action)
+        heappush(self._timers, (timer.due, next(self._order), timer))
+        return timer
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait for sockets and time, serve ours, and return the others."""
+        longest = 0 if self._soon else self._until_next(timeout) if self._timers else timeout
+        ready, others = super().select(longest), []
+        if ready and timeout == 0 and self.in_turn is not None:
+            # The loop has work that was there before; a client's reset must not overtake the first step of a hook.
+            others = [one for one in ready if not isinstance(one[0].data, Served)]
+            self.in_turn(self._serve, [one for one in ready if isinstance(one[0].data, Served)])
+        else:
+            for key, events in ready:
+                if isinstance(key.data, Served):
+                    try:
+                        key.data.ready(events)
+                    except Exception as error:
+                        self._crashed(error)
+                else:
+                    others.append((key, events))
+        if self._soon:
+            self._call_soon()
+        if self._timers:
+            self.call_due()
+        return others
+
+    def _until_next(self, timeout: float | None) -> float:
+        """How long to wait for the next timer, at most."""
+        seconds = max(0.0, self._timers[0][0] - monotonic() - self.skipped)
+        return seconds if timeout is None else min(seconds, timeout)
+
+    def _serve(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+        for key, events in ready:
+            self._call(lambda key=key, events=events: key.data.ready(events))  # type: ignore[misc]
+        self._call_soon()
+
+    def _call_soon(self) -> None:
+        actions, self._soon = self._soon, []
+        for action in actions:
+            self._call(action)
+
+    def call_due(self) -> None:
+        """Call what is due by now, in the order of time."""
+        now = monotonic() + self.skipped
+        while self._timers and self._timers[0][0] <= now:
+            timer = heappop(self._timers)[2]
+            if timer.action is not None:
+                self._call(timer.action)
+
+    def next_due(self) -> float | None:
+        """When the next call is due; None if there is none."""
+        while self._timers and self._timers[0][2].action is None:
+            heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    def _call(self, action: Action) -> None:
+        try:
+            action()
+        except Exception as error:
+            self._crashed(error)

@@ -1,0 +1,225 @@
+"""The pytest plugin: fixtures, markers, verification and the transcript in reports.
+
+It imports pytest and nothing else; the rest of the package is loaded by the first test that uses it.
+"""
+
+import sys
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_smtpd import _lasting
+
+if TYPE_CHECKING:
+    from pytest_smtpd.certificates import CA
+    from pytest_smtpd.plugin.servers import SharedServer, SMTPServerFactory, TestServers
+    from pytest_smtpd.server import SMTPServer
+
+_MARKERS = (
+    (
+        'smtpd(*, tls="starttls", auth="any", size=None, ...): settings of this test\'s smtpd server; '
+        "the nearest marker wins, key by key."
+    ),
+    (
+        "smtpd_on(hook, *, reply=None, drop=False, hang=False, raw=None, call=None, ...): "
+        "make the server behave differently at one hook, "
+        'e.g. smtpd_on("rcpt_to", to="bob@example.com", reply="550 5.1.1 No such user").'
+    ),
+)
+_SERVERS: "pytest.StashKey[TestServers | None]" = pytest.StashKey()
+_SHARED: "pytest.StashKey[SharedServer]" = pytest.StashKey()
+_IN_BODY: "pytest.StashKey[bool]" = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The one option, in ini files only."""
+    parser.addini("smtpd_timeout", "seconds that every wait of an smtpd server lasts by default", "float", 5.0)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, and check the option."""
+    sys.modules.update(_lasting)
+    for line in _MARKERS:
+        config.addinivalue_line("markers", line)
+    problem = None
+    try:
+        seconds = config.getini("smtpd_timeout")
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        problem = str(error)
+    else:
+        if not seconds > 0:
+            problem = f"not {seconds:g}"
+    if problem:
+        raise pytest.UsageError(f"smtpd_timeout must be a number of seconds above 0: {problem}")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Readable ids for parameters of ``smtpd``."""
+    if argname != "smtpd":
+        return None
+    from pytest_smtpd.plugin.markers import parameter_id
+
+    return parameter_id(val)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test that uses ``smtpd_session`` gets it emptied, marked and verified."""
+    names: list[str] = getattr(item, "fixturenames", [])
+    if "smtpd_session" in names and "_smtpd_borrowed" not in names:
+        from pytest_smtpd.plugin.fixtures import first_of_the_test
+
+        names.insert(first_of_the_test(item), "_smtpd_borrowed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start clean (a rerun keeps the stash), and refuse wrong markers before anything else happens."""
+    item.stash[_SERVERS] = None
+    item.stash[_IN_BODY] = False
+    shared = item.session.stash.get(_SHARED, None)
+    if shared is not None and "smtpd_session" in getattr(item, "fixturenames", ()):
+        shared.begin_trust()  # an application may be set up now that makes its TLS context once
+    if "smtpd" in getattr(item, "fixturenames", ()) or any(map(item.get_closest_marker, ("smtpd", "smtpd_on"))):
+        from pytest_smtpd.plugin.markers import refuse_misuse
+
+        refuse_misuse(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """The body of the test begins: rules that are added from now on have to be used."""
+    item.stash[_IN_BODY] = True
+    servers = item.stash.get(_SERVERS, None)
+    if servers is not None:
+        servers.enter_body()
+
+
+@pytest.hookimpl(specname="pytest_runtest_call", trylast=True)
+def pytest_runtest_call_has_passed(item: pytest.Item) -> None:
+    """Verify the servers as the last thing that the test does, unless it has failed or been skipped."""
+    __tracebackhide__ = True
+    servers = item.stash.get(_SERVERS, None)  # the body may have asked for it
+    if servers is not None:
+        servers.leave_body()
+    elif item.get_closest_marker("smtpd_on"):
+        from pytest_smtpd.plugin.markers import refuse_unused
+
+        refuse_unused(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """When every fixture is gone (``monkeypatch`` too), put the environment back."""
+    try:
+        return (yield)
+    finally:
+        shared = item.session.stash.get(_SHARED, None)
+        if shared is not None:
+            shared.end_trust()
+        servers = item.stash.get(_SERVERS, None)
+        if servers is not None:
+            servers.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: "pytest.CallInfo[None]"
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add hook errors and the transcript of each server to the report of a failure."""
+    servers = item.stash.get(_SERVERS, None)
+    if servers is not None and call.when == "call" and call.excinfo is not None:
+        servers.point_to_hooks(call.excinfo.value)
+    report = yield
+    reporter: TestServers | SharedServer | None = servers
+    if reporter is None and "smtpd_session" in getattr(item, "fixturenames", ()):  # a fixture of wider scope has failed
+        reporter = item.session.stash.get(_SHARED, None)
+    if reporter is not None and (report.failed or hasattr(report, "wasxfail")):
+        for name, text in reporter.sections():
+            report.sections.append((f"Captured {name} {report.when}", text))
+    if report.when == "teardown":
+        item.stash[_SERVERS] = None  # nobody asks any more, and pytest keeps its items, with all their mail, to the end
+    return report
+
+
+# --- fixtures -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def smtpd_ca() -> "CA":
+    """The ``trustme.CA`` that signs the certificates of the test servers.
+
+    ``smtpd_ca.issue_cert(...)`` makes one for a client.
+    """
+    from pytest_smtpd.certificates import authority
+
+    return authority().ca
+
+
+@pytest.fixture
+def smtpd_config() -> dict[str, Any]:
+    """A dict of settings, and of rules under "on", for every server; override it in a conftest, module or class.
+
+    An override may have any scope; ``smtpd_session`` uses one of session scope.
+    """
+    return {}
+
+
+def _servers(request: pytest.FixtureRequest) -> "TestServers":
+    """The servers of one test."""
+    item: pytest.Item = request.node
+    servers = item.stash.get(_SERVERS, None)
+    if servers is None:
+        from pytest_smtpd.plugin.servers import TestServers
+
+        servers = TestServers(request.config.getini("smtpd_timeout"), in_body=item.stash.get(_IN_BODY, False))
+        item.stash[_SERVERS] = servers
+    return servers
+
+
+@pytest.fixture
+def smtpd(request: pytest.FixtureRequest, smtpd_config: dict[str, Any]) -> Iterator["SMTPServer"]:
+    """A fresh SMTP server on a free port; markers and parameters make it behave as you like.
+
+    It is running when the test begins. Nothing of it is left after the test.
+    """
+    from pytest_smtpd.plugin.fixtures import serve
+
+    yield from serve(request, _servers(request), smtpd_config)
+
+
+@pytest.fixture
+def smtpd_factory(request: pytest.FixtureRequest, smtpd_config: dict[str, Any]) -> Iterator["SMTPServerFactory"]:
+    """More servers: ``smtpd_factory("backup", tls="implicit")``; stopped and verified like ``smtpd``.
+
+    It is called as ``smtpd_factory(name=None, /, *, on=(), **settings)``.
+    """
+    from pytest_smtpd.plugin.fixtures import serve_more
+
+    yield from serve_more(request, _servers(request), smtpd_config)
+
+
+@pytest.fixture(scope="session")
+def smtpd_session(request: pytest.FixtureRequest) -> Iterator["SMTPServer"]:
+    """One SMTP server for the whole run, emptied and verified for each test that uses it.
+
+    It is for an application that is configured once; with xdist there is one for each worker. In a test whose fixtures
+    include it, ``smtpd`` *is* this server: log and rules are emptied before the test, the markers of the test apply,
+    and it is verified and emptied after the test.
+    """
+    from pytest_smtpd.plugin.servers import SharedServer, session_config
+
+    shared = request.session.stash[_SHARED] = SharedServer(session_config(request))
+    yield shared.server
+    shared.server.stop()
+    shared.verify()
+
+
+@pytest.fixture
+def _smtpd_borrowed(
+    request: pytest.FixtureRequest, smtpd_session: "SMTPServer", smtpd_config: dict[str, Any]
+) -> Iterator[None]:
+    """A test's time on ``smtpd_session``."""
+    from pytest_smtpd.plugin.fixtures import borrow
+
+    yield from borrow(request, _servers(request), request.session.stash[_SHARED], smtpd_config)

@@ -1,0 +1,284 @@
+"""Markers and fixture parameters: what a test declares, merged by precedence into settings and rules."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, cast
+
+import pytest
+
+from pytest_smtpd.rules.rule import Rule, as_rules, on
+from pytest_smtpd.rules.shown import shown
+from pytest_smtpd.settings import check_settings
+from pytest_smtpd.smtp.events import HookName
+
+_OURS: Final = "pytest_smtpd.plugin"
+_NOT_INDIRECT: Final = (
+    "@pytest.mark.parametrize('smtpd', ...) needs indirect=True: without it the test gets the parameter, not a server"
+)
+FIXTURES: Final = ("smtpd", "smtpd_factory", "smtpd_session")
+
+
+# Type checkers do not see that the first base is a class, and the second is final to them, though not at run time.
+class UsageError(pytest.fail.Exception, pytest.UsageError):  # type: ignore[misc, name-defined]  # pyright: ignore[reportGeneralTypeIssues]
+    """Something about the use of this plugin is wrong; shown in one line, without a traceback."""
+
+    __module__ = "pytest_smtpd"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, pytrace=False)  # type: ignore[call-arg]
+
+
+class DeclaredRule(NamedTuple):
+    """A rule that a test declares; ``optional`` counts where the rule does not say it itself."""
+
+    rule: Rule
+    optional: bool
+
+    def copy(self) -> Rule:
+        """A fresh rule for one server."""
+        return self.rule.copy(optional=self.optional)
+
+
+class Declared:
+    """Settings and rules from one or more places, the nearest first."""
+
+    def __init__(self, settings: Mapping[str, Any] | None = None, rules: Iterable[DeclaredRule] = ()) -> None:
+        self.settings: dict[str, Any] = dict(settings or {})
+        self.rules: list[DeclaredRule] = list(rules)
+
+    def add(self, farther: "Declared") -> None:
+        """Merge what is declared in a farther place: settings key by key, rules behind these."""
+        self.settings = {**farther.settings, **self.settings}
+        self.rules += farther.rules
+
+
+def read_dict(given: Mapping[str, Any], where: str, *, optional: bool) -> Declared:
+    """A dict of settings, with ``"on"`` for rules. Raises ``TypeError`` or ``ValueError``."""
+    __tracebackhide__ = True
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{where} must be a dict of settings, not {given!r}")
+    settings = {name: value for name, value in given.items() if name != "on"}
+    try:
+        return Declared(check_settings(settings), read_rules(given.get("on", ()), optional=optional))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{where}: {error}") from None
+
+
+def read_rules(given: Any, *, optional: bool) -> list[DeclaredRule]:
+    """One rule, or a list of them. Raises ``TypeError``."""
+    __tracebackhide__ = True
+    return [DeclaredRule(rule, optional) for rule in as_rules(given)]
+
+
+def read_parameter(parameter: Any) -> Declared:
+    """A fixture parameter: a rule, a list of rules, or a dict of settings. Raises ``TypeError`` or ``ValueError``."""
+    if parameter is None:
+        return Declared()
+    if isinstance(parameter, Mapping):
+        return read_dict(parameter, "smtpd parameter", optional=False)
+    if isinstance(parameter, Rule | list | tuple):
+        return Declared({}, read_rules(parameter, optional=False))
+    raise TypeError(
+        f"smtpd parameter: a rule made by on(...), a list of rules or a dict of settings, not {parameter!r}"
+    )
+
+
+def closest_marks(item: pytest.Item) -> Iterator[tuple[pytest.Mark, bool]]:
+    """Our marks, nearest first, each with whether it stands on this very test.
+
+    pytest's own order puts a parameter's marks behind the function's, and a base class before its child.
+    """
+    seen: set[int] = set()
+
+    def fresh(marks: Iterable[Any], *, own: bool) -> Iterator[tuple[pytest.Mark, bool]]:
+        for mark in marks:
+            bare = getattr(mark, "mark", mark)
+            if bare.name in ("smtpd", "smtpd_on") and id(bare) not in seen:
+                seen.add(id(bare))
+                yield bare, own
+
+    yield from fresh(getattr(getattr(item, "callspec", None), "marks", ()), own=True)
+    written = {id(mark) for mark in getattr(getattr(item, "obj", None), "pytestmark", ())}
+    yield from fresh([mark for mark in item.own_markers if id(mark) not in written], own=True)
+    for node in reversed(item.listchain()):
+        if isinstance(node, pytest.Class):
+            for cls in node.obj.__mro__:
+                marks = cls.__dict__.get("pytestmark", ())
+                yield from fresh(marks if isinstance(marks, list | tuple) else [marks], own=False)
+        yield from fresh(node.own_markers, own=node is item)
+
+
+def read_marks(item: pytest.Item, made: dict[int, Rule]) -> Declared:
+    """What the markers of a test say. Raises ``TypeError`` or ``ValueError`` in one line.
+
+    ``made`` are the markers' rules so far: one rule each, however often the marker is read.
+    """
+    declared = Declared()
+    for mark, own in closest_marks(item):
+        if mark.name == "smtpd_on":
+            made[id(mark)] = made.get(id(mark)) or _rule(mark)
+            declared.rules.append(DeclaredRule(made[id(mark)], not own))
+            continue
+        if mark.args:
+            raise TypeError(f"@pytest.mark.smtpd takes keywords only, like tls='implicit', not {shown(mark.args)}")
+        declared.add(read_dict(mark.kwargs, "@pytest.mark.smtpd", optional=not own))
+    return declared
+
+
+def _rule(mark: pytest.Mark) -> Rule:
+    if len(mark.args) != 1:
+        raise TypeError("@pytest.mark.smtpd_on takes one hook and keywords, like smtpd_on('rcpt_to', reply=550)")
+    hook: Any = mark.args[0]
+    if isinstance(hook, Rule) and not mark.kwargs:
+        return hook
+    try:
+        return on(cast("HookName", hook), **mark.kwargs)  # which is for on to check
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"@pytest.mark.smtpd_on: {error}") from None
+
+
+def refuse_misuse(item: pytest.Item) -> None:
+    """Raise ``UsageError`` for wrong markers, and for another fixture in the place of ours."""
+    marked = any(True for _ in closest_marks(item))
+    problem = _foreign(item, marked=marked) or (_marks_problem(item) if marked else None)
+    if problem:
+        raise UsageError(problem)
+
+
+def _foreign(item: pytest.Item, *, marked: bool) -> str | None:
+    """Another fixture called ``smtpd``, to which this test gives our markers and parameters.
+
+    One that builds on ours is welcome, and without them so is any of a conftest or a test module.
+    """
+    winner = _winner(item)
+    if winner is None or _is_ours(winner):
+        return None
+    module = winner.func.__module__
+    parameter = _parameter(item)
+    if module.startswith("_pytest."):  # pytest's own stand-in: the test gets the parameter itself
+        return _NOT_INDIRECT if marked or _is_meant_for_us(parameter) else None
+    meant = marked or type(parameter).__module__ == "pytest_smtpd"
+    if not meant and not _is_installed(winner, item.config):
+        return None
+    return (
+        f"the fixture 'smtpd' of this test is not pytest-smtpd's: {module} defines one too, and wins; "
+        "switch that plugin off with -p no:NAME, or rename its fixture"
+    )
+
+
+def _winner(item: pytest.Item) -> Any:
+    """The fixture that ``smtpd`` is in this test."""
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get("smtpd")
+    return definitions[-1] if definitions else None
+
+
+def _is_ours(definition: Any) -> bool:
+    return getattr(definition.func, "__module__", _OURS) == _OURS or "smtpd" in definition.argnames
+
+
+def parameter_of(item: pytest.Item) -> object:
+    """The parameter of our ``smtpd``; None where there is none, or where it belongs to another one."""
+    winner = _winner(item)
+    return _parameter(item) if winner is not None and _is_ours(winner) else None
+
+
+def _parameter(item: pytest.Item) -> object:
+    return getattr(getattr(item, "callspec", None), "params", {}).get("smtpd")
+
+
+def _is_meant_for_us(parameter: object) -> bool:
+    try:
+        declared = read_parameter(parameter)
+    except (TypeError, ValueError):
+        return False
+    return bool(declared.rules or declared.settings)
+
+
+def _marks_problem(item: pytest.Item) -> str | None:
+    """What is wrong with a test's markers, in one line."""
+    try:
+        read_marks(item, {})
+    except (TypeError, ValueError) as error:
+        return str(error)
+    if set(getattr(item, "fixturenames", FIXTURES)) & set(FIXTURES) or _may_ask_later(item):
+        return None
+    for mark, own in closest_marks(item):
+        if own:
+            return f"@pytest.mark.{mark.name} has no effect: this test uses none of the fixtures {', '.join(FIXTURES)}"
+    return None
+
+
+def refuse_unused(item: pytest.Item) -> None:
+    """A test has passed without any of our fixtures: fail it for a rule of its own markers, which nobody has used."""
+    for declared in declared_by(item, {}, {}).rules:
+        if declared.copy().has_to_be_used:
+            pytest.fail(
+                f"{declared.rule!r} was never used: the test has asked for none of the fixtures {', '.join(FIXTURES)}",
+                pytrace=False,
+            )
+
+
+def _may_ask_later(item: pytest.Item) -> bool:
+    """Whether the test, a fixture of the project, or one that either needs, has ``request``, to ask for ours by.
+
+    What an installed plugin does in every test, and pytest's own fixtures, do not count: they know nothing of ours.
+    """
+    info = getattr(item, "_fixtureinfo", None)
+    chains: dict[str, Any] = getattr(info, "name2fixturedefs", {})
+    meant = [name for mark in item.iter_markers("usefixtures") for name in mark.args]
+    own = [name for name, chain in chains.items() if not all(_is_installed(one, item.config) for one in chain)]
+    return "request" in _needed([*getattr(info, "argnames", ()), *meant, *own], chains)
+
+
+def _needed(names: Iterable[str], chains: Mapping[str, Any]) -> set[str]:
+    """These names, and those of all that they are made with."""
+    todo, found = list(names), set[str]()
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            chain = [one for one in chains.get(name, ()) if not one.func.__module__.startswith("_pytest.")]
+            todo += [argument for one in chain for argument in one.argnames]
+    return found
+
+
+def _is_installed(definition: Any, config: pytest.Config) -> bool:
+    """Whether a fixture is of pytest or of a plugin that is installed, and not of the project."""
+    plugins = [plugin for plugin, _ in config.pluginmanager.list_plugin_distinfo()]
+    installed = {getattr(plugin, "__name__", "").partition(".")[0] for plugin in plugins}
+    return definition.func.__module__.partition(".")[0] in {"_pytest", *installed}
+
+
+def parameter_id(parameter: object) -> str | None:
+    """A readable id for a parameter of ``smtpd``; never a secret."""
+    if isinstance(parameter, Rule):
+        return parameter.__name__
+    if isinstance(parameter, list | tuple) and all(isinstance(rule, Rule) for rule in parameter):
+        return "+".join(rule.__name__ for rule in parameter) or "no-rules"
+    if isinstance(parameter, Mapping):
+        words = [_setting_word(name, value) for name, value in parameter.items()]
+        return "-".join(words) or "defaults"
+    return None
+
+
+def _setting_word(name: Any, value: Any) -> str:
+    if name == "on":
+        return parameter_id(value) or "on"
+    if name == "auth" and isinstance(value, Mapping):
+        return f"auth={','.join(map(str, value))}"
+    if isinstance(value, set | frozenset | list | tuple):
+        return f"{name}={','.join(sorted(map(str, value)))}"
+    plain = value is None or isinstance(value, str | int | float)
+    return f"{name}={value}" if plain else f"{name}={type(value).__name__}"
+
+
+def declared_by(
+    item: pytest.Item, config: Mapping[str, Any], made: dict[int, Rule], parameter: object = None
+) -> Declared:
+    """Everything that a test declares about its server, nearest first. Raises ``UsageError``."""
+    try:
+        declared = read_parameter(parameter)
+        declared.add(read_marks(item, made))
+        declared.add(read_dict(config, "smtpd_config", optional=True))
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from None
+    return declared

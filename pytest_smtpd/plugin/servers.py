@@ -1,0 +1,284 @@
+"""The servers of one test: made, trusted, borrowed, reported and verified together."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Unpack
+
+import pytest
+
+from pytest_smtpd.log.query import Log
+from pytest_smtpd.plugin.markers import Declared, DeclaredRule, read_dict, read_rules
+from pytest_smtpd.plugin.trust import Trust
+from pytest_smtpd.rules.match import agrees
+from pytest_smtpd.rules.rule import Rule
+from pytest_smtpd.server import SMTPServer
+from pytest_smtpd.settings import SettingsDict
+
+
+class TestServers:
+    """What one test works with: its own servers, and the session's if it has borrowed that."""
+
+    __test__ = False  # pytest would collect it by its name
+
+    def __init__(self, wait_timeout: float, *, in_body: bool) -> None:
+        self.servers: list[SMTPServer] = []
+        self.in_body: bool = in_body
+        self.made: dict[int, Rule] = {}  # by markers
+        self._wait_timeout = wait_timeout
+        self._trust = Trust()
+        self._declared: list[DeclaredRule] = []
+        self._past: dict[SMTPServer, Log] = {}
+        self._reported: list[BaseException] = []
+        self._late: list[BaseException] = []
+
+    def declare(self, rules: Sequence[DeclaredRule]) -> None:
+        """What the test declares beside its body. Every further server of this test gets the rules with ``name=``."""
+        known = {id(declared.rule) for declared in self._declared}
+        self._declared += [declared for declared in rules if id(declared.rule) not in known]
+
+    def open(self, declared: Declared) -> SMTPServer:
+        """Start a server. Raises ``TypeError``, ``ValueError`` or ``OSError``."""
+        __tracebackhide__ = True
+        own = {id(one.rule) for one in declared.rules}
+        named = [one for one in self._declared if "name" in one.rule.match and id(one.rule) not in own]
+        server = SMTPServer(**declared.settings)
+        server.use_rules([one.copy() for one in (*declared.rules, *named)])
+        server.start()
+        return self.take(server)
+
+    def take(self, server: SMTPServer) -> SMTPServer:
+        """Let a running server take part in this test."""
+        if server not in self.servers:
+            self.servers.append(server)
+        server.wait_timeout = self._wait_timeout
+        server.strict_rules = self.in_body
+        self._trust.begin(server)
+        return server
+
+    def enter_body(self) -> None:
+        """From here on, rules are declared by the test itself."""
+        self._set_body(inside=True)
+
+    def leave_body(self) -> None:
+        """The test has passed so far: verify its servers. Raises a hook error, or fails the test."""
+        self._set_body(inside=False)
+        problem = self.verify()
+        if problem:
+            pytest.fail(problem, pytrace=False)  # where all frames were hidden, pytest would mention it in the report
+
+    def _set_body(self, *, inside: bool) -> None:
+        self.in_body = inside
+        for server in self.servers:
+            server.strict_rules = inside
+
+    def point_to_hooks(self, error: BaseException) -> None:
+        """The test has failed by itself: add hook errors to its error as notes."""
+        from pytest_smtpd.log.explain import safe_repr
+
+        if isinstance(error, pytest.skip.Exception):
+            return  # nobody reads its text
+        for server in self.servers:
+            where = f"its traceback is in 'Captured {server.name} call' below"
+            for raised in server.errors:
+                if raised is not error:
+                    error.add_note(f"{server.name}: a hook raised {safe_repr(raised)}; {where}")
+
+    def release(self, shared: "SharedServer") -> None:
+        """The session's server goes on to other tests; its log is kept for this one's report and verdict."""
+        past = shared.reset()
+        self._late += shared.collect_errors()
+        self._past[shared.server] = past
+
+    def end(self) -> None:
+        """The test and its fixtures are over. Raises a hook error that no report has shown yet."""
+        self._trust.end()
+        for error in [*self._late, *self.errors]:
+            if error not in self._reported:
+                raise as_test_error(error)
+
+    def verify(self) -> str | None:
+        """Raise a hook error, if there is one; else return the text about rules of the test that were never used."""
+        __tracebackhide__ = True
+        for server in self.servers:
+            server.catch_up()
+        self._reported = self.errors
+        if self._reported:
+            raise as_test_error(self._reported[0])
+        return "\n".join(self._unused()) or None
+
+    def _unused(self) -> list[str]:
+        """Rules that have to be used; one that was handed to several servers, by any of them."""
+        holders: list[tuple[SMTPServer | None, Rule]] = [
+            *((server, rule) for server in self.servers for rule in reversed(server.rules)),
+            *((None, one.copy()) for one in self._declared),  # whether or not there is a server that it is for
+        ]
+        copies: dict[int, list[tuple[SMTPServer | None, Rule]]] = {}
+        for server, rule in holders:
+            if rule.has_to_be_used:
+                copies.setdefault(id(rule.origin), []).append((server, rule))
+        return [
+            _explain_unused([server for server, _ in held if server is not None], held[0][1])
+            for held in copies.values()
+            if not any(rule.used for _, rule in held)
+        ]
+
+    def sections(self) -> Iterator[tuple[str, str]]:
+        """The name and transcript of each server, for a report, which then shows the hook errors too."""
+        self._reported = self.errors
+        for server in self.servers:
+            logs = [self._past[server], server.log] if server in self._past else [server.log]
+            yield server.name, _transcript(server, logs)
+
+    @property
+    def errors(self) -> list[BaseException]:
+        """The hook errors of all servers."""
+        return [error for server in self.servers for error in server.errors]
+
+
+class HookError(AssertionError):
+    """A hook tried to skip, xfail or end its test, which no hook can: its test fails."""
+
+    __module__ = "pytest_smtpd"
+
+
+def as_test_error(error: BaseException) -> BaseException:
+    """The error with which a test fails for a hook error: the hook's own, unless that would undo the test."""
+    undoing = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception, KeyboardInterrupt, SystemExit)
+    if not isinstance(error, undoing):
+        return error
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    failure = HookError(f"a hook raised {what}; a hook cannot skip or end its test, it accepts or raises Reject")
+    return failure.with_traceback(error.__traceback__)
+
+
+def _transcript(server: SMTPServer, logs: Iterable[Log]) -> str:
+    transcripts = [text for log in logs if (text := log.transcript())]
+    return "\n".join(transcripts) or f"nobody has connected to {server.url.partition('://')[2]}"
+
+
+def _explain_unused(servers: list[SMTPServer], rule: Rule) -> str:
+    named = [server for server in servers if agrees(rule.match.get("name", server.name), server.name)]
+    if "name" in rule.match and not named:
+        names = ", ".join(repr(server.name) for server in servers) or "none"
+        return f"{rule!r} was never used: no server is called so (servers: {names})"
+    if not servers:
+        return (
+            f"{rule!r} was never used: it is for smtpd, which this test does not use; "
+            "use smtpd, give the rule to smtpd_factory(on=[...]), or give it the name= of a server"
+        )
+    text = named[0].explain_unused(rule)
+    return text if len(servers) == 1 and named[0].name == "smtpd" else f"{named[0].name}: {text}"
+
+
+class SMTPServerFactory:
+    """What ``smtpd_factory`` gives: it makes and starts servers, which are stopped and verified like ``smtpd``."""
+
+    __module__ = "pytest_smtpd"
+
+    def __init__(self, servers: TestServers, config: Declared) -> None:
+        self.opened: list[SMTPServer] = []
+        self._servers = servers
+        self._config = config
+
+    def __call__(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        on: Iterable[Rule] = (),
+        **settings: Unpack[SettingsDict],  # pyright: ignore[reportGeneralTypeIssues]  # a positional name is no keyword
+    ) -> SMTPServer:
+        """A running server called ``name`` (by default ``smtpd``, ``smtpd2``, ...).
+
+        Raises ``TypeError``, ``ValueError`` or ``OSError``, in one line.
+        """
+        __tracebackhide__ = True
+        if name is not None and not isinstance(name, str):
+            raise TypeError(
+                f"smtpd_factory: the name of a server is a str, not {type(name).__name__}; "
+                "settings are keywords, like smtpd_factory('backup', tls='implicit')"
+            )
+        declared = read_dict({"name": name or self._free_name(), **settings}, "smtpd_factory", optional=True)
+        declared.rules = read_rules(on, optional=not self._servers.in_body)
+        declared.add(self._config)
+        server = self._servers.open(declared)
+        self.opened.append(server)
+        return server
+
+    def __repr__(self) -> str:
+        return f"<SMTPServerFactory {', '.join(server.name for server in self.opened) or 'unused'}>"
+
+    def _free_name(self) -> str:
+        taken = {server.name for server in self._servers.servers}
+        names = ("smtpd", *(f"smtpd{number}" for number in range(2, len(taken) + 3)))
+        return next(name for name in names if name not in taken)
+
+
+class SharedServer:
+    """The server of ``smtpd_session``, with what it goes back to between two tests."""
+
+    def __init__(self, config: Declared) -> None:
+        self.server: SMTPServer = SMTPServer(**config.settings)
+        self._config = config
+        self._trust = Trust()
+        self.server.use_rules([one.copy() for one in config.rules])
+        self.server.start()
+        self.begin_trust()
+
+    def begin_trust(self) -> None:
+        """An application may be set up now, by a fixture of the session, and connect before its first test."""
+        self._trust.begin(self.server)
+
+    def end_trust(self) -> None:
+        """From here on each test decides."""
+        self._trust.end()
+
+    def sections(self) -> Iterator[tuple[str, str]]:
+        """The server's name and transcript, while it is no test's."""
+        yield self.server.name, _transcript(self.server, [self.server.log])
+
+    def verify(self) -> None:
+        """Raise, once, a hook error from a time when the server belonged to no test."""
+        errors = self.collect_errors()
+        if errors:
+            raise as_test_error(errors[0])
+
+    def collect_errors(self) -> list[BaseException]:
+        """The hook errors, which are forgotten here."""
+        errors = list(self.server.errors)
+        self.server.errors.clear()
+        return errors
+
+    def empty(self) -> None:
+        """Empty it for a test. What clients had sent before is processed first, by the rules that were in force then.
+
+        Raises a hook error from a time when fixtures of a wider scope used it.
+        """
+        self.server.start()  # such a fixture may have stopped it
+        self.server.catch_up()
+        self.verify()
+        self.server.clear()
+
+    def borrow(self, declared: Declared) -> None:
+        """Let it work with a test's settings and rules. Raises ``ValueError`` for a setting that is fixed at start."""
+        self.server.configure(declared.settings)
+        self.server.use_rules([one.copy() for one in declared.rules])
+
+    def reset(self) -> Log:
+        """Forget a test: its settings, its rules, a stop, and what has come, which is returned."""
+        self.server.strict_rules = False
+        past = self.server.clear()
+        self.server.configure({})
+        self.server.use_rules([one.copy() for one in self._config.rules])
+        self.server.start()
+        return past
+
+
+def session_config(request: pytest.FixtureRequest) -> Declared:
+    """What ``smtpd_config`` gives for the whole session, if its override has that scope."""
+    try:
+        config = request.getfixturevalue("smtpd_config")
+    except pytest.fail.Exception as error:
+        if not str(error).startswith("ScopeMismatch"):  # the override itself has failed
+            raise
+        config = {}  # a narrower scope: each test's own business
+    return read_dict(config, "smtpd_config", optional=True)

@@ -1,0 +1,32 @@
+"""The environment of a test, in which TLS clients trust the test CA."""
+
+import os
+
+from pytest_smtpd.server import SMTPServer
+
+
+class Trust:
+    """For a while, TLS clients in this process and its children trust the test CA beside the system's."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, str | None] | None = None
+        self._ours: dict[str, str] = {}
+
+    def begin(self, server: SMTPServer) -> None:
+        """Set the environment, if it is not set already, and the server's settings do not forbid it."""
+        if self._before is not None or not server.settings.trust or server.settings.tls is None:
+            return
+        self._ours = server.trust_env
+        self._before = {name: os.environ.get(name) for name in self._ours}
+        os.environ.update(self._ours)
+
+    def end(self) -> None:
+        """Put the environment back as it was; not what someone else, ``monkeypatch`` say, has put back already."""
+        before, self._before = self._before, None
+        for name, value in (before or {}).items():
+            if os.environ.get(name) != self._ours[name]:
+                continue
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

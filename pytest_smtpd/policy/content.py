@@ -1,0 +1,275 @@
+"""One message on its way through the ``data`` hook point.
+
+Its content arrives in pieces, and rules are asked in two ways while it does:
+
+* Rules with ``after`` are asked at each piece; what they decide is an early verdict, amid the content.
+* The other rules are walked once, nearest first. The walk begins with the content and stops at a rule that can only be
+  matched when all of it is there; it goes on at the end. So a hook function that reads can begin before that.
+
+In LMTP the walk decides for each recipient (RFC 2033 section 4.2), in SMTP for the message. A rule with ``to`` stands
+in place of the replies to the recipients that it names, any other for all that are still undecided.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+from pytest_smtpd.policy.exchange import Call, Walk, decorated
+from pytest_smtpd.policy.executor import FirstStep, Run
+from pytest_smtpd.policy.hook import Hooks, mistake
+from pytest_smtpd.policy.ruleset import RuleSet
+from pytest_smtpd.policy.stream import Pipe, Stream
+from pytest_smtpd.rules.match import WHEN, is_addressed_to, matches
+from pytest_smtpd.rules.rule import Rule
+from pytest_smtpd.rules.verdict import NOTHING, Ending, Verdict, verdict_of
+from pytest_smtpd.smtp.options import Options
+from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.turn import Wait
+
+Post = Callable[[Callable[[], object]], object]
+
+
+class Content:
+    """The message whose content is arriving. ``kept`` is whether it is kept if it is accepted while it arrives."""
+
+    def __init__(
+        self, options: Options, session: Session, rules: RuleSet, hooks: Hooks, call: Call, in_worker: "InWorker"
+    ) -> None:
+        self.call: Call = call
+        self.kept: bool = True
+        self._hooks = hooks
+        self._in_worker = in_worker
+        self._lmtp = options.lmtp
+        self._size = options.size
+        self._session = session
+        self._stream: Stream = call.argument
+        here = rules.by_hook.get(call.hook, ())
+        self._early = [rule for rule in here if _can_be_early(rule, options.size)]
+        self._rules = [rule for rule in here if rule.after is None]
+        self._next = 0
+        self._recipients: Sequence[str] = session.recipients if options.lmtp else ("",)
+        self._verdicts: list[Verdict | None] = [None] * len(self._recipients)
+        self._decorations: list[list[Verdict]] = [[] for _ in self._recipients]
+        self._for_all: list[Verdict] = []
+        self._failed: Verdict | None = None
+        self._pipe: Pipe | None = None
+        self._run: Run | None = None
+
+    # --- while it arrives -------------------------------------------------------------------------------------------
+
+    def begin(self, post: Post) -> None:
+        """The content begins: start the hook function, if it is known already."""
+        self._walk(complete=False)
+        if self._run is not None:
+            self._open(self._run, post)
+
+    def feed(self, data: bytes, size: int) -> Pipe | None:
+        """Content has arrived: pass it to the hook. Returns what to wait for, if the hook reads more slowly."""
+        self._stream.size, self._stream.size_exceeded = size, self._size is not None and size > self._size
+        if self._pipe is None:
+            return None
+        self._pipe.put(data)
+        return self._pipe if self._pipe.full else None
+
+    def early(self) -> list[Verdict] | None:
+        """The verdicts of a rule with ``after`` that applies now, amid the content."""
+        for rule in self._early if self._failed is None else ():
+            if rule.over or self._stream.size < (rule.after or 0):
+                continue
+            try:
+                applies = matches("Call", self.call, rule.match) and rule.take()
+            except BaseException as error:  # reported at the end: behind a hook error no rule applies
+                self._fail(rule, error)
+                return None
+            if applies:
+                self._early.remove(rule)
+                return spread(rule.verdict, len(self._recipients), named=False)
+        return None
+
+    def _open(self, run: Run, post: Post) -> None:
+        self._pipe = self._stream.open(post)
+        run.when_over = self._pipe.abandon
+        run.start()
+
+    # --- the walk ---------------------------------------------------------------------------------------------------
+
+    def _walk(self, *, complete: bool) -> None:
+        """Ask the rules, from where the last walk has stopped, until the verdict for each recipient is known."""
+        while self._next < len(self._rules) and self._run is None and self._failed is None and None in self._verdicts:
+            rule = self._rules[self._next]
+            if not complete and _needs_content(rule):
+                return
+            self._next += 1
+            if not rule.over:
+                self._ask(rule)
+
+    def _ask(self, rule: Rule) -> None:
+        named = self._lmtp and "to" in rule.match and rule.function is None
+        places = [place for place, verdict in enumerate(self._verdicts) if verdict is None]
+        rest = rule.match
+        try:
+            if named:
+                to = rule.match["to"]
+                places = [place for place in places if is_addressed_to(self._recipients[place], to)]
+                rest = {key: value for key, value in rule.match.items() if key != "to"}
+            if not places or not matches("Call", self.call, rest) or not rule.take():
+                return
+        except BaseException as error:
+            self._fail(rule, error)
+            return
+        if rule.function is not None:
+            self._run = self._hooks.run(self.call, rule)
+        elif rule.decoration is not None:
+            for place in places if named else ():
+                self._decorations[place].append(rule.decoration)
+            self._for_all += [] if named else [rule.decoration]
+        else:
+            for place, verdict in zip(places, spread(rule.verdict, len(places), named=named), strict=True):
+                self._verdicts[place] = verdict
+
+    def _fail(self, rule: Rule, error: BaseException) -> None:
+        self.call.rule = rule
+        self._failed = mistake(self.call, error)[0]
+
+    # --- at its end -------------------------------------------------------------------------------------------------
+
+    def complete(self, default: Reply, post: Post, *, final: bool) -> Walk:
+        """All content is there: come to the verdicts. If ``final``, the default stands, even against a hook."""
+        if final:
+            error = yield from self.error()
+            return [verdict_of(default)._replace(error=error)] + [verdict_of(default)] * (len(self._recipients) - 1)
+        yield from self._read_content()
+        started = self._run is not None
+        self._walk(complete=True)
+        if self._run is not None and not started:  # it had to wait for the content
+            self._open(self._run, post)
+            if self._pipe is not None and self._session.mail is not None:
+                self._pipe.put(b"".join(self._session.mail.chunks))
+        decided = yield from self._finish_hook()
+        if self._failed is not None:
+            return [self._failed] * len(self._recipients)
+        usual = verdict_of(default)
+        verdicts = [
+            verdict or (usual if decided is None else decided[place]) for place, verdict in enumerate(self._verdicts)
+        ]
+        return self._dressed(self._rewritten(verdicts, default))
+
+    def _read_content(self) -> Generator[Wait, Any, None]:
+        """Read the message for rules that match its content, in a thread, so that no other connection waits."""
+        rules = [rule for rule in self._rules[self._next :] if rule.reads_content and not rule.over]
+        if not rules or self._session.mail is None or None not in self._verdicts:
+            return
+        content = b"".join(self._session.mail.chunks)
+        read = self._session.read
+        yield self._in_worker(lambda: _parse(self.call, read, content))
+
+    def _rewritten(self, verdicts: list[Verdict], default: Reply) -> list[Verdict]:
+        """With the bytes that functions make of the usual answer's."""
+        try:
+            return [rewritten(verdict, self.call.hook, default.wire) for verdict in verdicts]
+        except BaseException as error:
+            return mistake(self.call, error, len(verdicts))
+
+    def _dressed(self, verdicts: list[Verdict]) -> list[Verdict]:
+        """With the decorations of rules. After a verdict that ends the connection, no reply is given any more."""
+        paced = [one._replace(delay=0.0, then=b"") for one in self._for_all]
+        given, ended = [], False
+        for place, verdict in enumerate(verdicts):
+            if ended:
+                given.append(NOTHING if verdict.keep is None else Verdict(keep=verdict.keep))
+                continue
+            common = self._for_all if place == 0 else paced
+            given.append(decorated(verdict, [*common, *self._decorations[place]]))
+            ended = verdict.ends
+        return given
+
+    def _finish_hook(self) -> Generator[Wait, Any, list[Verdict] | None]:
+        """The verdicts of the hook function, if there is one."""
+        run = self._run
+        if run is None:
+            return None
+        if self._pipe is not None:
+            self._pipe.end()
+        if not run.over:
+            yield run
+        return self._hooks.read(self.call, run, None)
+
+    def error(self) -> Generator[Wait, Any, BaseException | None]:
+        """The error of a hook that runs although the verdict is known without it."""
+        decided = yield from self._finish_hook()
+        failed = self._failed or (decided[0] if decided else None)
+        return None if failed is None else failed.error
+
+    # --- if it never ends -------------------------------------------------------------------------------------------
+
+    def abandon(self, reason: str, *, cancels: bool) -> Generator[Wait, Any, BaseException | None]:
+        """The rest will never come. A hook that reads gets a ``ConnectionError``, when it reads.
+
+        A coroutine that waits for something else is cancelled if this ``cancels``. Waits until the hook has ended.
+        Returns the hook error, if there is one.
+        """
+        run, pipe = self._run, self._pipe
+        if run is not None and not run.over and not run.in_thread:
+            yield FirstStep(run)
+        reading = pipe is not None and pipe.has_reader
+        if pipe is not None:
+            pipe.end(broken=reason)
+        if run is not None and not run.over:
+            if cancels and not reading and not run.in_thread:
+                run.cancel()
+            yield run
+        error = self._hooks.dropped(self.call).error
+        return error or (self._failed and self._failed.error)
+
+
+InWorker = Callable[[Callable[[], object]], Wait]
+
+
+def _parse(call: Call, read: Callable[[bytes], Any], content: bytes) -> None:
+    message = read(content)
+    _ = message.subject, message.header("subject")
+    call.content = message
+
+
+def _needs_content(rule: Rule) -> bool:
+    """Whether it can only be matched when all of the content is there."""
+    return rule.reads_content or (WHEN in rule.match and rule.function is None)
+
+
+def _can_be_early(rule: Rule, size: int | None) -> bool:
+    """Whether it may answer during the content: not to accept more than the server takes (RFC 1870 section 6.3)."""
+    if rule.after is None:
+        return False
+    accepts = any(verdict.digit == 2 for verdict in rule.verdicts)
+    return size is None or rule.after <= size or not accepts
+
+
+def spread(verdict: Verdict, count: int, *, named: bool) -> list[Verdict]:
+    """The verdict of one rule for several recipients of LMTP.
+
+    A reply is given for each of them. Raw bytes, a drop and a hang happen once, after the replies if there are any. A
+    rule that names recipients (``named``) acts for each.
+    """
+    if named or count < 2 or (verdict.wire is None and not verdict.ends):
+        return [verdict] + [verdict if named else verdict._replace(delay=0.0)] * (count - 1)
+    silent = Verdict(keep=verdict.keep, outcome=verdict.outcome)
+    if verdict.wire is None and verdict.reply is not None:
+        told = verdict._replace(ending=Ending.OPEN, linger=0.0)
+        return [told] + [told._replace(delay=0.0)] * (count - 2) + [verdict._replace(delay=0.0)]
+    return [verdict] + [silent] * (count - 1)
+
+
+def rewritten(verdict: Verdict, hook: str, usual: bytes) -> Verdict:
+    """With the bytes that a ``raw=`` function makes of the usual answer's. Raises what the function raises."""
+    if not callable(verdict.wire):
+        return verdict
+    from pytest_smtpd.rules.options import raw_fields
+
+    made = verdict.wire(usual)
+    if not isinstance(made, bytes):
+        raise TypeError(f"a raw= function returns bytes, not {made!r}")
+    fields: dict[str, Any] = {"wire": made, "ending": verdict.ending}
+    raw_fields(fields, made, hook)
+    if verdict.rule.options.get("accept") is not None and "digit" in fields:
+        fields |= {"digit": verdict.digit, "outcome": verdict.outcome}
+    return verdict._replace(**fields)

@@ -1,0 +1,43 @@
+"""The rules of one server, nearest first."""
+
+import threading
+from collections.abc import Iterable
+
+from pytest_smtpd.rules.rule import Rule
+
+
+class RuleSet:
+    """What a server is asked to do. Read in the server's thread, written from any thread, one at a time.
+
+    ``by_hook`` holds the rules that may still apply; ``every`` all of them, also those that are over.
+    """
+
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        self.by_hook: dict[str, tuple[Rule, ...]] = {}
+        self._declared = list(rules)  # nearest first
+        self._added: list[Rule] = []  # nearest last
+        self._writing = threading.Lock()
+        for rule in self._declared:
+            self.by_hook[rule.hook] = (*self.by_hook.get(rule.hook, ()), rule)
+
+    @property
+    def every(self) -> list[Rule]:
+        """All rules, nearest first."""
+        return [*reversed(self._added), *self._declared]
+
+    def add(self, rule: Rule) -> None:
+        """Add a rule in front of the others. Those that are over are asked no more."""
+        with self._writing:
+            others = [other for other in self.by_hook.get(rule.hook, ()) if not other.over]
+            self.by_hook[rule.hook] = (rule, *others)
+            self._added.append(rule)
+
+    def replace(self, rules: Iterable[Rule]) -> None:
+        """These rules instead."""
+        fresh = RuleSet(rules)
+        with self._writing:
+            self.by_hook, self._declared, self._added = fresh.by_hook, fresh._declared, fresh._added
+
+    def forked(self) -> None:
+        """In the child of a fork: the thread that had the lock does not exist here."""
+        self._writing = threading.Lock()

@@ -1,1 +1,0 @@
-"""What happened, in order, and how it is told."""

@@ -1,0 +1,101 @@
+"""Checks of a rule when it is made; what is wrong is an error in one line."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytest_smtpd.rules import match, options
+from pytest_smtpd.rules.hooks import HOOKS
+from pytest_smtpd.rules.match import KEYS, WHEN, check_value
+from pytest_smtpd.rules.options import OPTIONS, given, read_reply
+from pytest_smtpd.rules.shown import shown
+from pytest_smtpd.suggest import did_you_mean
+
+__tracebackhide__ = True  # errors point at the caller's line
+
+
+def check_rule(hook: object, given_options: Mapping[str, Any], *, needs_action: bool = True) -> None:
+    """Raise ``TypeError`` or ``ValueError`` for a rule that could never work."""
+    if not isinstance(hook, str) or hook not in HOOKS:
+        raise ValueError(f"unknown hook {hook!r}{did_you_mean(hook, HOOKS, 'hook')}")
+    for name, value in given_options.items():
+        _check_name(hook, name)
+        _check_option(hook, name, value)
+    for name, row in OPTIONS.items():
+        applies = name in given_options and (row.kind == "modifier" or given(given_options, name))
+        for senseless, why in row.conflicts if applies else ():
+            if senseless(given_options, hook):
+                raise ValueError(f"on({hook!r}): {why}")
+    acts = any(given(given_options, name) and (row.answers or row.decorates) for name, row in OPTIONS.items())
+    if needs_action and not acts:
+        *others, last = [f"{name}=" for name in options.possible(hook) if OPTIONS[name].answers]
+        raise TypeError(f"on({hook!r}): a rule needs an action: {', '.join(others)} or {last}")
+
+
+def _check_name(hook: str, name: str) -> None:
+    possible = [*options.possible(hook), *match.possible(hook)]
+    if name in possible:
+        return
+    if name not in OPTIONS and name not in KEYS and name != WHEN:
+        raise TypeError(
+            f"on({hook!r}): unknown action, modifier or match key {name!r}{did_you_mean(name, possible, 'option')}"
+        )
+    kind = OPTIONS[name].kind if name in OPTIONS else "match key"
+    others = sorted(other for other in HOOKS if name in (*options.possible(other), *match.possible(other)))
+    where = " and ".join([", ".join(others[:-1]), others[-1]]) if len(others) > 1 else others[0]
+    valid = [other for other in possible if (OPTIONS[other].kind if other in OPTIONS else "match key") == kind]
+    why = ", where nobody is left to be answered" if HOOKS[hook].refusal is None and kind != "match key" else ""
+    there = f"valid {kind}s: {', '.join(valid)}"
+    raise TypeError(f"on({hook!r}): {name!r} applies to {where}, not to {hook}{why} ({there})")
+
+
+def _check_option(hook: str, name: str, value: Any) -> None:
+    if name not in OPTIONS:
+        check_value(name, value)
+        return
+    row = OPTIONS[name]
+    if not row.check(value):
+        kind = ValueError if name == "reply" else TypeError
+        raise kind(f"{name} must be {row.wanted}, not {shown(value)}")
+    if name == "reply":
+        for reply in value if isinstance(value, list) else [value]:
+            _check_reply(hook, reply)
+    elif name == "call":
+        _check_function(hook, value)
+
+
+def _check_reply(hook: str, reply: Any) -> None:
+    try:
+        read_reply(reply, hook)
+    except ValueError as error:
+        raise ValueError(f"{error}{_slip(reply)}") from None
+
+
+def _slip(reply: object) -> str:
+    """Which slip it is that makes a text no reply, where that can be seen."""
+    if not isinstance(reply, str):
+        return ""
+    heads = [re.match(r"[0-9]+", line) for line in reply.splitlines()]
+    codes = {head[0] for head in heads if head}
+    if len(heads) > 1 and (len(codes) > 1 or not all(heads)):
+        return "; every line of a reply begins with the same code"
+    wrong = [code for code in codes if len(code) != 3 or not 200 <= int(code) <= 599]
+    return "; a reply code is a number from 200 to 599" if wrong else ""
+
+
+def _check_function(hook: str, function: Callable[..., Any]) -> None:
+    """What would only show when a client comes: a hook that cannot be called, or whose body would not run."""
+    name = getattr(function, "__name__", type(function).__name__)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"on({hook!r}): {name} is a generator, whose body would never run; leave out its yield")
+    arguments = HOOKS[hook].arguments
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # a function that is written in C need not have one
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        called, takes = ", ".join(arguments), ", ".join(signature.parameters)
+        raise TypeError(f"on({hook!r}): the hook is called with ({called}), not as {name}({takes})") from None
