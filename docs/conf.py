@@ -3,25 +3,31 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
 
-from pytest_smtpd import __version__
+from pytest_smtpd import __version__  # noqa: E402 - found by the line above
 
 project = "pytest-smtpd"
 author = "the contributors of pytest-smtpd"
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx_copybutton"]
-exclude_patterns = ["_build", "_generate"]
+extensions = ["myst_parser", "sphinx_copybutton", "entries"]
+exclude_patterns = ["_build", "_generate", "_extensions"]
 templates_path: list[str] = []
 
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 smartquotes = False
+add_module_names = False
+toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
 html_title = f"pytest-smtpd {version}"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_js_files = ["filter.js"]
 
 # A prompt, and the output below a command, are not part of it.
 copybutton_prompt_text = "$ "

@@ -19,10 +19,11 @@ MARK = "#:"
 
 
 class Member(NamedTuple):
-    """An attribute or a method, and its text; "" if it has none."""
+    """An attribute, its text and its type; "" if it has none."""
 
     name: str
     text: str
+    type: str
 
 
 def class_called(name: str) -> type:
@@ -35,13 +36,16 @@ def attributes(name: str) -> list[Member]:
     source = inspect.getsource(import_module(f"pytest_smtpd.{pytest_smtpd._HOMES[name]}"))
     lines = source.splitlines()
     body = next(node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef) and node.name == name)
-    assigned = {attribute: comment(lines, line) for attribute, line in assignments(body)}
-    properties = {each: markdown(value.__doc__) for each, value in vars(cls).items() if isinstance(value, property)}
-    return [Member(each, text) for each, text in (assigned | properties).items() if not each.startswith("_")]
+    found = {each: Member(each, comment(lines, line), kind) for each, line, kind in assignments(body)}
+    for each, value in vars(cls).items():
+        if isinstance(value, property):
+            kind = inspect.signature(value.fget).return_annotation  # type: ignore[arg-type]  # each has a getter
+            found[each] = Member(each, markdown(value.__doc__), plain_type(kind))
+    return [member for each, member in found.items() if not each.startswith("_")]
 
 
-def assignments(body: ast.ClassDef) -> Iterator[tuple[str, int]]:
-    """What the class body annotates, and what its methods set on ``self``; each with its first line, from 0."""
+def assignments(body: ast.ClassDef) -> Iterator[tuple[str, int, str]]:
+    """What the class body annotates, and what its methods set on ``self``: name, first line from 0, and type."""
     annotated = [node for node in body.body if isinstance(node, ast.AnnAssign)]
     inside = [node for node in ast.walk(body) if isinstance(node, ast.Assign | ast.AnnAssign) and node not in annotated]
     seen = set()
@@ -50,7 +54,14 @@ def assignments(body: ast.ClassDef) -> Iterator[tuple[str, int]]:
             attribute = target.id if node in annotated and isinstance(target, ast.Name) else set_on_self(target)
             if attribute is not None and attribute not in seen:
                 seen.add(attribute)
-                yield attribute, node.lineno - 1
+                kind = plain_type(ast.unparse(node.annotation)) if isinstance(node, ast.AnnAssign) else ""
+                yield attribute, node.lineno - 1, kind
+
+
+def plain_type(annotation: object) -> str:
+    """An annotation as a reader wants it: without quotation marks, and without the names of modules."""
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    return re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Z])", "", text.strip("'\""))
 
 
 def set_on_self(target: ast.expr) -> str | None:
@@ -77,12 +88,11 @@ def methods(name: str) -> dict[str, Any]:
     return {each: value for each, value in members if inspect.isfunction(value) and not each.startswith("_")}
 
 
-def call(name: str, function: Any) -> str:
+def signature(name: str, function: Any) -> str:
     """A method as it is called: names and defaults, no types."""
     given = list(inspect.signature(function, eval_str=False).parameters.values())[1:]
     plain = [each.replace(annotation=inspect.Parameter.empty) for each in given]
-    text = re.sub(r"'(\w+)'", r'"\1"', str(inspect.Signature(plain)))
-    return f"{'await ' if inspect.iscoroutinefunction(function) else ''}{name}{text}"
+    return name + re.sub(r"'(\w+)'", r'"\1"', str(inspect.Signature(plain)))
 
 
 def markdown(text: str | None) -> str:

@@ -1,77 +1,40 @@
-"""Writes docs/how-to/make-the-server-fail.md from the catalogue that tests/faults walks."""
+"""Writes the page of all failures and the guide to the commonest, from the catalogue that tests/faults walks."""
 
 from __future__ import annotations
 
 import inspect
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
-from tests.faults import hooks  # noqa: E402 - found by the line above
+from tables import fill, note, write_or_check  # noqa: E402 - found by the line above
+
+from tests.faults import hooks  # noqa: E402
 from tests.faults.catalogue import SECTIONS  # noqa: E402
-from tests.faults.vocabulary import Fault, Section, Verdict, Way  # noqa: E402
+from tests.faults.vocabulary import Fault, Verdict, Way  # noqa: E402
 
-PAGE = ROOT / "docs" / "how-to" / "make-the-server-fail.md"
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
-INTRODUCTION = """\
-<!-- Made by docs/_generate/faults.py from tests/faults: change it there. -->
-
-# Make the server fail
-
-Every failure that a client can meet is one line: a rule, `on(...)`, or a setting. This page lists them by the moment at
-which they happen. Each line is run by the tests of this project, in clear text, after STARTTLS and in TLS from the
-first byte, against a client that checks every byte.
-
-A rule can be written in four places. These are the same:
-
-```python
-import smtplib
-
-import pytest
-from pytest_smtpd import on
-
-
-def refused(smtpd):
-    with smtplib.SMTP(smtpd.host, smtpd.port) as client:
-        with pytest.raises(smtplib.SMTPRecipientsRefused):
-            client.sendmail("ada@example.com", "bob@example.com", "Subject: Hello\\n\\nHello.")
-
-
-@pytest.mark.smtpd_on("rcpt_to", reply=550)
-def test_marker(smtpd):
-    refused(smtpd)
-
-
-@pytest.mark.parametrize("smtpd", [on("rcpt_to", reply=550)], indirect=True)
-def test_parameter(smtpd):
-    refused(smtpd)
-
-
-def test_in_the_body(smtpd):
-    smtpd.on("rcpt_to", reply=550)
-    refused(smtpd)
-
-
-def test_another_server(smtpd_factory):
-    refused(smtpd_factory(on=[on("rcpt_to", reply=550)]))
-```
-
-A setting such as `size=1000` is written `@pytest.mark.smtpd(size=1000)`, `{"size": 1000}` as a parameter, and
-`smtpd_factory(size=1000)`. Two rules in one line, `on=[on(...), on(...)]`, are a setting too. *No rule needed* means
-that the server always does that, when a client does what the failure describes.
-
-Every line can be made narrower or rarer: `to="bob@*"` for one recipient, `times=2` for two failures and then none,
-`skip=1` for the second of something, `delay=0.1` to have it late.
-
-## What a correct client does
-
-The last column begins with the right outcome for the application.
-
-| | |
-|---|---|
-"""
+SCRIPT = "faults.py"
+#: The ten failures that every program meets one day, by the id of the catalogue and the number of the way.
+EVERYDAY = ("R02", "R04", "R11", "A03", "C08", "C05", "X02", "M05", "S11", "X07")
+#: The commonest of each step.
+COMMON: Mapping[str, Sequence[str]] = {
+    "The connection and the greeting": ("C01", "C04", "C06", "C07", "C16"),
+    "EHLO and HELO": ("E01", "E03", "E04", "E15"),
+    "STARTTLS and TLS": ("S01", "S02", "S10", "S12", "S17"),
+    "AUTH": ("A01", "A04", "A05", "A08"),
+    "MAIL FROM": ("M02", "M04", "M11", "M16"),
+    "RCPT TO": ("R01", "R03", "R05", "R13", "R16"),
+    "DATA and BDAT": ("D02", "D06"),
+    "While the message is on its way": ("B01", "B03", "B04", "B06"),
+    "The reply after the message": ("X01", "X06", "X08", "X09", "X22"),
+    "RSET, NOOP, QUIT, and a connection that is kept": ("Q01", "Q05", "Q06"),
+    "Limits and sequences": ("L01", "L02", "L05", "L06"),
+}
 
 MEANINGS = {
     Verdict.OK: "the message is delivered, and nobody has to do anything",
@@ -83,21 +46,6 @@ MEANINGS = {
     Verdict.FALLBACK: "something simpler on the same connection",
     Verdict.AMBIG: "the server may have the message: sending it again may deliver it twice",
 }
-
-FUNCTIONS = """
-## Functions used above
-
-If a failure depends on what the server does while it reads, or on a TLS library that is older than yours, the line uses
-a function:
-
-"""
-
-OUT_OF_REACH = """
-## Out of a server's reach
-
-| | failure | why |
-|---|---|---|
-"""
 
 
 def code(text: str) -> str:
@@ -121,32 +69,57 @@ def row(fault: Fault, way: Way, client: str) -> str:
     first = bool(client)
     what = ": ".join(filter(None, [fault.title if first else "", way.what]))
     line = code(way.line) if way.line else "*no rule needed*"
-    return f"| {fault.id if first else ''} | {cell(what)} | {line} | {cell(client)} |"
+    return f"| {code(fault.id) if first else ''} | {cell(what)} | {line} | {cell(client)} |"
 
 
-def table(section: Section) -> str:
-    head = f"## {section.title}\n\n| | failure | line | a correct client |\n|---|---|---|---|\n"
-    return head + "".join(f"{line}\n" for fault in section.faults for line in rows(fault))
+def tables() -> str:
+    """The whole catalogue, a table for each step."""
+    head = "| failure | what happens | line | a correct client |\n|---|---|---|---|\n"
+    return "\n".join(
+        f"## {section.title}\n\n{head}" + "".join(f"{line}\n" for fault in section.faults for line in rows(fault))
+        for section in SECTIONS
+    )
 
 
 def out_of_reach() -> str:
     """What no line can do, and what to do instead."""
     missing = [fault for section in SECTIONS for fault in section.faults if fault.reason]
-    return OUT_OF_REACH + "".join(f"| {f.id} | {cell(f.title)} | {cell(f.reason)} |\n" for f in missing)
+    return "".join(f"| {code(f.id)} | {cell(f.title)} | {cell(f.reason)} |\n" for f in missing)
 
 
 def functions() -> str:
     sources = "\n\n\n".join(inspect.getsource(function).rstrip() for function in hooks.SHOWN)
     imports = "import ssl\nimport time\nimport warnings\n\nfrom pytest_smtpd import Session, Stream"
-    return f"{FUNCTIONS}```python\n{imports}\n\n\n{sources}\n```\n"
+    return f"```python\n{imports}\n\n\n{sources}\n```\n"
 
 
-def page() -> str:
-    """The whole page."""
+def catalogue() -> str:
+    """The page of the reference: every failure."""
     meanings = "".join(f"| {verdict} | {meaning} |\n" for verdict, meaning in MEANINGS.items())
-    tables = "\n".join(table(section) for section in SECTIONS)
-    return f"{INTRODUCTION}{meanings}\n{tables}{functions()}{out_of_reach()}"
+    count = sum(len(section.faults) for section in SECTIONS)
+    parts = {"meanings": meanings, "tables": tables(), "functions": functions(), "unreachable": out_of_reach()}
+    return note(SCRIPT) + fill("failures", {"count": str(count), **parts})
 
+
+def chosen(ids: Iterable[str]) -> str:
+    """A short table: the first line of each of these failures, and where the catalogue has the others."""
+    known = {fault.id: fault for section in SECTIONS for fault in section.faults}
+    rows = [
+        f"| {cell(known[each].title)} | {code(known[each].ways[0].line or '')} | {{failure}}`{each}` |\n"
+        for each in ids
+    ]
+    return "| what happens | line | more |\n|---|---|---|\n" + "".join(rows)
+
+
+def guide() -> str:
+    """The page for those who look for one failure, or do not know yet which there are."""
+    if [section.title for section in SECTIONS] != list(COMMON):
+        raise SystemExit("COMMON has not the sections of the catalogue")
+    steps = "\n".join(f"### {title}\n\n{chosen(ids)}" for title, ids in COMMON.items())
+    return note(SCRIPT) + fill("make-the-server-fail", {"everyday": chosen(EVERYDAY), "steps": steps})
+
+
+PAGES = {"how-to/make-the-server-fail.md": guide, "reference/failures.md": catalogue}
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    write_or_check(PAGES)

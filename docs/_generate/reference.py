@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
-from docstrings import attributes, call, linked, markdown, methods  # noqa: E402 - found by the line above
+from docstrings import Member, attributes, linked, markdown, methods, signature  # noqa: E402 - found by the line above
 from tables import code, codes, explained, fill, note, table, write_or_check  # noqa: E402
 
 import pytest_smtpd  # noqa: E402
@@ -28,7 +28,7 @@ from pytest_smtpd.settings import SETTINGS  # noqa: E402
 from pytest_smtpd.smtp import replies  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 SCRIPT = "reference.py"
 
@@ -159,18 +159,43 @@ CLASSES: Mapping[str, str] = {
 }
 
 
-def attribute_table(name: str) -> str:
+def entry(kind: str, signature: str, text: str, options: Iterable[tuple[str, str]] = ()) -> str:
+    """An entry of the Python domain: the index, the search and the documentation of other projects find it."""
+    lines = (f":{option}:{value and f' {value}'}" for option, value in options)
+    return "\n".join((f"```{{py:{kind}}} {signature}", *lines, "", text, "```", ""))
+
+
+def class_entry(name: str) -> str:
+    """The target of the class itself; its section has a heading and a text of its own."""
+    return entry("class", name, "", [("no-typesetting", "")])
+
+
+def attribute_entries(name: str) -> list[str]:
     """The attributes that are for users. A new one without a text is an error."""
-    found = {member.name: member.text for member in attributes(name) if member.name not in CLASSES[name].split()}
-    rows = [(code(attribute), linked(text, set(CLASSES) - {name})) for attribute, text in explained(found, found, name)]
-    return table(("attribute", "meaning"), rows) if rows else ""
+    found = {member.name: member for member in attributes(name) if member.name not in CLASSES[name].split()}
+    texts = explained(found, {attribute: member.text for attribute, member in found.items()}, name)
+    return [
+        entry("attribute", f"{name}.{attribute}", linked(text, set(CLASSES) - {name}), typed(found[attribute]))
+        for attribute, text in texts
+    ]
 
 
-def method_table(name: str) -> str:
+def typed(member: Member) -> list[tuple[str, str]]:
+    return [("type", member.type)] if member.type else []
+
+
+def method_entries(name: str) -> list[str]:
     found = {method: function for method, function in methods(name).items() if method not in CLASSES[name].split()}
     texts = explained(found, {method: markdown(function.__doc__) for method, function in found.items()}, name)
-    rows = [(code(call(method, found[method])), linked(text, set(CLASSES) - {name})) for method, text in texts]
-    return table(("method", "meaning"), rows) if rows else ""
+    return [
+        entry(
+            "method",
+            f"{name}.{signature(method, found[method])}",
+            linked(text, set(CLASSES) - {name}),
+            [("async", "")] if inspect.iscoroutinefunction(found[method]) else [],
+        )
+        for method, text in texts
+    ]
 
 
 def received_page() -> str:
@@ -178,7 +203,7 @@ def received_page() -> str:
         there = {*(member.name for member in attributes(name)), *methods(name)}
         if stale := sorted(set(internal.split()) - there):
             raise SystemExit(f"{name} has no {stale} any more")
-    parts = {name: "\n".join(filter(None, (attribute_table(name), method_table(name)))) for name in CLASSES}
+    parts = {name: "\n".join((class_entry(name), *attribute_entries(name), *method_entries(name))) for name in CLASSES}
     known = explained(OUTCOMES, OUTCOMES, "outcomes")
     parts["outcomes"] = table(("outcome", "how the server decided"), [(code(name), text) for name, text in known])
     return note(SCRIPT) + fill("received", parts)

@@ -194,7 +194,7 @@ def is_shown(line: str, real: str) -> bool:
 
 
 # Pages with a runner of their own: tests/recipes, tests/faults.
-ELSEWHERE = ("docs/recipes/", "docs/how-to/make-the-server-fail.md")
+ELSEWHERE = ("docs/recipes/", "docs/reference/failures.md")
 
 
 def pages() -> list[Page]:
