@@ -5,7 +5,7 @@ The file is parsed when something is asked for, once.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from pytest_smtpd.rules.hooks import HOOKS
 from pytest_smtpd.rules.rule import Rule, on
+from pytest_smtpd.smtp.commands import VERBS
 from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.replies import parse_reply
 from pytest_smtpd.suggest import did_you_mean
@@ -141,10 +142,14 @@ def profile(name: str) -> Profile:
     return found
 
 
-@cache
 def load() -> Mapping[str, Provider]:
-    """Everything in the file, by the names of the providers."""
-    return parse(_DATA.decode("utf-8"))
+    """Everything in the file, by the names of the providers; parsed once."""
+    return _parsed(_DATA)
+
+
+@cache
+def _parsed(data: bytes) -> Mapping[str, Provider]:
+    return parse(data.decode("utf-8"))
 
 
 def _select(wanted: Mapping[str, str]) -> list[ProviderReply]:
@@ -181,12 +186,12 @@ def _nothing(wanted: Mapping[str, str]) -> str:
 
 # --- from TOML ------------------------------------------------------------------------------------------------------
 
-# Field -> its type, or the texts that it can be. What a rule makes of a reply or a verb is checked when it is made.
-_Kind = type | tuple[str, ...]
+# Field -> its type, or the texts that it can be.
+_Kind = type | Collection[str]
 _REPLY: Final[Mapping[str, _Kind]] = {
     "situation": str,
     "role": ("submission", "mx", "both"),
-    "hook": tuple(HOOKS),
+    "hook": HOOKS,
     "reply": str,
     "basis": ("wire", "doc", "list", "code"),
     "source": str,
@@ -218,11 +223,25 @@ def _replies(name: str, tables: Sequence[Mapping[str, Any]]) -> Iterator[Provide
     seen = Counter[str]()
     for position, fields in enumerate(tables, 1):
         _check_fields(f"{name}, reply {position}", fields, _REPLY, _REPLY_OPTIONS)
-        if fields["hook"] == "command" and "verb" not in fields:
-            raise ValueError(f"{_FILE}: {name}, reply {position}: hook 'command' needs a verb")
+        _check_reply(f"{name}, reply {position}", fields)
         plain = re.sub(r"[^a-z0-9]+", "-", f"{name} {fields['situation']}".lower()).strip("-")
         seen[plain] += 1
         yield ProviderReply(f"{plain}-{seen[plain]}" if seen[plain] > 1 else plain, name, **fields)
+
+
+def _check_reply(where: str, fields: Mapping[str, Any]) -> None:
+    """What a rule would say of it, when the file is read and not when somebody asks for this very reply."""
+    verb = fields.get("verb")
+    if fields["hook"] == "command" and verb is None:
+        raise ValueError(f"{_FILE}: {where}: hook 'command' needs a verb")
+    if fields["hook"] != "command" and verb is not None:
+        raise ValueError(f"{_FILE}: {where}: only the hook 'command' has a verb, not {fields['hook']!r}")
+    if verb is not None and verb not in VERBS:
+        raise ValueError(f"{_FILE}: {where}: unknown verb {verb!r}{did_you_mean(verb, VERBS, 'verb')}")
+    try:
+        parse_reply(fields["reply"])
+    except ValueError as error:
+        raise ValueError(f"{_FILE}: {where}: {error}") from None
 
 
 def _read_profile(name: str, fields: Mapping[str, Any]) -> Profile:
@@ -246,11 +265,11 @@ def _check_fields(
         if field not in kinds:
             raise ValueError(f"{_FILE}: {where}: unknown field {field!r}{did_you_mean(field, kinds)}")
         kind = kinds[field]
-        if isinstance(kind, tuple):
-            if value not in kind:
-                raise ValueError(f"{_FILE}: {where}: unknown {field} {value!r}{did_you_mean(value, kind)}")
-        elif not isinstance(value, kind):
-            raise ValueError(f"{_FILE}: {where}: {field} must be a {kind.__name__}, not {value!r}")
+        if isinstance(kind, type):
+            if not isinstance(value, kind):
+                raise ValueError(f"{_FILE}: {where}: {field} must be a {kind.__name__}, not {value!r}")
+        elif value not in kind:
+            raise ValueError(f"{_FILE}: {where}: unknown {field} {value!r}{did_you_mean(value, kind)}")
     missing = [field for field in required if field not in fields]
     if missing:
         raise ValueError(f"{_FILE}: {where}: lacks {', '.join(missing)}")

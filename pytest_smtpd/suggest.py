@@ -30,10 +30,6 @@ _MEANT: Final[Mapping[str, Mapping[str, str]]] = {
 # Names that need more than another name: how to say what is meant.
 _SAID: Final[Mapping[str, Mapping[str, str]]] = {
     "hook": {
-        **{
-            verb: f'write on("command", verb="{verb.upper()}", ...)'
-            for verb in ("quit", "ehlo", "helo", "lhlo", "starttls", "noop", "rset", "vrfy", "expn", "help", "bdat")
-        },
         **dict.fromkeys(("login", "authenticate", "password"), 'write on("auth", ...)'),
         **dict.fromkeys(("greeting", "banner"), 'write on("connect", ...)'),
         **dict.fromkeys(("disconnect", "disconnected"), 'write on("close", ...)'),
@@ -42,22 +38,21 @@ _SAID: Final[Mapping[str, Mapping[str, str]]] = {
     "setting": {
         **dict.fromkeys(("user", "username", "password", "users", "login"), "write auth={'user': 'password'}"),
         "rules": "rules are given as on=[...]",
-        **dict.fromkeys(
-            ("reply", "drop", "hang", "raw", "call", "delay", "to", "code"),
-            'that belongs to a rule: @pytest.mark.smtpd_on("rcpt_to", ...), or on=[on("rcpt_to", ...)]',
-        ),
     },
 }
 
 
-def did_you_mean(word: object, valid: Iterable[str], kind: str = "match key", *, listing: bool = True) -> str:
+def did_you_mean(
+    word: object, valid: Iterable[str], kind: str = "match key", *, listing: bool = True, advice: str = ""
+) -> str:
     """``" - did you mean 'tls'? (valid: ...)"``, or only the valid words where nothing is near.
 
-    ``kind`` is what is asked for: "hook", "option", "match key", "setting", or anything else.
+    ``kind`` is what is asked for: "hook", "option", "match key", "setting", or anything else. ``advice`` is given
+    instead, unless there is a better one for this very word.
     """
     words, text = list(valid), str(word)
-    advice = _SAID.get(kind, {}).get(text.lower())
-    if advice is not None:
+    advice = _SAID.get(kind, {}).get(text.lower(), advice)
+    if advice:
         return f" - {advice}"
     meant = _MEANT.get(kind, {}).get(text)
     near = [meant] if meant in words else []

@@ -154,8 +154,8 @@ CLASSES: Mapping[str, str] = {
     "Auth": "server_final unproven",
     "Stream": "open",
     "Reply": "digit line refuses wire",
-    "Rule": "acts after answers copy decoration ended function has_to_be_used most origin over reads_content seen take "
-    "verdict verdicts would_take",
+    "Rule": "acts after answers copy decoration ended function has_to_be_used most needs_use origin over reads_content "
+    "seen take verdict verdicts would_take",
 }
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from pytest_smtpd.log.log import Call, LogStore
+from pytest_smtpd.rules.compare import Difference
 from pytest_smtpd.rules.hooks import HOOKS
-from pytest_smtpd.rules.match import KEYS, Difference, Key, Kind, differences
+from pytest_smtpd.rules.match import KEYS, Key, Kind, differences
 from pytest_smtpd.rules.rule import Rule
 from pytest_smtpd.rules.shown import cut, shown
 from pytest_smtpd.smtp.commands import VERBS

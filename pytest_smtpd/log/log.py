@@ -27,6 +27,7 @@ class Call:
     """
 
     __slots__ = (
+        "about",
         "argument",
         "at",
         "content",
@@ -63,6 +64,7 @@ class Call:
     ) -> None:
         self.hook: HookName = hook  #: The name of the hook point.
         self.argument: Any = session if argument is None else argument  #: The first of ``args``.
+        self.about: str = HOOKS[hook].about  # what the argument is; a hook point without a row is an error here
         self.session: Session = session  #: The connection.
         self.number: int = number  #: Its place in the log, from 1.
         self.at: float = at  #: When it began, in seconds since the epoch.
@@ -99,11 +101,6 @@ class Call:
     def code(self) -> int | None:
         """The code of ``reply``, or None."""
         return None if self.reply is None else self.reply.code
-
-    @property
-    def about(self) -> str:
-        """What ``argument`` is: "sender", "recipient", "login", "content", "command", or "" for the session."""
-        return HOOKS[self.hook].about
 
     @property
     def message(self) -> Message | None:

@@ -2,22 +2,30 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final, TypeVar, Unpack, overload
+from typing import Any, ClassVar, TypeVar, Unpack, overload
 
 from pytest_smtpd.errors import WaitTimeout
 from pytest_smtpd.log import explain
 from pytest_smtpd.log.log import Call, LogStore
 from pytest_smtpd.log.waiting import wait_async
-from pytest_smtpd.rules.hooks import HOOKS
-from pytest_smtpd.rules.match import CallMatch, EnvelopeMatch, Key, Kind, SessionMatch, matches, query_keys, selected
+from pytest_smtpd.rules.compare import WHEN
+from pytest_smtpd.rules.hooks import check_hook
+from pytest_smtpd.rules.match import (
+    CallMatch,
+    EnvelopeMatch,
+    Key,
+    Kind,
+    SessionMatch,
+    matches,
+    query_keys,
+    selected,
+)
 from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.session import Envelope, Session
-from pytest_smtpd.suggest import did_you_mean
 
 __tracebackhide__ = True  # errors point at the caller's line
 
 T = TypeVar("T", Envelope, Call, Session)
-_MAY_CHANGE: Final = {"user", "subject", "header", "session", "when"}  # what may become true of a decided call
 
 
 def select(subjects: Sequence[T], kind: Kind, match: Mapping[str, Any]) -> list[T]:
@@ -75,6 +83,7 @@ class Waiter:
         self.keys: Mapping[str, Key] = query_keys(kind, match)
         self.hook: str | None = hook
         self.found: list[Any] = []
+        self._settled = all(name != WHEN and self.keys[name].settled for name in match)
         self._judged: list[Any] = []
         self._seen = 0
         self._subjects: list[Any] = []
@@ -96,7 +105,7 @@ class Waiter:
         """Whether it will never match another way: on a call's open connection someone may still log in."""
         if isinstance(subject, Envelope):
             return True
-        return subject.outcome != "pending" and (subject.session.closed or not _MAY_CHANGE & self.match.keys())
+        return subject.outcome != "pending" and (subject.session.closed or self._settled)
 
     def _matching(self, start: int, end: int) -> list[Any]:
         return [
@@ -143,7 +152,8 @@ class Log:
 
     def calls(self, hook: HookName | None = None, **match: Unpack[CallMatch]) -> list[Call]:
         """The calls of this hook, or of all hooks, that match, a list in order."""
-        _check_hook(hook)
+        if hook is not None:
+            check_hook(hook)
         return select([call for call in self if hook in (None, call.hook)], "Call", match)
 
     def envelopes(self, **match: Unpack[EnvelopeMatch]) -> list[Envelope]:
@@ -168,7 +178,7 @@ class Log:
         A call counts from the moment it begins, while it is still pending. Raises ``WaitTimeout`` after ``timeout``
         seconds.
         """
-        _check_hook(hook)
+        check_hook(hook)
         waiter = Waiter(self._store, "Call", count, match, hook)
         return waiter.wait(self._timeout() if timeout is None else timeout)
 
@@ -176,11 +186,6 @@ class Log:
         self, hook: HookName, count: int = 1, *, timeout: float | None = None, **match: Unpack[CallMatch]
     ) -> list[Call]:
         """The same as ``wait_for``, awaitable, for asyncio and trio."""
-        _check_hook(hook)
+        check_hook(hook)
         waiter = Waiter(self._store, "Call", count, match, hook)
         return await waiter.wait_async(self._timeout() if timeout is None else timeout)
-
-
-def _check_hook(hook: object) -> None:
-    if hook is not None and hook not in HOOKS:
-        raise ValueError(f"unknown hook {hook!r}{did_you_mean(hook, HOOKS, 'hook')}")

@@ -19,7 +19,7 @@ def serve(request: pytest.FixtureRequest, servers: TestServers, config: Config) 
         request.getfixturevalue("_smtpd_borrowed")
         yield request.getfixturevalue("smtpd_session")
         return
-    declared = declared_by(request.node, config, servers.made, getattr(request, "param", None))
+    declared = declared_by(request.node, config, getattr(request, "param", None))
     servers.declare(declared.rules)
     try:
         server = servers.open(declared)
@@ -31,7 +31,7 @@ def serve(request: pytest.FixtureRequest, servers: TestServers, config: Config) 
 
 def serve_more(request: pytest.FixtureRequest, servers: TestServers, config: Config) -> Iterator[SMTPServerFactory]:
     """``smtpd_factory``: the maker of a test's further servers."""
-    servers.declare(declared_by(request.node, config, servers.made).rules)
+    servers.declare(declared_by(request.node, config).rules)
     factory = SMTPServerFactory(servers, read_dict(config, "smtpd_config", optional=True))
     yield factory
     with ExitStack() as stops:  # all of them, even if one stop fails
@@ -44,7 +44,7 @@ def borrow(
 ) -> Iterator[None]:
     """A test's time on the session's server."""
     shared.end_trust()
-    declared = declared_by(request.node, config, servers.made, parameter_of(request.node))
+    declared = declared_by(request.node, config, parameter_of(request.node))
     servers.declare(declared.rules)
     shared.empty()
     try:

@@ -7,7 +7,7 @@ import pytest
 
 from pytest_smtpd.rules.rule import Rule, as_rules, on
 from pytest_smtpd.rules.shown import shown
-from pytest_smtpd.settings import check_settings
+from pytest_smtpd.settings import SETTINGS, check_settings
 from pytest_smtpd.smtp.events import HookName
 
 _OURS: Final = "pytest_smtpd.plugin"
@@ -15,6 +15,8 @@ _NOT_INDIRECT: Final = (
     "@pytest.mark.parametrize('smtpd', ...) needs indirect=True: without it the test gets the parameter, not a server"
 )
 FIXTURES: Final = ("smtpd", "smtpd_factory", "smtpd_session")
+# The rules of an item's markers, by the marker: one each, however often the marker is read.
+_MADE: "pytest.StashKey[dict[int, Rule]]" = pytest.StashKey()
 
 
 # Type checkers do not see that the first base is a class, and the second is final to them, though not at run time.
@@ -36,6 +38,11 @@ class DeclaredRule(NamedTuple):
     def copy(self) -> Rule:
         """A fresh rule for one server."""
         return self.rule.copy(optional=self.optional)
+
+    @property
+    def has_to_be_used(self) -> bool:
+        """Whether the test fails if none of the copies is used."""
+        return self.rule.needs_use(optional=self.optional)
 
 
 class Declared:
@@ -107,12 +114,9 @@ def closest_marks(item: pytest.Item) -> Iterator[tuple[pytest.Mark, bool]]:
         yield from fresh(node.own_markers, own=node is item)
 
 
-def read_marks(item: pytest.Item, made: dict[int, Rule]) -> Declared:
-    """What the markers of a test say. Raises ``TypeError`` or ``ValueError`` in one line.
-
-    ``made`` are the markers' rules so far: one rule each, however often the marker is read.
-    """
-    declared = Declared()
+def read_marks(item: pytest.Item) -> Declared:
+    """What the markers of a test say. Raises ``TypeError`` or ``ValueError`` in one line."""
+    declared, made = Declared(), item.stash.setdefault(_MADE, {})
     for mark, own in closest_marks(item):
         if mark.name == "smtpd_on":
             made[id(mark)] = made.get(id(mark)) or _rule(mark)
@@ -196,7 +200,7 @@ def _is_meant_for_us(parameter: object) -> bool:
 def _marks_problem(item: pytest.Item) -> str | None:
     """What is wrong with a test's markers, in one line."""
     try:
-        read_marks(item, {})
+        read_marks(item)
     except (TypeError, ValueError) as error:
         return str(error)
     if set(getattr(item, "fixturenames", FIXTURES)) & set(FIXTURES) or _may_ask_later(item):
@@ -209,8 +213,8 @@ def _marks_problem(item: pytest.Item) -> str | None:
 
 def refuse_unused(item: pytest.Item) -> None:
     """A test has passed without any of our fixtures: fail it for a rule of its own markers, which nobody has used."""
-    for declared in declared_by(item, {}, {}).rules:
-        if declared.copy().has_to_be_used:
+    for declared in declared_by(item, {}).rules:
+        if declared.has_to_be_used:
             pytest.fail(
                 f"{declared.rule!r} was never used: the test has asked for none of the fixtures {', '.join(FIXTURES)}",
                 pytrace=False,
@@ -263,21 +267,21 @@ def parameter_id(parameter: object) -> str | None:
 def _setting_word(name: Any, value: Any) -> str:
     if name == "on":
         return parameter_id(value) or "on"
-    if name == "auth" and isinstance(value, Mapping):
-        return f"auth={','.join(map(str, value))}"
+    row = SETTINGS.get(name)
+    if row is not None and row.secret:
+        users = ",".join(map(str, value)) if isinstance(value, Mapping) else value
+        return f"{name}={users}" if users is not value or value in (row.default, None) else str(name)
     if isinstance(value, set | frozenset | list | tuple):
         return f"{name}={','.join(sorted(map(str, value)))}"
     plain = value is None or isinstance(value, str | int | float)
     return f"{name}={value}" if plain else f"{name}={type(value).__name__}"
 
 
-def declared_by(
-    item: pytest.Item, config: Mapping[str, Any], made: dict[int, Rule], parameter: object = None
-) -> Declared:
+def declared_by(item: pytest.Item, config: Mapping[str, Any], parameter: object = None) -> Declared:
     """Everything that a test declares about its server, nearest first. Raises ``UsageError``."""
     try:
         declared = read_parameter(parameter)
-        declared.add(read_marks(item, made))
+        declared.add(read_marks(item))
         declared.add(read_dict(config, "smtpd_config", optional=True))
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None

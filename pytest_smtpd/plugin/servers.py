@@ -8,7 +8,7 @@ import pytest
 from pytest_smtpd.log.query import Log
 from pytest_smtpd.plugin.markers import Declared, DeclaredRule, read_dict, read_rules
 from pytest_smtpd.plugin.trust import Trust
-from pytest_smtpd.rules.match import agrees
+from pytest_smtpd.rules.compare import agrees
 from pytest_smtpd.rules.rule import Rule
 from pytest_smtpd.server import SMTPServer
 from pytest_smtpd.settings import SettingsDict
@@ -22,7 +22,6 @@ class TestServers:
     def __init__(self, wait_timeout: float, *, in_body: bool) -> None:
         self.servers: list[SMTPServer] = []
         self.in_body: bool = in_body
-        self.made: dict[int, Rule] = {}  # by markers
         self._wait_timeout = wait_timeout
         self._trust = Trust()
         self._declared: list[DeclaredRule] = []
@@ -108,13 +107,12 @@ class TestServers:
     def _unused(self) -> list[str]:
         """Rules that have to be used; one that was handed to several servers, by any of them."""
         holders: list[tuple[SMTPServer | None, Rule]] = [
-            *((server, rule) for server in self.servers for rule in reversed(server.rules)),
-            *((None, one.copy()) for one in self._declared),  # whether or not there is a server that it is for
+            *((server, rule) for server in self.servers for rule in reversed(server.rules) if rule.has_to_be_used),
+            *((None, one.rule) for one in self._declared if one.has_to_be_used),  # whether or not for a server
         ]
         copies: dict[int, list[tuple[SMTPServer | None, Rule]]] = {}
         for server, rule in holders:
-            if rule.has_to_be_used:
-                copies.setdefault(id(rule.origin), []).append((server, rule))
+            copies.setdefault(id(rule.origin), []).append((server, rule))
         return [
             _explain_unused([server for server, _ in held if server is not None], held[0][1])
             for held in copies.values()

@@ -10,7 +10,7 @@ In LMTP the walk decides for each recipient (RFC 2033 section 4.2), in SMTP for 
 in place of the replies to the recipients that it names, any other for all that are still undecided.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 from pytest_smtpd.policy.exchange import Call, Walk, decorated
@@ -18,7 +18,8 @@ from pytest_smtpd.policy.executor import FirstStep, Run
 from pytest_smtpd.policy.hook import Hooks, mistake
 from pytest_smtpd.policy.ruleset import RuleSet
 from pytest_smtpd.policy.stream import Pipe, Stream
-from pytest_smtpd.rules.match import WHEN, is_addressed_to, matches
+from pytest_smtpd.rules.compare import WHEN
+from pytest_smtpd.rules.match import KEYS, is_addressed_to, matches
 from pytest_smtpd.rules.rule import Rule
 from pytest_smtpd.rules.verdict import NOTHING, Ending, Verdict, verdict_of
 from pytest_smtpd.smtp.options import Options
@@ -161,7 +162,8 @@ class Content:
             return
         content = b"".join(self._session.mail.chunks)
         read = self._session.read
-        yield self._in_worker(lambda: _parse(self.call, read, content))
+        names = {name for rule in rules for name in rule.match if name != WHEN and KEYS[name].reads_content}
+        yield self._in_worker(lambda: _parse(self.call, read, content, names))
 
     def _rewritten(self, verdicts: list[Verdict], default: Reply) -> list[Verdict]:
         """With the bytes that functions make of the usual answer's."""
@@ -225,10 +227,11 @@ class Content:
 InWorker = Callable[[Callable[[], object]], Wait]
 
 
-def _parse(call: Call, read: Callable[[bytes], Any], content: bytes) -> None:
-    message = read(content)
-    _ = message.subject, message.header("subject")
-    call.content = message
+def _parse(call: Call, read: Callable[[bytes], Any], content: bytes, names: Iterable[str]) -> None:
+    """Read what these match keys ask for; the message keeps what it has read once."""
+    call.content = read(content)
+    for name in names:
+        KEYS[name].value("Call", call)
 
 
 def _needs_content(rule: Rule) -> bool:
@@ -263,7 +266,7 @@ def rewritten(verdict: Verdict, hook: str, usual: bytes) -> Verdict:
     """With the bytes that a ``raw=`` function makes of the usual answer's. Raises what the function raises."""
     if not callable(verdict.wire):
         return verdict
-    from pytest_smtpd.rules.options import raw_fields
+    from pytest_smtpd.rules.effects import raw_fields
 
     made = verdict.wire(usual)
     if not isinstance(made, bytes):

@@ -83,6 +83,10 @@ class Responder:
 
     def _by_default(self, event: Event) -> Verdict:
         """The default as a verdict. The server's own refusal of a token has the mechanism's usual explanation."""
+        if event.default is None and event.command is not None:
+            raise TypeError(
+                f"verb {event.command.verb!r}: its event has no default=, the reply that the RFC would give"
+            )
         if event.explained and event.default is not None:
             return answer(event.default, challenge={})
         return verdict_of(event.default)

@@ -6,35 +6,47 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_smtpd.rules import match, options
-from pytest_smtpd.rules.hooks import HOOKS
-from pytest_smtpd.rules.match import KEYS, WHEN, check_value
-from pytest_smtpd.rules.options import OPTIONS, given, read_reply
+from pytest_smtpd.rules.compare import WHEN
+from pytest_smtpd.rules.effects import read_reply
+from pytest_smtpd.rules.hooks import HOOKS, check_hook
+from pytest_smtpd.rules.match import KEYS, check_value
+from pytest_smtpd.rules.options import OPTIONS, given, given_actions, listed, why
 from pytest_smtpd.rules.shown import shown
 from pytest_smtpd.suggest import did_you_mean
 
 __tracebackhide__ = True  # errors point at the caller's line
 
 
-def check_rule(hook: object, given_options: Mapping[str, Any], *, needs_action: bool = True) -> None:
+def check_rule(hook: str, given_options: Mapping[str, Any], *, needs_action: bool = True) -> None:
     """Raise ``TypeError`` or ``ValueError`` for a rule that could never work."""
-    if not isinstance(hook, str) or hook not in HOOKS:
-        raise ValueError(f"unknown hook {hook!r}{did_you_mean(hook, HOOKS, 'hook')}")
+    check_hook(hook)
     for name, value in given_options.items():
         _check_name(hook, name)
         _check_option(hook, name, value)
     for name, row in OPTIONS.items():
         applies = name in given_options and (row.kind == "modifier" or given(given_options, name))
-        for senseless, why in row.conflicts if applies else ():
+        for senseless, text in row.conflicts if applies else ():
             if senseless(given_options, hook):
-                raise ValueError(f"on({hook!r}): {why}")
+                raise ValueError(f"on({hook!r}): {why(text)}")
+    _check_actions(hook, given_actions(given_options))
     acts = any(given(given_options, name) and (row.answers or row.decorates) for name, row in OPTIONS.items())
     if needs_action and not acts:
-        *others, last = [f"{name}=" for name in options.possible(hook) if OPTIONS[name].answers]
-        raise TypeError(f"on({hook!r}): a rule needs an action: {', '.join(others)} or {last}")
+        actions = listed(name for name in options.possible(hook) if OPTIONS[name].answers)
+        raise TypeError(f"on({hook!r}): a rule needs an action: {actions}")
+
+
+def _check_actions(hook: str, actions: list[str]) -> None:
+    """One that says something, one that ends the connection, or the one and then the other."""
+    for says, what in ((True, "two answers"), (False, "two ends")):
+        same = [name for name in actions if OPTIONS[name].says == says]
+        if len(same) > 1:
+            raise ValueError(f"on({hook!r}): {listed(same, 'and')} are {what}; give one")
 
 
 def _check_name(hook: str, name: str) -> None:
     possible = [*options.possible(hook), *match.possible(hook)]
+    if name in OPTIONS and name in KEYS:
+        raise TypeError(f"{name!r} has two rows, as an option and as a match key; one of them needs another name")
     if name in possible:
         return
     if name not in OPTIONS and name not in KEYS and name != WHEN:

@@ -23,7 +23,7 @@ is a row here, its name in ``smtp.events.HookName``, and the event that reaches 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, Protocol, get_args
 
 from pytest_smtpd.errors import Reject
@@ -31,6 +31,8 @@ from pytest_smtpd.rules.verdict import NOTHING, Ending, Verdict, answer
 from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.grammar import fold_address
 from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.smtp.table import Table, not_callable
+from pytest_smtpd.suggest import did_you_mean
 
 # What may be known, or be possible, at a hook point; options and match keys name the one that they need.
 Feature = Literal[
@@ -47,6 +49,9 @@ Feature = Literal[
     "precedence",  # its answer stands in place of those of later hook points
 ]
 _FEATURES: Final = frozenset(get_args(Feature))
+
+
+About = Literal["", "login", "sender", "recipient", "content", "command"]
 
 
 class Passed(Protocol):
@@ -69,18 +74,31 @@ class Hook(NamedTuple):
     read: ReadValue
     refusal: Reply | None = None
     returns: str = ""
-    about: Literal["", "login", "sender", "recipient", "content", "command"] = ""
+    about: About = ""
 
-    def check(self, name: str) -> None:
-        """Raise ``TypeError`` for a row that is not whole."""
-        if unknown := self.has - _FEATURES:
-            raise TypeError(f"hook {name!r}: unknown feature {min(unknown)!r} (valid: {', '.join(sorted(_FEATURES))})")
-        if ("reply" in self.has) != (self.refusal is not None):
-            raise TypeError(f"hook {name!r}: a hook that can reply needs a refusal, and no other has one")
-        if not self.arguments or self.arguments[-1] != "session":
-            raise TypeError(f"hook {name!r}: the last argument of every hook is 'session'")
+    def problems(self, name: str) -> Iterator[str]:
+        """What is wrong with a row."""
         if not self.when:
-            raise TypeError(f"hook {name!r}: its row does not say when it is reached (when=)")
+            yield "when= must say when it is reached"
+        if not isinstance(self.arguments, tuple) or self.arguments[-1:] != ("session",) or len(self.arguments) > 2:
+            yield f"arguments= must be ('session',) or (..., 'session'), not {self.arguments!r}"
+        for feature in self.has:
+            yield from unknown_feature(feature)
+        yield from not_callable(read=self.read)
+        if ("reply" in self.has) != (self.refusal is not None):
+            yield "a hook that can reply needs a refusal=, and no other has one"
+        if self.refusal is not None and not self.refusal.refuses:
+            yield f"refusal= must be a reply that refuses, not {self.refusal!r}"
+        if self.about not in get_args(About):
+            yield f"unknown about={self.about!r} (valid: {', '.join(filter(None, get_args(About)))})"
+        if self.about and len(self.arguments) != 2:
+            yield "about= says what the first of two arguments is"
+
+
+def unknown_feature(feature: object) -> Iterator[str]:
+    """The problem of a row that names a feature which no hook point could have."""
+    if feature not in _FEATURES:
+        yield f"unknown feature {feature!r} (valid: {', '.join(sorted(_FEATURES))})"
 
 
 # --- how a returned value is read -----------------------------------------------------------------------------------
@@ -175,7 +193,7 @@ def _content_reply(value: Any) -> Reply:
 
 # --- the table ------------------------------------------------------------------------------------------------------
 
-HOOKS: Final[dict[str, Hook]] = {
+_ROWS: Final = {
     "connect": Hook(
         "a client has connected, before the greeting",
         ("session",),
@@ -239,13 +257,24 @@ HOOKS: Final[dict[str, Hook]] = {
         about="command",
     ),
 }
+HOOKS: Final = Table("hook", Hook.problems, _ROWS)
 
 
 def has(hook: str, feature: Feature | None) -> bool:
-    """Whether a hook point has this feature; every one has None. Raises ``TypeError`` for a row that is not whole."""
-    row = HOOKS[hook]
-    row.check(hook)
-    return feature is None or feature in row.has
+    """Whether a hook point has this feature. None stands for no feature in particular, and every hook point has it."""
+    return feature is None or feature in HOOKS[hook].has
+
+
+def check_hook(hook: object) -> None:
+    """Raises ``ValueError``, in one line, for an unknown hook point."""
+    if isinstance(hook, str) and hook in HOOKS:
+        return
+    from pytest_smtpd.smtp.commands import VERBS
+
+    word = str(hook).lower()
+    is_verb = word.upper() in VERBS and not any(name.startswith(word) for name in HOOKS)  # mail and rcpt have hooks
+    advice = f'write on("command", verb="{word.upper()}", ...)' if is_verb else ""
+    raise ValueError(f"unknown hook {hook!r}{did_you_mean(hook, HOOKS, 'hook', advice=advice)}")
 
 
 def refused(hook: str, reject: Reject) -> Verdict:

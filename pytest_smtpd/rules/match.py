@@ -5,22 +5,20 @@ To match is to have no differences, so what selects a value also explains why an
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase
-from itertools import takewhile
 from operator import attrgetter
 from typing import Any, Final, Literal, NamedTuple, TypedDict, TypeVar
 
-from pytest_smtpd.rules.hooks import Feature, has
-from pytest_smtpd.rules.shown import cut, shown
+from pytest_smtpd.rules.compare import WHEN, Difference, Fold, agrees, all_agree, any_agrees, header_differences, same
+from pytest_smtpd.rules.hooks import Feature, has, unknown_feature
+from pytest_smtpd.rules.shown import shown
 from pytest_smtpd.smtp.grammar import fold_address
+from pytest_smtpd.smtp.table import Table, not_callable
 from pytest_smtpd.suggest import did_you_mean
 
 __tracebackhide__ = True  # errors point at the caller's line
 
-_EXCERPT: Final = 40  # characters of a text from where it differs
 
 S = TypeVar("S")
-Fold = Callable[[str], str]
 Kind = Literal["Envelope", "Call", "Session"]
 
 
@@ -83,17 +81,24 @@ class SessionMatch(Match, total=False):
     client_hostname: Any
 
 
-def _same(text: str) -> str:
-    return text
+# Queries also take what a subject simply has: a line in one of these dicts is all that a filter needs.
+ATTRIBUTES: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "Envelope": tuple(key for key in EnvelopeMatch.__annotations__ if key not in Match.__annotations__),
+    "Call": tuple(key for key in CallMatch.__annotations__ if key not in Match.__annotations__),
+    "Session": tuple(key for key in SessionMatch.__annotations__ if key not in Match.__annotations__),
+}
 
 
 class Key(NamedTuple):
     """A row: what a key compares, of each kind of subject.
 
-    ``call``, ``envelope`` and ``session`` give the value (of ``many`` values, a sequence); None: this kind has none.
-    ``agree`` compares it with what is asked for. ``fold`` takes away the differences that do not matter. ``needs`` is
-    the feature that the hook point of a rule must have (see ``hooks.Feature``). ``reads_content`` is whether the value
-    is only there when the message is complete, and takes time to read. ``meaning`` is Markdown for the reference.
+    ``call``, ``envelope`` and ``session`` give the value; None: this kind has none, and cannot be asked for it.
+    ``agree`` compares the value with what is asked for, and ``differ`` takes its place where that are several values,
+    each with a difference of its own. ``fold`` takes away the differences that do not matter. ``needs`` is the feature
+    that the hook point of a rule must have (see ``hooks.Feature``). ``accepts`` says what may be asked for, and
+    ``wanted`` names that in an error. ``reads_content`` is whether the value is only there when the message is
+    complete, and takes time to read. ``settled`` is whether it cannot change once a call has been decided, so that
+    those who wait look at it once. ``meaning`` is Markdown for the reference.
     """
 
     meaning: str
@@ -101,68 +106,39 @@ class Key(NamedTuple):
     envelope: Callable[[Any], Any] | None
     session: Callable[[Any], Any] | None
     needs: Feature | None = None
-    fold: Fold = _same
-    agree: "Callable[[Key, Any, Any], bool]" = lambda key, expected, actual: agrees(expected, actual, key.fold)
-    takes_lists: bool = False
+    fold: Fold = same
+    agree: Callable[[Fold, Any, Any], bool] = lambda fold, expected, actual: agrees(expected, actual, fold)
+    differ: Callable[[Any, Any], Iterator[Difference]] | None = None
+    accepts: Callable[[object], bool] = lambda value: not isinstance(value, list)
+    wanted: str = ""
     reads_content: bool = False
+    settled: bool = False
 
     def value(self, kind: Kind, subject: Any) -> Any:
-        """The value of a subject."""
-        read = getattr(self, kind.lower())
-        return None if read is None else read(subject)
+        """The value of a subject of a kind that has one."""
+        return getattr(self, kind.lower())(subject)
 
+    def kinds(self) -> list[Kind]:
+        """The kinds of subjects that have a value."""
+        return [kind for kind in ATTRIBUTES if getattr(self, kind.lower()) is not None]
 
-# --- what is compared -----------------------------------------------------------------------------------------------
-
-
-def agrees(expected: Any, actual: Any, fold: Fold = _same) -> bool:
-    """Whether a value is what is asked for.
-
-    A text matches if equal or as a shell pattern, a ``re.Pattern`` by search, a set if any of its members does, a
-    callable by its truth, anything else if it is equal.
-    """
-    if isinstance(expected, str):
-        if not isinstance(actual, str):
-            return False
-        wanted, found = fold(expected), fold(actual)
-        return wanted == found or fnmatchcase(found, wanted)
-    if isinstance(expected, set | frozenset):
-        return any(agrees(one, actual, fold) for one in expected)
-    if isinstance(expected, re.Pattern):
-        text = actual.decode("utf-8", "replace") if isinstance(actual, bytes) else actual
-        return isinstance(text, str) and expected.search(text) is not None
-    if callable(expected) and not isinstance(expected, type):
-        return bool(expected(actual))
-    plain = str(actual) if isinstance(actual, str) else actual  # some matchers look at the exact type
-    return bool(expected == plain)
-
-
-def _any_agrees(key: Key, expected: Any, actual: Any) -> bool:
-    """One of several values is enough; what is no text, pattern or set may also be equal to all of them."""
-    if any(agrees(expected, value, key.fold) for value in actual):
-        return True
-    return not callable(expected) and bool(expected == actual)
-
-
-def _all_agree(key: Key, expected: Any, actual: Any) -> bool:
-    """All of them, in order; in a set, any such sequence."""
-    if isinstance(expected, set | frozenset):
-        return any(_all_agree(key, one, actual) for one in expected)
-    if isinstance(expected, tuple | list):
-        pairs = zip(expected, actual, strict=False)
-        return len(expected) == len(actual) and all(agrees(one, found, key.fold) for one, found in pairs)
-    return bool(expected(actual) if callable(expected) else expected == tuple(map(str, actual)))
-
-
-def _headers_agree(key: Key, expected: Mapping[str, Any], actual: Any) -> bool:
-    return next(_header_differences(expected, actual), None) is None
-
-
-def _header_differences(expected: Mapping[str, Any], message: Any) -> Iterator["Difference"]:
-    for name, wanted in expected.items():
-        found = () if message is None else message.header(name)
-        if found if wanted is None else not any(agrees(wanted, value) for value in found):
-            yield Difference(f"header {name}", wanted, found if len(found) > 1 else found[0] if found else None)
+    def problems(self, name: str) -> Iterator[str]:
+        """What is wrong with a row."""
+        if not name.isidentifier() or name == WHEN or any(name in names for names in ATTRIBUTES.values()):
+            yield "its name must be one that a keyword argument can have, and nothing else has"
+        if not self.meaning:
+            yield "meaning= must say what it compares"
+        if self.call is None:
+            yield "call= must give its value of a call, which is what rules match"
+        given = {"envelope": self.envelope, "session": self.session, "differ": self.differ}
+        yield from not_callable(
+            fold=self.fold,
+            agree=self.agree,
+            accepts=self.accepts,
+            **{part: value for part, value in {"call": self.call, **given}.items() if value is not None},
+        )
+        if self.needs is not None:
+            yield from unknown_feature(self.needs)
 
 
 # --- where it is found ----------------------------------------------------------------------------------------------
@@ -192,10 +168,6 @@ def _call_user(call: Any) -> Any:
     return call.argument.username if call.about == "login" else call.session.user
 
 
-def _call_message(call: Any) -> Any:
-    return call.message
-
-
 def _session_message(session: Any) -> Any:
     envelope = session.envelope
     return None if envelope is None else envelope.mail
@@ -205,12 +177,22 @@ def _subject(message: Any) -> str | None:
     return None if message is None else message.subject
 
 
-def _envelope_message(envelope: Any) -> Any:
-    return envelope.mail
+def _header(message: Any) -> Any:
+    """The message, with its header split into fields: that takes time, once."""
+    if message is not None:
+        message.header("")
+    return message
 
 
-WHEN: Final = "when"
-KEYS: Final[dict[str, Key]] = {
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _anything(value: object) -> bool:
+    return True
+
+
+_ROWS: Final = {
     "to": Key(
         "an envelope recipient: the one of this RCPT; on `data` any of them, and in LMTP the one whose reply this is",
         _call_to,
@@ -218,7 +200,8 @@ KEYS: Final[dict[str, Key]] = {
         _recipients,
         "recipients",
         fold_address,
-        _any_agrees,
+        any_agrees,
+        settled=True,
     ),
     "mail_from": Key(
         "the envelope sender",
@@ -227,6 +210,7 @@ KEYS: Final[dict[str, Key]] = {
         _sender,
         "sender",
         fold_address,
+        settled=True,
     ),
     "rcpt_to": Key(
         "all recipients, a tuple or list, in order",
@@ -235,8 +219,9 @@ KEYS: Final[dict[str, Key]] = {
         _recipients,
         "message",
         fold_address,
-        _all_agree,
-        takes_lists=True,
+        all_agree,
+        accepts=_anything,
+        settled=True,
     ),
     "subject": Key(
         "the parsed Subject",
@@ -249,11 +234,13 @@ KEYS: Final[dict[str, Key]] = {
     "header": Key(
         'headers of the message by their names: `{"List-Id": "*news*", "Bcc": None}`. Of a header that occurs twice, '
         "one value has to match; `None` means that the header is absent",
-        _call_message,
-        _envelope_message,
-        _session_message,
+        lambda call: _header(call.message),
+        lambda envelope: _header(envelope.mail),
+        lambda session: _header(_session_message(session)),
         "message",
-        agree=_headers_agree,
+        differ=header_differences,
+        accepts=_is_mapping,
+        wanted="a dict of header names, like {'List-Id': '*news*'}",
         reads_content=True,
     ),
     "user": Key(
@@ -263,14 +250,16 @@ KEYS: Final[dict[str, Key]] = {
         attrgetter("user"),
         "user",
     ),
-    "verb": Key("the verb of a `command`, in any case", _call_verb, None, None, "verb", str.upper),
+    "verb": Key("the verb of a `command`, in any case", _call_verb, None, None, "verb", str.upper, settled=True),
     "name": Key(
         "the server's name",
         lambda call: call.session.server,
         lambda envelope: envelope.session.server,
         attrgetter("server"),
+        settled=True,
     ),
 }
+KEYS: Final = Table("match key", Key.problems, _ROWS)
 WHEN_MEANING: Final = "anything else: a function of the [call](received.md#call)"
 
 
@@ -281,15 +270,7 @@ def possible(hook: str) -> list[str]:
 
 def _attribute(name: str) -> Key:
     read = attrgetter(name)
-    return Key("", read, read, read)
-
-
-# Queries also take what a subject simply has.
-ATTRIBUTES: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "Envelope": tuple(key for key in EnvelopeMatch.__annotations__ if key not in Match.__annotations__),
-    "Call": tuple(key for key in CallMatch.__annotations__ if key not in Match.__annotations__),
-    "Session": tuple(key for key in SessionMatch.__annotations__ if key not in Match.__annotations__),
-}
+    return Key("", read, read, read, settled=name != "session")  # which lives on
 
 
 def query_keys(kind: Kind, match: Mapping[str, Any]) -> Mapping[str, Key]:
@@ -298,6 +279,9 @@ def query_keys(kind: Kind, match: Mapping[str, Any]) -> Mapping[str, Key]:
     for name, value in match.items():
         if name != WHEN and name not in keys:
             raise TypeError(f"unknown match key {name!r}{did_you_mean(name, (*keys, WHEN))}")
+        if name != WHEN and kind not in (kinds := keys[name].kinds()):
+            there = " and ".join(f"{one.lower()}s" for one in kinds)
+            raise TypeError(f"{name!r} applies to {there}, not to {kind.lower()}s")
         check_value(name, value, keys)
     return keys
 
@@ -307,9 +291,9 @@ def check_value(name: str, value: object, keys: Mapping[str, Key] = KEYS) -> Non
     if name == WHEN:
         if not callable(value):
             raise TypeError(f"when must be a function of the call, not {shown(value)}")
-    elif keys[name].agree is _headers_agree and not isinstance(value, Mapping):
-        raise TypeError(f"{name} must be a dict of header names, like {{'List-Id': '*news*'}}, not {shown(value)}")
-    elif isinstance(value, list) and not keys[name].takes_lists:
+    elif not keys[name].accepts(value) and keys[name].wanted:
+        raise TypeError(f"{name} must be {keys[name].wanted}, not {shown(value)}")
+    elif not keys[name].accepts(value):
         raise TypeError(
             f"{name} compares one value, not the list {shown(value)}; any of several is a set, "
             "and all recipients in order are rcpt_to=(...)"
@@ -317,30 +301,6 @@ def check_value(name: str, value: object, keys: Mapping[str, Key] = KEYS) -> Non
 
 
 # --- matching -------------------------------------------------------------------------------------------------------
-
-
-class Difference(NamedTuple):
-    """Why a subject does not match: the key, what was asked for, what is there."""
-
-    key: str
-    expected: Any
-    actual: Any
-
-    def __str__(self) -> str:
-        if self.key == WHEN:
-            return f"when={shown(self.expected)} is not true"
-        wanted = "absent" if self.expected is None and self.key.startswith("header ") else cut(shown(self.expected))
-        return f"{self.key} is {cut(shown(self.actual))}, not {wanted}{self._parting()}"
-
-    def _parting(self) -> str:
-        """Where two long texts differ that begin alike."""
-        for kind in (str, bytes):
-            if isinstance(self.expected, kind) and isinstance(self.actual, kind):
-                alike = takewhile(lambda pair: pair[0] == pair[1], zip(self.actual, self.expected, strict=False))
-                place = sum(1 for _ in alike)
-                found, wanted = self.actual[place:][:_EXCERPT], self.expected[place:][:_EXCERPT]
-                return f" (from character {place + 1} on: {found!r}, not {wanted!r})" if place >= _EXCERPT else ""
-        return ""
 
 
 def differences(
@@ -352,9 +312,9 @@ def differences(
             continue
         key = keys[name]
         actual = key.value(kind, subject)
-        if key.agree is _headers_agree:
-            yield from _header_differences(expected, actual)
-        elif not key.agree(key, expected, actual):
+        if key.differ is not None:
+            yield from key.differ(expected, actual)
+        elif not key.agree(key.fold, expected, actual):
             yield Difference(name, expected, actual)
     if WHEN in match and not match[WHEN](subject):
         yield Difference(WHEN, match[WHEN], None)
@@ -367,7 +327,7 @@ def matches(kind: Kind, subject: Any, match: Mapping[str, Any], keys: Mapping[st
 
 def is_addressed_to(address: str, expected: Any) -> bool:
     """Whether ``to=expected`` means this one recipient."""
-    return _any_agrees(KEYS["to"], expected, (address,))
+    return any_agrees(fold_address, expected, (address,))
 
 
 def selected(kind: Kind, subjects: Iterable[S], match: Mapping[str, Any], keys: Mapping[str, Key]) -> list[S]:

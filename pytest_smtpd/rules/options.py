@@ -1,44 +1,44 @@
 """OPTIONS: one row for each action and modifier of a rule: its values, its hooks, what it does to a verdict.
 
-An action answers; a modifier changes how, when or how often. The rows stand in the order in which a rule shows its
-options, and in which they are applied to the fields of its ``Verdict``.
+An action answers; a modifier changes how, when or how often. In the order of their rows, the actions before the
+modifiers, a rule shows its options, and they are applied to the fields of its ``Verdict``.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from pytest_smtpd.checks import is_count, is_flag, is_seconds
-from pytest_smtpd.rules.hooks import HOOKS, Feature, has
-from pytest_smtpd.rules.verdict import Ending, Outcome
-from pytest_smtpd.smtp.replies import Reply, leading_reply, parse_reply, standard
+from pytest_smtpd.rules import effects
+from pytest_smtpd.rules.effects import Apply, Fields
+from pytest_smtpd.rules.hooks import HOOKS, Feature, has, unknown_feature
+from pytest_smtpd.rules.verdict import DECORATING, Ending, Verdict
+from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.smtp.table import Table, not_callable
 
-Fields = dict[str, Any]  # of the verdict in the making
 Given = Mapping[str, Any]
 Condition = Callable[[Given, str], bool]  # of the options and the hook
 Conflict = tuple[Condition, str]  # (condition, why the option makes no sense then)
 
 
-def _leave(fields: Fields, value: Any, hook: str) -> None:
-    """For options that do not change the verdict: they are read where rules are asked."""
-
-
 class Option(NamedTuple):
     """A row. ``check`` tests whether a value is of the right kind, and ``wanted`` names that kind in an error.
 
-    ``needs`` is the feature that a hook point must have; None: the option applies everywhere. ``conflicts`` are the
-    combinations that exclude it. ``apply`` does to a verdict's fields what the option means. ``answers`` is whether a
-    rule with it decides a call. ``decorates`` is whether it also works alone, on the usual answer; the search for a
-    rule that decides then goes on. ``meaning`` is Markdown for the reference.
+    ``apply`` does to a verdict's fields what the option means. ``needs`` is the feature that a hook point must have;
+    None: the option applies everywhere. ``conflicts`` are the combinations that exclude it; ``{or_actions}``,
+    ``{and_actions}`` and ``{or_answers}`` in their texts are lists of such options. ``says`` is whether it gives the
+    client an answer. ``answers`` is whether a rule with it decides a call. ``decorates`` is whether it also works
+    alone, on the usual answer; the search for a rule that decides then goes on. ``meaning`` is Markdown for the
+    reference.
     """
 
     kind: Literal["action", "modifier"]
     check: Callable[[object], bool]
     wanted: str
     meaning: str
+    apply: Apply
     needs: Feature | None = None
     conflicts: tuple[Conflict, ...] = ()
-    apply: Callable[[Fields, Any, str], None] = _leave
+    says: bool = False
     decorates: bool = False
 
     @property
@@ -46,102 +46,19 @@ class Option(NamedTuple):
         """Whether a rule with it decides a call."""
         return self.kind == "action"
 
-
-# --- kinds of values ------------------------------------------------------------------------------------------------
-
-
-def _is_reply(value: object) -> bool:
-    return isinstance(value, str | Reply) or (isinstance(value, int) and not isinstance(value, bool))
-
-
-# --- what they do ---------------------------------------------------------------------------------------------------
-
-_NO_ANSWER: Final[Mapping[Ending, Outcome]] = {
-    Ending.FIN: "dropped",
-    Ending.RST: "dropped",
-    Ending.STALL: "hung",
-    Ending.STALL_UNREAD: "hung",
-}
-_DROPS: Final = {True: Ending.FIN, "fin": Ending.FIN, "rst": Ending.RST}
-_CODE: Final = rb"(?:[2-5][0-9]{2}-[^\n]*\n)*([2-5])[0-9]{2}(?![0-9])"  # a client may take this for a reply
-
-
-def read_reply(value: int | str | Reply, hook: str) -> Reply:
-    """A reply as a rule gives it. Raises ``ValueError`` for what is none."""
-    if isinstance(value, Reply):
-        return value
-    if isinstance(value, str):
-        return parse_reply(value)
-    if not 200 <= value <= 599:
-        raise ValueError(
-            f"reply must be a code like 550 or text like '550 5.1.1 No such user', not {value!r}; "
-            "a reply code is a number from 200 to 599"
-        )
-    return standard(value, HOOKS[hook].refusal)
-
-
-def _say(fields: Fields, reply: Reply | None) -> None:
-    fields["reply"] = reply
-    if reply is not None:
-        fields["digit"] = reply.digit
-        fields["outcome"] = "refused" if reply.refuses else "accepted"
-
-
-def _apply_reply(fields: Fields, value: Any, hook: str) -> None:
-    _say(fields, read_reply(value, hook))
-
-
-def _apply_raw(fields: Fields, value: Any, hook: str) -> None:
-    fields["wire"] = value
-    if callable(value):
-        return  # what it makes of the usual answer is read when there is one
-    raw_fields(fields, value, hook)
-
-
-def raw_fields(fields: Fields, raw: bytes, hook: str) -> None:
-    """What raw bytes mean to the session: their well-formed reply; else nothing, or a greeting.
-
-    How the call counts is another matter: also by a code that no whole reply follows. Without one, by how it ends.
-    """
-    _say(fields, leading_reply(raw))
-    if fields["reply"] is None:
-        greets = "greeting" in HOOKS[hook].has
-        code = re.match(_CODE, raw)
-        fields["digit"] = 2 if greets else 0
-        fields["outcome"] = "accepted" if greets else "refused" if raw else "hung"
-        if code is not None:
-            fields["outcome"] = "refused" if code[1] >= b"4" else "accepted"
-        elif fields.get("ending", Ending.OPEN) is not Ending.OPEN:
-            fields["outcome"], fields["digit"] = _NO_ANSWER[fields["ending"]], 0
-
-
-def _end(ending: Ending) -> Callable[[Fields, Any, str], None]:
-    def apply(fields: Fields, value: Any, hook: str) -> None:
-        fields["ending"] = _DROPS[value] if ending is Ending.FIN else ending
-        wire = fields.get("wire", b"")
-        if fields.get("reply") is None and not callable(wire):
-            raw_fields(fields, wire, hook)
-
-    return apply
-
-
-def _set(name: str) -> Callable[[Fields, Any, str], None]:
-    def apply(fields: Fields, value: Any, hook: str) -> None:
-        fields[name] = value
-
-    return apply
-
-
-def _apply_after(fields: Fields, value: Any, hook: str) -> None:
-    if fields.get("ending") is Ending.STALL and "message" in HOOKS[hook].has:
-        fields["ending"] = Ending.STALL_UNREAD
-
-
-def _apply_accept(fields: Fields, value: Any, hook: str) -> None:
-    if "message" in HOOKS[hook].has:
-        fields["keep"] = value
-    else:
-        fields["digit"], fields["outcome"] = (2, "accepted") if value else (5, "refused")
+    def problems(self, name: str) -> Iterator[str]:
+        """What is wrong with a row."""
+        if not name.isidentifier():
+            yield "its name must be one that a keyword argument can have"
+        if self.kind not in ("action", "modifier"):
+            yield f"kind= must be 'action' or 'modifier', not {self.kind!r}"
+        if not self.wanted or not self.meaning:
+            yield "wanted= and meaning= must say what its values are, and what it does"
+        yield from not_callable(check=self.check, apply=self.apply)
+        if self.needs is not None:
+            yield from unknown_feature(self.needs)
+        if (self.says and not self.answers) or (self.decorates and self.answers):
+            yield "only an action says something (says=), and only a modifier decorates (decorates=)"
 
 
 # --- what excludes what ---------------------------------------------------------------------------------------------
@@ -150,6 +67,15 @@ def _apply_accept(fields: Fields, value: Any, hook: str) -> None:
 def given(options: Given, name: str) -> bool:
     """Whether an option is given, and not switched off."""
     return options.get(name, False) is not False
+
+
+def given_actions(options: Given) -> list[str]:
+    """The actions that are given, but ``call``, which decides by itself."""
+    return [name for name in _actions() if given(options, name)]
+
+
+def _actions(*, saying: bool = False) -> list[str]:
+    return [name for name, row in OPTIONS.items() if row.answers and name != "call" and (row.says or not saying)]
 
 
 def _with(*names: str) -> Condition:
@@ -164,36 +90,67 @@ def _both(one: Condition, other: Condition) -> Condition:
     return lambda options, hook: one(options, hook) and other(options, hook)
 
 
-def _says_yes(options: Given) -> bool:
-    """Whether the client gets a 2xx."""
-    if isinstance(options.get("raw"), bytes):
-        reply = leading_reply(options["raw"])
-        return reply is not None and reply.digit == 2
-    return callable(options.get("raw")) or str(options.get("reply", ""))[:1] == "2"
+def _acts(options: Given, hook: str) -> bool:
+    return bool(given_actions(options))
 
 
-_ANSWER: Final = ("reply", "raw")
-_ACTIONS: Final = ("reply", "raw", "drop", "hang")
+def _does_nothing(options: Given, hook: str) -> bool:
+    return not given_actions(options)
 
 
-def _several(options: Given, hook: str) -> bool:
-    return isinstance(options.get("reply"), list)
+def _says_nothing(options: Given, hook: str) -> bool:
+    return not any(OPTIONS[name].says for name in given_actions(options))
 
 
-def _unanswered(options: Given, hook: str) -> bool:
-    return _with("drop", "hang")(options, hook) and _without("reply", "raw", "call")(options, hook)
+def _says_no(options: Given, hook: str) -> bool:
+    """Whether the client gets anything else than a 2xx."""
+    others = {name: value for name, value in options.items() if name != "accept"}
+    told = [fields_of(others, hook, reply) for reply in _replies(options)]
+    return any(fields.get("digit") != 2 and not callable(fields.get("wire")) for fields in told)
 
 
-OPTIONS: Final[dict[str, Option]] = {
+def _replies_in_words(options: Given, hook: str) -> bool:
+    """Whether the answer is a reply, not bytes."""
+    told = [fields_of(options, hook, reply) for reply in _replies(options)]
+    return any(fields.get("reply") is not None and "wire" not in fields for fields in told)
+
+
+def _replies(options: Given) -> list[Any]:
+    replies = options.get("reply")
+    return replies if isinstance(replies, list) else [replies]
+
+
+def listed(names: Iterable[str], word: str = "or") -> str:
+    """``reply=, raw= or drop=``."""
+    *others, last = [f"{name}=" for name in names]
+    return f"{', '.join(others)} {word} {last}" if others else last
+
+
+def why(text: str) -> str:
+    """The text of a conflict, with its lists of options."""
+    actions, answers = _actions(), _actions(saying=True)
+    text = text.replace("{or_actions}", listed(actions)).replace("{and_actions}", listed(actions, "and"))
+    return text.replace("{or_answers}", listed(answers))
+
+
+# --- the table ------------------------------------------------------------------------------------------------------
+
+
+def _is_reply(value: object) -> bool:
+    return isinstance(value, str | Reply) or (isinstance(value, int) and not isinstance(value, bool))
+
+
+_ROWS: Final = {
     "reply": Option(
         "action",
         lambda value: _is_reply(value) or (isinstance(value, list) and bool(value) and all(map(_is_reply, value))),
         "a code like 550 or text like '550 5.1.1 No such user'",
         'answer exactly this: a code (`550`), a text (`"550 5.1.1 No such user"`) or several lines '
-        '(`"550-two\\n550 lines"`). Nothing is added to a text. 2xx accepts, 4xx and 5xx refuse, 421 closes. A list is '
-        "one answer per matching call, in turn, and then the rule is over",
+        '(`"550-two\\n550 lines"`). Nothing is added to a text. 2xx accepts, 4xx and 5xx refuse, 421 closes. A '
+        "list is one answer per matching call, in turn, and then the rule is over",
+        effects.say_reply,
         "reply",
-        apply=_apply_reply,
+        says=True,
     ),
     "raw": Option(
         "action",
@@ -204,53 +161,58 @@ OPTIONS: Final[dict[str, Option]] = {
         'had been no answer (elsewhere). `b""` is an answer that never comes while the session goes on. A `334` on '
         "`auth` brings the client's next line to `auth` again. A function gets the bytes of the usual answer, and "
         "returns those that are sent instead",
+        effects.write_raw,
         "reply",
-        ((_with("reply"), "reply= and raw= are two answers; give one"),),
-        apply=_apply_raw,
+        says=True,
     ),
     "drop": Option(
         "action",
         lambda value: isinstance(value, bool | str) and value in (True, False, "fin", "rst"),
         "True, 'fin' or 'rst'",
-        'close without an answer, or after the one that `reply` or `raw` gives. `True` and `"fin"` send a FIN, under '
-        'TLS without a close_notify, so that the client sees the stream cut off; `"rst"` resets the connection. On '
-        "`connect` under implicit TLS: before the handshake",
+        'close without an answer, or after the one that `reply` or `raw` gives. `True` and `"fin"` send a FIN, '
+        'under TLS without a close_notify, so that the client sees the stream cut off; `"rst"` resets the '
+        "connection. On `connect` under implicit TLS: before the handshake",
+        effects.end(Ending.FIN),
         "reply",
-        apply=_end(Ending.FIN),
     ),
     "hang": Option(
         "action",
         is_flag,
         "True or False",
         "never answer, or after an answer fall silent. Released when the test ends, or when the client closes",
+        effects.end(Ending.STALL),
         "reply",
         ((_with("drop"), "drop= closes and hang= keeps open; give one"),),
-        apply=_end(Ending.STALL),
     ),
     "call": Option(
         "action",
         callable,
         "a function",
         "a [hook function](hooks.md)",
-        None,
-        ((_with(*_ACTIONS), "call= decides by itself; leave out reply=, raw=, drop= and hang="),),
+        effects.leave,
+        conflicts=((_acts, "call= decides by itself; leave out {and_actions}"),),
     ),
     "times": Option(
         "modifier",
         lambda value: is_count(value) and value != 0,
         "a number from 1",
         "apply to at most this many matching calls",
-        None,
-        ((_several, "a list of replies says by its length how often; leave out times="),),
+        effects.leave,
+        conflicts=(
+            (
+                lambda options, hook: isinstance(options.get("reply"), list),
+                "a list of replies says by its length how often; leave out times=",
+            ),
+        ),
     ),
-    "skip": Option("modifier", is_count, "a number from 0", "let the first n matching calls pass"),
+    "skip": Option("modifier", is_count, "a number from 0", "let the first n matching calls pass", effects.leave),
     "delay": Option(
         "modifier",
         is_seconds,
         "a number of seconds from 0",
         "seconds before the answer. Alone: the usual answer, late",
+        effects.put("delay"),
         "reply",
-        apply=_set("delay"),
         decorates=True,
     ),
     "drip": Option(
@@ -258,9 +220,9 @@ OPTIONS: Final[dict[str, Option]] = {
         is_seconds,
         "a number of seconds from 0, between two bytes",
         "the answer one byte at a time, n seconds apart. Alone: the usual answer, slowly",
+        effects.put("pace"),
         "reply",
-        ((_unanswered, "drip= needs an answer to send byte by byte; add reply= or raw="),),
-        apply=_set("pace"),
+        ((_both(_acts, _says_nothing), "drip= needs an answer to send byte by byte; add {or_answers}"),),
         decorates=True,
     ),
     "linger": Option(
@@ -268,22 +230,22 @@ OPTIONS: Final[dict[str, Option]] = {
         is_seconds,
         "a number of seconds from 0",
         "seconds between the answer and `drop`",
+        effects.put("linger"),
         "reply",
         (
             (_without("drop"), "linger= is the time before a drop; add drop="),
-            (_without(*_ANSWER), "linger= is the time between an answer and the drop; add reply= or raw="),
+            (_says_nothing, "linger= is the time between an answer and the drop; add {or_answers}"),
         ),
-        apply=_set("linger"),
     ),
     "then": Option(
         "modifier",
         lambda value: isinstance(value, bytes),
         "bytes, like b'421 bye\\r\\n'",
-        "further bytes right behind the answer, in the same write: an unsolicited 421, a reply too many. Alone: behind "
-        "the usual answer",
+        "further bytes right behind the answer, in the same write: an unsolicited 421, a reply too many. Alone: "
+        "behind the usual answer",
+        effects.put("then"),
         "reply",
-        ((_unanswered, "then= needs an answer to follow; add reply= or raw="),),
-        apply=_set("then"),
+        ((_both(_acts, _says_nothing), "then= needs an answer to follow; add {or_answers}"),),
         decorates=True,
     ),
     "after": Option(
@@ -294,19 +256,19 @@ OPTIONS: Final[dict[str, Option]] = {
         "server stops reading, so it cannot see the client leave: the connection counts as open until the server "
         "stops. With a refusal the rest is read, discarded and not answered again. On `secure`: n bytes into the "
         "client's handshake",
+        effects.act_early,
         "bytes",
         (
-            (_without(*_ACTIONS), "after= needs reply=, raw=, drop= or hang="),
+            (_does_nothing, "after= needs {or_actions}"),
             (
                 _both(lambda options, hook: options.get("accept") is True, _with("drop", "hang")),
                 "after= with drop= or hang= leaves no message to keep; leave out accept= or after=",
             ),
             (
-                _both(lambda options, hook: "silence" in HOOKS[hook].has, _with("reply")),
+                _both(lambda options, hook: "silence" in HOOKS[hook].has, _replies_in_words),
                 "there is no reply inside a handshake; use raw=, drop= or hang= with after=",
             ),
         ),
-        apply=_apply_after,
     ),
     "accept": Option(
         "modifier",
@@ -317,20 +279,20 @@ OPTIONS: Final[dict[str, Option]] = {
         "the early answer comes in addition, and the rest arrives, is kept and is answered as usual. `False`, with a "
         "2xx: the client is told yes, and nothing is kept. Elsewhere, beside `reply` or `raw`: `True` counts the call "
         "as accepted, `False` as refused",
+        effects.count_as,
         "count",
         (
             (_with("call"), "a call= function decides by itself; leave out accept="),
-            (_without(*_ACTIONS), "accept= needs reply=, raw=, drop= or hang="),
+            (_does_nothing, "accept= needs {or_actions}"),
             (
-                _both(lambda options, hook: "message" not in HOOKS[hook].has, _without(*_ANSWER)),
-                "accept= needs reply= or raw= here: without an answer there is nothing to count",
+                _both(lambda options, hook: "message" not in HOOKS[hook].has, _says_nothing),
+                "accept= needs {or_answers} here: without an answer there is nothing to count",
             ),
             (
-                lambda options, hook: options.get("accept") is False and not _says_yes(options),
+                _both(lambda options, hook: options.get("accept") is False, _says_no),
                 "accept=False needs a reply that accepts, like reply=250",
             ),
         ),
-        apply=_apply_accept,
     ),
     "optional": Option(
         "modifier",
@@ -338,8 +300,10 @@ OPTIONS: Final[dict[str, Option]] = {
         "True or False",
         "`True`: the rule need not be used. `False`: it has to be, wherever it stands. Without it, "
         "[the place decides](../explanation/unused-rules.md)",
+        effects.leave,
     ),
 }
+OPTIONS: Final = Table("option", Option.problems, _ROWS)
 
 
 def possible(hook: str) -> list[str]:
@@ -347,10 +311,47 @@ def possible(hook: str) -> list[str]:
     return [name for name, row in OPTIONS.items() if has(hook, row.needs)]
 
 
+# --- from options to a verdict --------------------------------------------------------------------------------------
+
+
+def in_order(options: Given) -> list[str]:
+    """The names of options as rules show and apply them, wherever a row stands: actions, then modifiers."""
+    names = [name for name in OPTIONS if name in options]
+    return sorted(names, key=lambda name: not OPTIONS[name].answers)
+
+
 def fields_of(options: Given, hook: str, reply: Any) -> Fields:
-    """The fields of the verdict that these options make; ``reply`` is the one of several whose turn it is."""
+    """The fields of the verdict that these options make; ``reply`` is the one of a list that is due.
+
+    Raises ``TypeError`` for a row whose ``apply`` does what no verdict can mean.
+    """
     fields: Fields = {}
-    for name, row in OPTIONS.items():
-        if name in options and (row.kind == "modifier" or given(options, name)):
+    for name in in_order(options):
+        row = OPTIONS[name]
+        if row.kind == "modifier" or given(options, name):
             row.apply(fields, reply if name == "reply" else options[name], hook)
+            if not fields.keys() <= _FIELDS:
+                unknown = min(fields.keys() - _FIELDS)
+                raise TypeError(f"option {name!r}: its apply= sets {unknown!r} (valid: {', '.join(Verdict._fields)})")
+    return fields
+
+
+_FIELDS: Final = frozenset(Verdict._fields)
+
+
+def verdict_fields(options: Given, hook: str, reply: Any) -> Fields:
+    """Those of a rule that decides. Raises ``TypeError`` if the client would get neither an answer nor an end."""
+    fields = fields_of(options, hook, reply)
+    if not fields.keys() & {"reply", "wire", "ending"}:
+        names = listed(given_actions(options), "and")
+        raise TypeError(f"on({hook!r}): {names} does nothing: its apply= must set 'reply', 'wire' or 'ending'")
+    return fields
+
+
+def decoration_fields(options: Given, hook: str) -> Fields:
+    """Those of a rule that only decorates. Raises ``TypeError`` for what cannot be added to another's verdict."""
+    fields = fields_of(options, hook, None)
+    if wrong := fields.keys() - DECORATING:
+        others = ", ".join(sorted(DECORATING))
+        raise TypeError(f"on({hook!r}): {min(wrong)!r} cannot be added to the usual answer (what can: {others})")
     return fields

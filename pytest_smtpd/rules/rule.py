@@ -5,9 +5,10 @@ from typing import Any, Literal, NoReturn, Self, TypeVar, Unpack
 from zlib import crc32
 
 from pytest_smtpd.rules.check import check_rule
+from pytest_smtpd.rules.compare import WHEN
 from pytest_smtpd.rules.hooks import HOOKS
-from pytest_smtpd.rules.match import KEYS, WHEN, Match
-from pytest_smtpd.rules.options import OPTIONS, fields_of, given
+from pytest_smtpd.rules.match import KEYS, Match
+from pytest_smtpd.rules.options import OPTIONS, decoration_fields, given, in_order, verdict_fields
 from pytest_smtpd.rules.shown import shown
 from pytest_smtpd.rules.verdict import Verdict
 from pytest_smtpd.smtp.events import HookName
@@ -82,9 +83,9 @@ class Rule:
         self.verdicts: tuple[Verdict, ...] = ()
         self.decoration: Verdict | None = None
         if self.answers and self.function is None:
-            self.verdicts = tuple(Verdict(rule=self, **fields_of(self.options, self.hook, one)) for one in several)
+            self.verdicts = tuple(Verdict(rule=self, **verdict_fields(self.options, self.hook, one)) for one in several)
         elif any(row.decorates and name in self.options for name, row in OPTIONS.items()):
-            self.decoration = Verdict(rule=self, **fields_of(self.options, self.hook, None))
+            self.decoration = Verdict(rule=self, **decoration_fields(self.options, self.hook))
         self.most: int | None = len(several) if isinstance(replies, list) else self.options.get("times")
 
     @property
@@ -95,7 +96,12 @@ class Rule:
     @property
     def has_to_be_used(self) -> bool:
         """Whether a test that does not use it fails; never for ``close``, which may come after the test."""
-        return self.optional is False and HOOKS[self.hook].refusal is not None
+        return self.needs_use(optional=None)
+
+    def needs_use(self, *, optional: bool | None) -> bool:
+        """``has_to_be_used`` where ``optional`` counts unless the rule says it itself."""
+        optional = optional if self.optional is None else self.optional
+        return optional is False and HOOKS[self.hook].refusal is not None
 
     @property
     def over(self) -> bool:
@@ -187,7 +193,8 @@ class RuleDecorator(Rule):
 
 def _in_order(given_options: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options in the order in which they are shown."""
-    return {name: given_options[name] for name in (*OPTIONS, *KEYS, WHEN) if name in given_options}
+    keys = [name for name in (*KEYS, WHEN) if name in given_options]
+    return {name: given_options[name] for name in (*in_order(given_options), *keys)}
 
 
 def _id_word(name: str, value: object) -> str:

@@ -86,6 +86,7 @@ class Verdict(NamedTuple):
         return self.ending is not Ending.OPEN
 
 
+DECORATING: Final = frozenset({"delay", "pace", "then"})  # what a rule can add to the answer of another
 NOTHING: Final = Verdict()
 KNOWN: Final[dict[bytes, Verdict]] = {}  # the verdicts that give just a reply, by its bytes
 _MOST_KNOWN: Final = 256

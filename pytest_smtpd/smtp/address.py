@@ -90,7 +90,8 @@ class Address(str):  # noqa: SLOT000 - what most addresses lack stands in the cl
         return self.rpartition("@")[2] if "@" in self else ""
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (str(self), dict(self.args), self.dsn)
+        more = {name: value for name, value in vars(self).items() if name not in ("args", "dsn")}
+        return _rebuild, (str(self), dict(self.args), self.dsn), more or None
 
 
 def _rebuild(text: str, args: Mapping[str, str | bool], dsn: RecipientDSN) -> Address:

@@ -1,7 +1,7 @@
 """VERBS: one row for each command: how its argument is read, and what has to hold before it counts."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from pytest_smtpd.smtp import content, login, mail, replies, xclient
@@ -13,6 +13,9 @@ from pytest_smtpd.smtp.framing import Command
 from pytest_smtpd.smtp.grammar import Refused, decode_line, is_address_literal, is_domain
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.replies import Reply
+from pytest_smtpd.smtp.states import SEQUENCE, State
+from pytest_smtpd.smtp.table import Table, not_callable
+from pytest_smtpd.smtp.values import is_keyword
 
 Parser = Callable[[Command, str, Context], Event]
 Gate = Callable[[Event, Context], Reply | None]
@@ -25,6 +28,8 @@ class Verb(NamedTuple):
     of a malformed command what it is to the server when a rule accepts it. ``offered`` is whether the server knows the
     verb at all; ``missing`` is the reply where it does not, and ``condition`` the text for the reference. ``in_clear``
     is whether ``require_tls`` allows it before TLS is on.
+
+    Where a verb may come, and where it leads, is its row in ``states.SEQUENCE``.
     """
 
     rfc: str
@@ -35,6 +40,26 @@ class Verb(NamedTuple):
     missing: Reply = replies.UNKNOWN_COMMAND
     in_clear: bool = False
     condition: str = ""
+
+    def problems(self, verb: str) -> Iterator[str]:
+        """What is wrong with a row."""
+        if not is_keyword(verb):
+            yield "it must be in upper case, of letters, digits and hyphens"
+        if not self.rfc:
+            yield "rfc= must say where it is defined"
+        optional = {"gate": self.gate, "as_it_stands": self.as_it_stands}
+        given = {name: part for name, part in optional.items() if part is not None}
+        yield from not_callable(parse=self.parse, offered=self.offered, **given)
+        if not isinstance(self.missing, Reply) or not self.missing.refuses:
+            yield f"missing= must be a reply that refuses, not {self.missing!r}"
+        if (self.offered is Verb._field_defaults["offered"]) == bool(self.condition):
+            yield "condition= must say when it is offered, if that is not always"
+        moves = [row[verb] for row in SEQUENCE.values() if verb in row]
+        if not moves and self.parse is not _not_implemented:
+            yield "states.SEQUENCE has no row for it: say in which states it may come"
+        for digit, state in (move for row in moves for move in row.items()):
+            if digit not in range(6) or not isinstance(state, State):
+                yield f"states.SEQUENCE has {digit!r}: {state!r} for it, not the first digit of a reply and a State"
 
 
 def _plain(reply: Reply, kind: type[Plain] = Plain, *, takes_argument: bool = False) -> Parser:
@@ -86,7 +111,7 @@ def _speaks_smtp(options: Options) -> bool:
 
 
 # RFC 5321 section 4.2.4: a server replies 502, not 500, to a verb that it knows and does not implement.
-VERBS: Final[dict[str, Verb]] = {
+_ROWS: Final = {
     "EHLO": Verb(
         "RFC 5321 4.1.1.1",
         _hello,
@@ -167,6 +192,7 @@ VERBS: Final[dict[str, Verb]] = {
     "SOML": Verb("RFC 821", _not_implemented),
     "SAML": Verb("RFC 821", _not_implemented),
 }
+VERBS: Final = Table("verb", Verb.problems, _ROWS)
 
 
 def refuse(command: Command, reply: Reply, context: Context) -> Event:
@@ -191,6 +217,8 @@ def offered(command: Command, context: Context) -> Verb:
     if options.require_tls and not context.session.secure and not (row is not None and row.in_clear):
         raise Refused(replies.TLS_REQUIRED)
     if row is None:
+        if any(command.verb in moves for moves in SEQUENCE.values()):
+            raise TypeError(f"verb {command.verb!r}: states.SEQUENCE has a row for it, and commands.VERBS has none")
         raise Refused(replies.UNKNOWN_COMMAND)
     if not options.accepts(command.verb):
         raise Refused(replies.NOT_IMPLEMENTED)

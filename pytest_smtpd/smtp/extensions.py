@@ -1,32 +1,56 @@
 """EXTENSIONS: one row for each EHLO keyword: when it is offered, and its parameters of MAIL and RCPT."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from pytest_smtpd.smtp import replies
-from pytest_smtpd.smtp.address import EnvelopeDSN, RecipientDSN
+from pytest_smtpd.smtp.address import Address, EnvelopeDSN, RecipientDSN
 from pytest_smtpd.smtp.grammar import Refused, decode_xtext, upper
 from pytest_smtpd.smtp.options import Options
-from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.smtp.session import OWN_FIELDS, Envelope, Session
+from pytest_smtpd.smtp.states import SEQUENCE
+from pytest_smtpd.smtp.table import Table, not_callable
+from pytest_smtpd.smtp.values import is_keyword
 from pytest_smtpd.smtp.xclient import XCLIENT_NAMES, XFORWARD_NAMES
 
 Value = str | bool
 Reader = Callable[[Value, Options, Session], Any]
 _NO_PARAMETERS: Final[Mapping[str, "Parameter"]] = MappingProxyType({})
+ABSENT: Final = {"MAIL": ("absent", "MAIL"), "RCPT": ("absent", "RCPT")}
 
 
 class Parameter(NamedTuple):
     """An ESMTP parameter: how its value is read, and where it goes.
 
     ``attribute`` is that of the envelope (for MAIL) or of the address (for RCPT) which the value fills; "" where it is
-    only checked. ``part`` is the field of that attribute's value, where several parameters fill one value together.
+    only checked. Where several parameters fill one value together, ``whole`` makes that value, and ``part`` is the
+    keyword of this one. Without the parameter the attribute is what its class says, else ``absent``.
     """
 
     read: Reader
     attribute: str = ""
     part: str = ""
+    whole: Callable[..., Any] | None = None
+    absent: Any = None
+
+    def problems(self, name: str, verb: str) -> Iterator[str]:
+        """What is wrong with it as a parameter of this verb."""
+        if not is_keyword(name):
+            yield "its name must be in upper case, of letters, digits and hyphens"
+        yield from not_callable(read=self.read)
+        owner, fields = (Envelope, OWN_FIELDS) if verb == "MAIL" else (Address, ("args",))
+        there = getattr(owner, self.attribute, None) if self.attribute else None
+        if self.attribute in fields or callable(there) or isinstance(there, property):
+            yield f"{self.attribute!r} is {owner.__name__}'s own attribute, which no parameter may fill"
+        if bool(self.part) != (self.whole is not None) or (self.part and not self.attribute):
+            yield "part= is a part of an attribute= whose value whole= makes; give all three"
+        elif self.whole is not None:
+            try:
+                self.whole(**{self.part: None})
+            except TypeError as error:
+                yield f"whole= takes no part {self.part!r}: {error}"
 
 
 class Extension(NamedTuple):
@@ -40,6 +64,24 @@ class Extension(NamedTuple):
     mail: Mapping[str, Parameter] = _NO_PARAMETERS
     rcpt: Mapping[str, Parameter] = _NO_PARAMETERS
     more_octets: Mapping[str, int] = MappingProxyType({})
+
+    def parameters(self, verb: str) -> Mapping[str, Parameter]:
+        """Those of MAIL or of RCPT."""
+        return self.mail if verb == "MAIL" else self.rcpt
+
+    def problems(self, keyword: str) -> Iterator[str]:
+        """What is wrong with a row."""
+        if not is_keyword(keyword):
+            yield "its keyword must be in upper case, of letters, digits and hyphens (RFC 5321 section 4.1.1.1)"
+        if not self.rfc:
+            yield "rfc= must say where it is defined"
+        yield from not_callable(argument=self.argument)
+        for verb in ("MAIL", "RCPT"):
+            for name, parameter in self.parameters(verb).items():
+                yield from (f"{verb} parameter {name!r}: {problem}" for problem in parameter.problems(name, verb))
+        for verb, octets in self.more_octets.items():
+            if not any(verb in row for row in SEQUENCE.values()) or octets < 1:
+                yield f"more_octets= is by how many octets which verb's command is longer, not {verb!r}: {octets!r}"
 
 
 def _text(value: Value) -> str:
@@ -134,7 +176,7 @@ def _when(condition: Callable[[Options, Session], bool], text: str = "") -> Call
 
 _SMTPUTF8 = Parameter(_flag, "smtp_utf8")
 
-EXTENSIONS: Final[dict[str, Extension]] = {
+_ROWS: Final = {
     "PIPELINING": Extension(rfc="RFC 2920"),
     "SIZE": Extension(
         rfc="RFC 1870",
@@ -147,8 +189,14 @@ EXTENSIONS: Final[dict[str, Extension]] = {
     "ENHANCEDSTATUSCODES": Extension(rfc="RFC 2034"),
     "DSN": Extension(
         rfc="RFC 3461",
-        mail={"RET": Parameter(_one_of("FULL", "HDRS"), "dsn", "ret"), "ENVID": Parameter(_envid, "dsn", "envid")},
-        rcpt={"NOTIFY": Parameter(_notify, "dsn", "notify"), "ORCPT": Parameter(_orcpt, "dsn", "orcpt")},
+        mail={
+            "RET": Parameter(_one_of("FULL", "HDRS"), "dsn", "ret", EnvelopeDSN),
+            "ENVID": Parameter(_envid, "dsn", "envid", EnvelopeDSN),
+        },
+        rcpt={
+            "NOTIFY": Parameter(_notify, "dsn", "notify", RecipientDSN),
+            "ORCPT": Parameter(_orcpt, "dsn", "orcpt", RecipientDSN),
+        },
         more_octets={"MAIL": 107, "RCPT": 532},
     ),
     "CHUNKING": Extension(rfc="RFC 3030", argument=_when(lambda options, session: options.accepts("BDAT"))),
@@ -180,10 +228,7 @@ EXTENSIONS: Final[dict[str, Extension]] = {
         rfc="Postfix XFORWARD", argument=_when(lambda options, session: options.xforward, " ".join(XFORWARD_NAMES))
     ),
 }
-
-
-# The values that several parameters fill together, by the verb that brings them.
-_TOGETHER: Final[Mapping[str, Callable[..., Any]]] = {"MAIL": EnvelopeDSN, "RCPT": RecipientDSN}
+EXTENSIONS: Final = Table("EHLO keyword", Extension.problems, _ROWS)
 
 
 def ehlo_keywords(options: Options, session: Session) -> tuple[str, ...]:
@@ -210,10 +255,13 @@ def known_parameters(verb: str, options: Options) -> Mapping[str, Parameter | No
             for keyword, row in EXTENSIONS.items()
             if options.accepts(keyword) and (options.methods or keyword != "AUTH")
         ]
+        known: dict[str, Parameter | None] = {}
+        for row in rows:
+            for name, parameter in row.parameters(verb).items():
+                if known.setdefault(name, parameter) != parameter:
+                    raise TypeError(f"{verb} parameter {name!r}: two EHLO keywords read it, each in its own way")
         advertised: Iterable[str] = (line.partition(" ")[0].upper() for line in options.advertise)
-        options.cache[key] = dict.fromkeys(advertised) | {
-            name: parameter for row in rows for name, parameter in (row.mail if verb == "MAIL" else row.rcpt).items()
-        }
+        options.cache[key] = dict.fromkeys(advertised) | known
     found: Mapping[str, Parameter | None] = options.cache[key]
     return found
 
@@ -226,15 +274,32 @@ def read_parameters(verb: str, given: Mapping[str, Value], options: Options, ses
     if not given.keys() <= known.keys():
         raise Refused(replies.UNKNOWN_PARAMETER)
     attributes: dict[str, Any] = {}
-    parts: dict[str, dict[str, Any]] = {}
+    parts: dict[tuple[str, Callable[..., Any]], dict[str, Any]] = {}
     for name, text in given.items():
         parameter = known[name]
         value = None if parameter is None else parameter.read(text, options, session)
-        if parameter is not None and parameter.part:
-            parts.setdefault(parameter.attribute, {})[parameter.part] = value
+        if parameter is not None and parameter.whole is not None:
+            parts.setdefault((parameter.attribute, parameter.whole), {})[parameter.part] = value
         elif parameter is not None and parameter.attribute:
             attributes[parameter.attribute] = value
-    return attributes | {name: _TOGETHER[verb](**values) for name, values in parts.items()}
+    return attributes | {attribute: whole(**values) for (attribute, whole), values in parts.items()}
+
+
+def absent_parameters(verb: str, options: Options) -> Mapping[str, Any]:
+    """The attributes that parameters of MAIL or RCPT fill and the class lacks, as they are without the parameters.
+
+    They are kept in the options' cache, by ``ABSENT``.
+    """
+    key, owner = ABSENT[verb], Envelope if verb == "MAIL" else Address
+    if key not in options.cache:
+        options.cache[key] = {
+            parameter.attribute: parameter.absent
+            for row in EXTENSIONS.values()
+            for parameter in row.parameters(verb).values()
+            if parameter.attribute and not hasattr(owner, parameter.attribute)
+        }
+    found: Mapping[str, Any] = options.cache[key]
+    return found
 
 
 def longest_command(verb: str, options: Options) -> int:

@@ -10,7 +10,7 @@ from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.address import NO_ARGS, Address
 from pytest_smtpd.smtp.context import Context, Decision
 from pytest_smtpd.smtp.events import Event, Hooks, Refused
-from pytest_smtpd.smtp.extensions import read_parameters
+from pytest_smtpd.smtp.extensions import ABSENT, absent_parameters, read_parameters
 from pytest_smtpd.smtp.framing import Command
 from pytest_smtpd.smtp.grammar import (
     MAX_LOCAL_PART,
@@ -55,6 +55,9 @@ def parse_mail(command: Command, argument: str, context: Context) -> Event:
 
 
 def _mail(command: Command, address: Address, parameters: Mapping[str, Any], context: Context) -> Mail:
+    options = context.options
+    if options.cache.get(ABSENT["MAIL"], True):
+        parameters = {**absent_parameters("MAIL", options), **parameters}
     transaction = Transaction(context.session.transaction, address, parameters)
     return Mail(command=command, address=address, transaction=transaction, default=replies.SENDER_OK)
 
@@ -117,10 +120,13 @@ class RefusedRcpt(Refused):
 
 def parse_rcpt(command: Command, argument: str, context: Context) -> Event:
     """RFC 5321 section 4.1.1.3; ``<Postmaster>`` needs no domain (section 4.5.1)."""
+    options, bad = context.options, replies.BAD_RECIPIENT
     usual = USUAL_PATH.fullmatch(argument, 3) if len(argument) <= MAX_LOCAL_PART else None
     if usual is not None and argument[:3].upper() == "TO:":
-        return Rcpt(command=command, address=str.__new__(Address, usual[1]), default=replies.RECIPIENT_OK)
-    options, bad = context.options, replies.BAD_RECIPIENT
+        address = str.__new__(Address, usual[1])
+        if options.cache.get(ABSENT["RCPT"], True):
+            vars(address).update(absent_parameters("RCPT", options))
+        return Rcpt(command=command, address=address, default=replies.RECIPIENT_OK)
     path, rest = split_path(argument, "TO:", bad, strict=options.strict)
     mailbox = path if path.lower() == "postmaster" else parse_mailbox(path, bad, strict=options.strict)
     args = dict(parse_parameters(rest))
@@ -135,6 +141,7 @@ def parse_rcpt(command: Command, argument: str, context: Context) -> Event:
 
 def _read_rcpt_parameters(address: Address, context: Context) -> None:
     options, session = context.options, context.session
+    vars(address).update(absent_parameters("RCPT", options))
     if address.args:
         for name, value in read_parameters("RCPT", address.args, options, session).items():
             setattr(address, name, value)
@@ -145,7 +152,9 @@ def _read_rcpt_parameters(address: Address, context: Context) -> None:
 
 def rcpt_as_it_stands(command: Command, argument: str, context: Context) -> Event:
     """A RCPT that no grammar explains, and a rule accepts."""
-    return Rcpt(command=command, address=Address(path_as_it_stands(argument, "TO:")))
+    address = Address(path_as_it_stands(argument, "TO:"))
+    vars(address).update(absent_parameters("RCPT", context.options))
+    return Rcpt(command=command, address=address)
 
 
 def may_add_recipient(event: Event, context: Context) -> Reply | None:

@@ -1,11 +1,12 @@
 """Replies (RFC 5321 section 4.2), and the catalogue of the server's own: the only place with reply texts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from pytest_smtpd.errors import ENHANCED, Reject
+from pytest_smtpd.smtp.table import Table
 from pytest_smtpd.smtp.values import ReadOnly, printable, set_once, short
 
 __tracebackhide__ = True  # errors point at the caller's line
@@ -124,6 +125,29 @@ def leading_reply(raw: bytes) -> Reply | None:
 # --- the catalogue --------------------------------------------------------------------------------------------------
 
 
+def own(code: int, enhanced: str | None, text: str) -> Reply:
+    """A reply of the server's own. Raises ``TypeError`` for one that the RFCs do not allow."""
+    for problem in _problems(code, enhanced, text):
+        raise TypeError(f"reply {code!r} {text!r}: {problem}")
+    return Reply(code, enhanced, text)
+
+
+def _problems(code: int, enhanced: str | None, text: str) -> Iterator[str]:
+    """RFC 2034 section 4: the enhanced code is of the reply's class; only greetings and 3xx replies go without one."""
+    digit = code // 100
+    if not 2 <= digit <= 5:
+        yield "a reply code is a number from 200 to 599"
+    if enhanced is None and digit != 3 and code != 220:
+        yield f"it needs an enhanced status code, like '{digit}.0.0' (RFC 2034 section 4)"
+    found = ENHANCED.match(enhanced or "")
+    if enhanced is not None and (found is None or found[0] != enhanced or int(found[1]) != digit):
+        yield f"{enhanced!r} is no enhanced status code of a {digit}xx reply (RFC 2034 section 4)"
+    if not text and digit != 3:
+        yield "it needs a text"
+    if not (text.isprintable() and text.isascii()):
+        yield "its text must be one line of ASCII"
+
+
 class Standard(NamedTuple):
     """A row: what a bare code stands for in a rule or ``Reject``. ``rfc`` is where the code is defined."""
 
@@ -131,8 +155,14 @@ class Standard(NamedTuple):
     text: str
     rfc: str
 
+    def problems(self, code: int) -> Iterator[str]:
+        """What is wrong with a row."""
+        yield from _problems(code, self.enhanced, self.text)
+        if not self.rfc:
+            yield "rfc= must say where the code is defined"
 
-STANDARD: Final[Mapping[int, Standard]] = {
+
+_ROWS: Final = {
     211: Standard("2.0.0", "System status", "RFC 5321 4.2.3"),
     214: Standard("2.0.0", "See RFC 5321", "RFC 5321 4.2.3"),
     220: Standard(None, "Service ready", "RFC 5321 3.1, 4.2.3; RFC 3207 4"),
@@ -169,67 +199,68 @@ STANDARD: Final[Mapping[int, Standard]] = {
     555: Standard("5.5.4", "Parameters not recognized or not implemented", "RFC 5321 4.1.1.11"),
     556: Standard("5.1.10", "Domain does not accept mail", "RFC 7504"),
 }
+STANDARD: Final = Table("reply code", Standard.problems, _ROWS)
 _GENERIC: Final = {2: "OK", 3: "Go on", 4: "Try again later", 5: "Refused"}
 
 # The default refusals of hooks, which are rows of rules/hooks.py.
-SERVICE_REFUSED: Final = Reply(554, "5.3.2", "Service not available")
-TLS_REFUSED: Final = Reply(554, "5.7.0", "TLS session refused")
-CREDENTIALS_INVALID: Final = Reply(535, "5.7.8", "Authentication credentials invalid")
-SENDER_REJECTED: Final = Reply(550, "5.7.1", "Sender rejected")
-NO_SUCH_USER: Final = Reply(550, "5.1.1", "No such user here")
-CONTENT_REJECTED: Final = Reply(554, "5.6.0", "Message content rejected")
+SERVICE_REFUSED: Final = own(554, "5.3.2", "Service not available")
+TLS_REFUSED: Final = own(554, "5.7.0", "TLS session refused")
+CREDENTIALS_INVALID: Final = own(535, "5.7.8", "Authentication credentials invalid")
+SENDER_REJECTED: Final = own(550, "5.7.1", "Sender rejected")
+NO_SUCH_USER: Final = own(550, "5.1.1", "No such user here")
+CONTENT_REJECTED: Final = own(554, "5.6.0", "Message content rejected")
 
-OK: Final = Reply(250, "2.0.0", "OK")
-SENDER_OK: Final = Reply(250, "2.1.0", "OK")
-RECIPIENT_OK: Final = Reply(250, "2.1.5", "OK")
-MESSAGE_OK: Final = Reply(250, "2.6.0", "Message accepted")
-AUTHENTICATED: Final = Reply(235, "2.7.0", "Authentication succeeded")
-GO_AHEAD: Final = Reply(354, None, "End data with <CR><LF>.<CR><LF>")
-READY_FOR_TLS: Final = Reply(220, "2.0.0", "Ready to start TLS")
-BYE: Final = Reply(221, "2.0.0", "Bye")
-HELP: Final = Reply(214, "2.0.0", "See RFC 5321")
-CANNOT_VERIFY: Final = Reply(252, "2.5.0", "Cannot VRFY user, but will accept message and attempt delivery")
+OK: Final = own(250, "2.0.0", "OK")
+SENDER_OK: Final = own(250, "2.1.0", "OK")
+RECIPIENT_OK: Final = own(250, "2.1.5", "OK")
+MESSAGE_OK: Final = own(250, "2.6.0", "Message accepted")
+AUTHENTICATED: Final = own(235, "2.7.0", "Authentication succeeded")
+GO_AHEAD: Final = own(354, None, "End data with <CR><LF>.<CR><LF>")
+READY_FOR_TLS: Final = own(220, "2.0.0", "Ready to start TLS")
+BYE: Final = own(221, "2.0.0", "Bye")
+HELP: Final = own(214, "2.0.0", "See RFC 5321")
+CANNOT_VERIFY: Final = own(252, "2.5.0", "Cannot VRFY user, but will accept message and attempt delivery")
 
-HOOK_FAILED: Final = Reply(451, "4.3.0", "Error in a test hook")
-TIMED_OUT: Final = Reply(421, "4.4.2", "Timeout, closing connection")
-TOO_MANY_CLIENTS: Final = Reply(421, "4.3.2", "Too many connections")
-TOO_MANY_MESSAGES: Final = Reply(421, "4.7.0", "Too many messages on this connection")
-TOO_MANY_RECIPIENTS: Final = Reply(452, "4.5.3", "Too many recipients")
+HOOK_FAILED: Final = own(451, "4.3.0", "Error in a test hook")
+TIMED_OUT: Final = own(421, "4.4.2", "Timeout, closing connection")
+TOO_MANY_CLIENTS: Final = own(421, "4.3.2", "Too many connections")
+TOO_MANY_MESSAGES: Final = own(421, "4.7.0", "Too many messages on this connection")
+TOO_MANY_RECIPIENTS: Final = own(452, "4.5.3", "Too many recipients")
 
-UNKNOWN_COMMAND: Final = Reply(500, "5.5.2", "Command not recognized")
-LINE_TOO_LONG: Final = Reply(500, "5.5.2", "Line too long")
-SASL_LINE_TOO_LONG: Final = Reply(500, "5.5.6", "Authentication exchange line is too long")
-BARE_LINE_FEED: Final = Reply(500, "5.5.2", "Command lines must end in CRLF")
-CONTROL_CHARACTER: Final = Reply(501, "5.5.2", "Control characters are not allowed")
-BAD_ENCODING: Final = Reply(501, "5.5.2", "Commands must be valid UTF-8")
-NOT_IMPLEMENTED: Final = Reply(502, "5.5.1", "Command not implemented")
-NO_ARGUMENT_ALLOWED: Final = Reply(501, "5.5.4", "This command takes no argument")
-ARGUMENT_NEEDED: Final = Reply(501, "5.5.4", "This command needs an argument")
-BAD_DOMAIN: Final = Reply(501, "5.5.4", "A valid domain or address literal is needed")
-BAD_SENDER: Final = Reply(501, "5.1.7", "Bad sender address syntax")
-BAD_RECIPIENT: Final = Reply(501, "5.1.3", "Bad recipient address syntax")
-NEED_SMTPUTF8: Final = Reply(553, "5.6.7", "An address with these characters needs SMTPUTF8")
-BAD_PARAMETER: Final = Reply(501, "5.5.4", "Bad value of a parameter")
-DUPLICATE_PARAMETER: Final = Reply(501, "5.5.4", "Parameter given twice")
-UNKNOWN_PARAMETER: Final = Reply(555, "5.5.4", "Parameter not recognized or not implemented")
-TOO_BIG: Final = Reply(552, "5.3.4", "Message size exceeds fixed limit")
-NEED_HELLO: Final = Reply(503, "5.5.1", "Send EHLO first")
-NEED_MAIL: Final = Reply(503, "5.5.1", "Need MAIL before RCPT")
-NEED_RECIPIENT: Final = Reply(503, "5.5.1", "Need RCPT before the message")
-NESTED_MAIL: Final = Reply(503, "5.5.1", "Nested MAIL command")
-OUT_OF_SEQUENCE: Final = Reply(503, "5.5.1", "Bad sequence of commands")
-BINARY_NEEDS_BDAT: Final = Reply(503, "5.5.1", "A BINARYMIME message needs BDAT")
-TLS_ACTIVE: Final = Reply(503, "5.5.1", "TLS already active")
-TLS_REQUIRED: Final = Reply(530, "5.7.0", "Must issue a STARTTLS command first")
-REQUIRETLS_IN_CLEAR: Final = Reply(530, "5.7.10", "REQUIRETLS needs a TLS session")
-AUTH_REQUIRED: Final = Reply(530, "5.7.0", "Authentication required")
-AUTH_NEEDS_TLS: Final = Reply(538, "5.7.11", "Encryption required for requested authentication mechanism")
-ALREADY_AUTHENTICATED: Final = Reply(503, "5.5.1", "Already authenticated")
-UNKNOWN_MECHANISM: Final = Reply(504, "5.5.4", "Unrecognized authentication type")
-BAD_BASE64: Final = Reply(501, "5.5.2", "Cannot decode base64")
-BAD_CREDENTIALS: Final = Reply(501, "5.5.2", "Malformed credentials")
-AUTH_CANCELLED: Final = Reply(501, "5.7.0", "Authentication cancelled")
-NOT_ALLOWED: Final = Reply(550, "5.7.1", "Not allowed")
+UNKNOWN_COMMAND: Final = own(500, "5.5.2", "Command not recognized")
+LINE_TOO_LONG: Final = own(500, "5.5.2", "Line too long")
+SASL_LINE_TOO_LONG: Final = own(500, "5.5.6", "Authentication exchange line is too long")
+BARE_LINE_FEED: Final = own(500, "5.5.2", "Command lines must end in CRLF")
+CONTROL_CHARACTER: Final = own(501, "5.5.2", "Control characters are not allowed")
+BAD_ENCODING: Final = own(501, "5.5.2", "Commands must be valid UTF-8")
+NOT_IMPLEMENTED: Final = own(502, "5.5.1", "Command not implemented")
+NO_ARGUMENT_ALLOWED: Final = own(501, "5.5.4", "This command takes no argument")
+ARGUMENT_NEEDED: Final = own(501, "5.5.4", "This command needs an argument")
+BAD_DOMAIN: Final = own(501, "5.5.4", "A valid domain or address literal is needed")
+BAD_SENDER: Final = own(501, "5.1.7", "Bad sender address syntax")
+BAD_RECIPIENT: Final = own(501, "5.1.3", "Bad recipient address syntax")
+NEED_SMTPUTF8: Final = own(553, "5.6.7", "An address with these characters needs SMTPUTF8")
+BAD_PARAMETER: Final = own(501, "5.5.4", "Bad value of a parameter")
+DUPLICATE_PARAMETER: Final = own(501, "5.5.4", "Parameter given twice")
+UNKNOWN_PARAMETER: Final = own(555, "5.5.4", "Parameter not recognized or not implemented")
+TOO_BIG: Final = own(552, "5.3.4", "Message size exceeds fixed limit")
+NEED_HELLO: Final = own(503, "5.5.1", "Send EHLO first")
+NEED_MAIL: Final = own(503, "5.5.1", "Need MAIL before RCPT")
+NEED_RECIPIENT: Final = own(503, "5.5.1", "Need RCPT before the message")
+NESTED_MAIL: Final = own(503, "5.5.1", "Nested MAIL command")
+OUT_OF_SEQUENCE: Final = own(503, "5.5.1", "Bad sequence of commands")
+BINARY_NEEDS_BDAT: Final = own(503, "5.5.1", "A BINARYMIME message needs BDAT")
+TLS_ACTIVE: Final = own(503, "5.5.1", "TLS already active")
+TLS_REQUIRED: Final = own(530, "5.7.0", "Must issue a STARTTLS command first")
+REQUIRETLS_IN_CLEAR: Final = own(530, "5.7.10", "REQUIRETLS needs a TLS session")
+AUTH_REQUIRED: Final = own(530, "5.7.0", "Authentication required")
+AUTH_NEEDS_TLS: Final = own(538, "5.7.11", "Encryption required for requested authentication mechanism")
+ALREADY_AUTHENTICATED: Final = own(503, "5.5.1", "Already authenticated")
+UNKNOWN_MECHANISM: Final = own(504, "5.5.4", "Unrecognized authentication type")
+BAD_BASE64: Final = own(501, "5.5.2", "Cannot decode base64")
+BAD_CREDENTIALS: Final = own(501, "5.5.2", "Malformed credentials")
+AUTH_CANCELLED: Final = own(501, "5.7.0", "Authentication cancelled")
+NOT_ALLOWED: Final = own(550, "5.7.1", "Not allowed")
 
 
 def standard(code: int, default: Reply | None = None) -> Reply:

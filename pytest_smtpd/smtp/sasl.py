@@ -6,14 +6,17 @@ credentials are right is not decided here: the ``auth`` setting and hooks ask ``
 """
 
 import secrets
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.auth import Auth, decode, gs2_header, text_of
 from pytest_smtpd.smtp.grammar import Refused
+from pytest_smtpd.smtp.table import Table
+from pytest_smtpd.smtp.values import is_keyword
 
 Steps = Generator[bytes, bytes, Auth]
+_IS_GENERATOR: Final = 0x20  # the flag of a function's code: inspect.CO_GENERATOR
 
 
 def _plain(hostname: str) -> Steps:
@@ -104,8 +107,17 @@ class Mechanism(NamedTuple):
     failure: Mapping[str, str] | None = None
     secret_in_clear: bool = True
 
+    def problems(self, name: str) -> Iterator[str]:
+        """What is wrong with a row."""
+        if not is_keyword(name.replace("_", "-")) or len(name) > 20:
+            yield "its name must be 1 to 20 of A-Z, 0-9, hyphen and underscore (RFC 4422 section 3.1)"
+        if not getattr(getattr(self.steps, "__code__", None), "co_flags", 0) & _IS_GENERATOR:
+            yield f"steps= must be a generator function, not {self.steps!r}"
+        if not self.rfc:
+            yield "rfc= must say where it is defined"
 
-MECHANISMS: Final[dict[str, Mechanism]] = {
+
+_ROWS: Final = {
     "PLAIN": Mechanism(_plain, "RFC 4616"),
     "LOGIN": Mechanism(_login, "not standardised"),
     "CRAM-MD5": Mechanism(_cram_md5, "RFC 2195", client_first=False, secret_in_clear=False),
@@ -117,6 +129,7 @@ MECHANISMS: Final[dict[str, Mechanism]] = {
     "OAUTHBEARER": Mechanism(_oauthbearer, "RFC 7628", failure={"status": "invalid_token", "scope": "mail"}),
     "SCRAM-SHA-256": Mechanism(_scram, "RFC 7677", needs_password=True, secret_in_clear=False),
 }
+MECHANISMS: Final = Table("AUTH mechanism", Mechanism.problems, _ROWS)
 
 
 def owner(users: Any, auth: Auth) -> str | None:
@@ -161,7 +174,15 @@ class Exchange:
         try:
             self.challenge = self._steps.send(response)
         except StopIteration as done:
-            self.auth = done.value
+            self.auth = self._complete(done.value)
+
+    def _complete(self, auth: Any) -> Auth:
+        """What the steps return. Raises ``TypeError`` if that is not a login by this mechanism."""
+        if not isinstance(auth, Auth) or auth.method != self.method:
+            raise TypeError(
+                f"AUTH mechanism {self.method!r}: its steps must return an Auth of this method, not {auth!r}"
+            )
+        return auth
 
 
 def _one_line(method: str) -> Steps:

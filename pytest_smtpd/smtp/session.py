@@ -37,6 +37,12 @@ class Phase(Enum):
     DISCARDING = "it was refused early: the rest is discarded"
 
 
+# What an envelope has beside what parameters of MAIL fill.
+OWN_FIELDS: Final = (
+    *("id", "mail_from", "rcpt_to", "content", "size", "session", "user", "accepted", "reply", "refused", "at", "mail"),
+)
+
+
 class Envelope(ReadOnly):
     """One message as the server received it. A snapshot: nothing changes it later, but its ``session`` is live."""
 

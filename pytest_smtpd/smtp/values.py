@@ -4,6 +4,8 @@ from typing import Any, Final
 
 _WIDEST: Final = 100  # characters of one value in a repr
 
+_KEYWORD: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
+
 set_once: Final = object.__setattr__  # how the constructor of a ReadOnly value fills its fields
 
 
@@ -25,6 +27,11 @@ class ReadOnly:
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"cannot delete {name!r} of {self!r}: it is read-only")
+
+
+def is_keyword(text: str) -> bool:
+    """Whether it is the name of a verb, an EHLO keyword or a parameter, as tables have it: in upper case."""
+    return bool(text) and text[0] != "-" and _KEYWORD.issuperset(text)
 
 
 def printable(text: str) -> str:

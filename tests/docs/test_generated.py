@@ -80,7 +80,7 @@ KEYS["mood"] = KEYS["user"]._replace(meaning=TEXT)
     "verb": Row(
         """
 from pytest_smtpd.smtp.commands import VERBS
-VERBS["SING"] = VERBS["XCLIENT"]._replace(offered=lambda options: False, condition=TEXT)
+VERBS["SING"] = VERBS["XCLIENT"]._replace(parse=VERBS["TURN"].parse, condition=TEXT)
 """,
         "protocol",
         "page",
