@@ -1,7 +1,9 @@
 # Every target makes the environment it needs, with any Python >= 3.11 and make; the second call is quick.
 #
 #   make demo     the examples, then one that fails on purpose: what a failing test's report looks like
-#   make test     the test suite                 PYTEST_ARGS="-k auth -x" picks, TESTS=tests/plugin narrows
+#   make test     all tests but those that take long for what they add: at most two minutes on two idle cores
+#                 PYTEST_ARGS="-k auth -x" picks, TESTS=tests/plugin narrows
+#   make test-all     all tests                  likewise
 #   make lint     ruff and the import contracts
 #   make types    mypy and pyright
 #   make docs     the documentation, warnings are errors
@@ -19,7 +21,7 @@ EXTRA ?=
 py := $(VENV)/bin/python
 pip_install = $(py) -m pip install -qq --disable-pip-version-check
 
-.PHONY: demo test lint layers types docs bench release-check clean
+.PHONY: demo test test-all lint layers types docs bench release-check clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -27,6 +29,9 @@ demo: $(VENV)/.installed
 	$(py) examples/demo.py
 
 test: $(VENV)/.group-test
+	PYTHONDEVMODE=1 $(py) -m pytest -m "not wide" $(PYTEST_ARGS) $(TESTS)
+
+test-all: $(VENV)/.group-test
 	PYTHONDEVMODE=1 $(py) -m pytest $(PYTEST_ARGS) $(TESTS)
 
 lint: $(VENV)/.group-lint layers

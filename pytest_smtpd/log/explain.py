@@ -199,7 +199,8 @@ def unused(rule: Rule, store: LogStore) -> str:
     calls = [call for call in store.records.calls if call.hook == rule.hook]
     lines = [f"{rule!r} was never used: "]
     if rule.seen:
-        lines[0] += f"{plural(rule.seen, f'{rule.hook} call')} matched, but {_passed(rule)}"
+        passed = f"skip={rule.options.get('skip', 0)} let {'it' if rule.seen == 1 else 'them'} pass"
+        lines[0] += f"{plural(rule.seen, f'{rule.hook} call')} matched, but {passed}"
     elif not calls:
         lines[0] += f"there was no {rule.hook} call (calls: {_counts(store) or 'none'})"
     else:
@@ -213,14 +214,11 @@ def _unmatched(count: int, rule: Rule) -> str:
     return f"there {were} {plural(count, f'{rule.hook} call')}, and the rule did not apply to {them}"
 
 
-def _passed(rule: Rule) -> str:
-    """Why a rule did not apply to calls that matched it."""
-    skip = rule.options.get("skip", 0)
-    return f"skip={skip} let {'it' if rule.seen == 1 else 'them'} pass" if rule.seen <= skip else "it had ended by then"
-
-
 def _elsewhere(call: Call, rule: Rule) -> str:
     """Why a call that matches did not come to a rule, where that can be seen."""
-    if rule.after is not None and call.about == "content" and call.argument.size < rule.after:
+    answered_early = call.rule is not None and call.rule.after is not None  # what came then was not counted
+    if rule.after is not None and not answered_early and call.about == "content" and call.argument.size < rule.after:
         return f"only {plural(call.argument.size, 'byte')} came"
-    return f"answered by {call.rule!r}" if call.rule is not None else ""
+    if call.rule is not None:
+        return f"answered by {call.rule!r}"
+    return "the rule has ended" if rule.ended else ""

@@ -209,8 +209,10 @@ class Listener(Served):
         self.post(self._begin_to_leave)
         self._thread.join(_PATIENCE * 3 + _BLOCKED)
         if self._thread.is_alive():
+            from pytest_smtpd.net.blocked import what_blocks
+
             self._let_go()
-            return self._dismiss()[1]
+            return [what_blocks(self._thread), *self._dismiss()[1]]
         for thread in self._left[0]:
             thread.join()
         for thread in self._helpers:

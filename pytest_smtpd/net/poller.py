@@ -71,17 +71,17 @@ class Poller(selectors.DefaultSelector):
         ready, others = super().select(longest), []
         if ready and timeout == 0 and self.in_turn is not None:
             # The loop has work that was there before; a client's reset must not overtake the first step of a hook.
-            others = [one for one in ready if not isinstance(one[0].data, Served)]
+            # Nor must a time-out overtake what a client has sent in time.
             self.in_turn(self._serve, [one for one in ready if isinstance(one[0].data, Served)])
-        else:
-            for key, events in ready:
-                if isinstance(key.data, Served):
-                    try:
-                        key.data.ready(events)
-                    except Exception as error:
-                        self._crashed(error)
-                else:
-                    others.append((key, events))
+            return [one for one in ready if not isinstance(one[0].data, Served)]
+        for key, events in ready:
+            if isinstance(key.data, Served):
+                try:
+                    key.data.ready(events)
+                except Exception as error:
+                    self._crashed(error)
+            else:
+                others.append((key, events))
         if self._soon:
             self._call_soon()
         if self._timers:
@@ -97,6 +97,7 @@ class Poller(selectors.DefaultSelector):
         for key, events in ready:
             self._call(lambda key=key, events=events: key.data.ready(events))  # type: ignore[misc]
         self._call_soon()
+        self.call_due()
 
     def _call_soon(self) -> None:
         actions, self._soon = self._soon, []

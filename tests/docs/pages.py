@@ -171,7 +171,7 @@ def run(command: Sequence[str], folder: Path, plugins: Sequence[str], python: st
     for name in ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_VERSION"):
         environment.pop(name, None)
     done = subprocess.run(
-        [python, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=90, check=False
+        [python, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
     )
     return Done(done.returncode, done.stdout + done.stderr)
 

@@ -22,6 +22,7 @@ def by_id(page: Page) -> str:
     return page.id
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("page", pages_to_run(), ids=by_id)
 def test_page_does_what_it_says(page: Page, tmp_path: Path) -> None:
     for plugin in page.plugins:
@@ -31,6 +32,7 @@ def test_page_does_what_it_says(page: Page, tmp_path: Path) -> None:
         assert missing is None, f"$ {command}\nnot in the output, or not there: {missing}\n\n{output}"
 
 
+@pytest.mark.wide
 def test_report_in_the_readme_is_the_one_of_the_example() -> None:
     (report,) = [block.code for block in Page(ROOT / "README.md").blocks() if block.language == "text"]
     done = run(["pytest", "test_fails_on_purpose.py"], ROOT / "examples", [PLUGIN])
@@ -58,6 +60,7 @@ def python_with(module: str) -> str | None:
     return OTHER_TOOLS
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(("module", "code"), BEFORE)
 def test_code_before_the_migration_works_too(module: str, code: str, tmp_path: Path) -> None:
     python = python_with(module)

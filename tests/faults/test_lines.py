@@ -22,6 +22,7 @@ BARE = ("--import-mode=importlib", "-p", "no:asyncio", "-p", "no:randomly", "-p"
 HEAD = "import pytest, re\nfrom pytest_smtpd import on\nfrom tests.faults.hooks import *\n"
 
 
+@pytest.mark.wide
 def test_every_line_is_a_parameter_with_an_id_of_its_own(pytester: pytest.Pytester) -> None:
     parameters = "".join(f"    {_as_parameter(line)},\n" for line in LINES)
     pytester.makepyfile(
@@ -34,6 +35,7 @@ def test_every_line_is_a_parameter_with_an_id_of_its_own(pytester: pytest.Pytest
     assert [one for one in ids if one.endswith(tuple(f"{digit}]" for digit in "0123456789")) and "smtpd" in one] == []
 
 
+@pytest.mark.wide
 def test_every_line_is_a_marker_and_its_rules_must_be_used(pytester: pytest.Pytester) -> None:
     tests = "".join(
         f"@pytest.mark.{_as_marker(line)}\ndef test_{number}(smtpd): ...\n\n" for number, line in enumerate(LINES)

@@ -224,6 +224,7 @@ def _served(way: Way, factory: SMTPServerFactory) -> SMTPServer:
 
 # CPython's SSLSocket leaves its socket to the collector when the peer is gone before the handshake begins.
 @pytest.mark.filterwarnings("ignore:Exception ignored in.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.wide
 @pytest.mark.parametrize("client", sorted(CLIENTS))
 @pytest.mark.parametrize("seen", SEEN, ids=str)
 def test_a_client_meets_the_fault(seen: Seen, client: str, smtpd_factory: SMTPServerFactory) -> None:

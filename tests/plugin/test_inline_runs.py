@@ -31,6 +31,7 @@ OUTER = """
 """
 
 
+@pytest.mark.wide
 def test_the_plugin_works_in_every_inline_run(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(OUTER)
     pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider").assert_outcomes(passed=3)

@@ -46,7 +46,7 @@ def test_the_default_context_verifies_the_server_in_this_process_and_its_childre
 
         def test_in_a_child(smtpd):
             command = [sys.executable, "-c", CHILD, smtpd.host, str(smtpd.port)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=240)
             assert (done.stdout.strip(), done.stderr) == ("250", "")
     """)
     result.assert_outcomes(passed=4)

@@ -24,7 +24,7 @@ LOADED = 'print(*sorted({"tomllib", "pytest_smtpd.providers"} & set(sys.modules)
 )
 def test_file_is_parsed_when_it_is_asked_for_and_not_before(code: str, loaded: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys\n{code}\n{LOADED}"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", f"import sys\n{code}\n{LOADED}"], capture_output=True, text=True, check=True, timeout=240
     )
     assert done.stdout.strip() == loaded
 

@@ -72,6 +72,7 @@ def python_for(recipe: Recipe) -> str:
     return chosen
 
 
+@pytest.mark.wide
 @every_recipe
 def test_recipe_does_what_it_says(recipe: Recipe, tmp_path: Path) -> None:
     python = python_for(recipe)
@@ -88,7 +89,7 @@ def test_recipe_does_what_it_says(recipe: Recipe, tmp_path: Path) -> None:
     }
 
     done = subprocess.run(
-        recipe.command(python), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90, check=False
+        recipe.command(python), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False
     )
 
     output = done.stdout + done.stderr

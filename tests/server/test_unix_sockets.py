@@ -143,4 +143,4 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 assert os.path.exists({str(path)!r})
 server.stop()
 """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=240)

@@ -254,7 +254,7 @@ def test_renegotiations_and_key_updates_harm_nobody(version: str, request_line: 
 def ask_repeatedly(command: list[str], request_line: str, sign: str, count: int) -> None:
     for _ in range(count):
         text = f"{request_line}\n"
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=240, check=False)
         assert sign in done.stdout + done.stderr
 
 
