@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any, Final, NamedTuple, cast
 
+from pytest_smtpd.errors import add_note
 from pytest_smtpd.line import Line
 from pytest_smtpd.log.log import LogStore
 from pytest_smtpd.message import Message
@@ -384,7 +385,7 @@ class Conversation:
         try:
             yield from self._responder.close(cancels=self._session.ended != "client")
         except Exception as error:
-            error.add_note(_OURS)
+            add_note(error, _OURS)
             self._shared.crashed(error)
         self._end()
 
@@ -402,7 +403,7 @@ class Conversation:
 
     def _crash(self, error: BaseException) -> None:
         """The server itself has failed; that harms this connection alone."""
-        error.add_note(_OURS)
+        add_note(error, _OURS)
         self._shared.crashed(error)
         self._turn.cancel()
         self._finish()

@@ -1,5 +1,6 @@
 """Kinds of values that settings can have: how a value is checked, and its final form."""
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ from pytest_smtpd.checks import is_count, is_encodable, is_flag, is_word
 from pytest_smtpd.smtp.commands import VERBS
 from pytest_smtpd.smtp.extensions import EXTENSIONS
 from pytest_smtpd.smtp.sasl import MECHANISMS
+from pytest_smtpd.smtp.values import quoted
 from pytest_smtpd.suggest import did_you_mean
 
 __tracebackhide__ = True  # errors point at the caller's line
@@ -27,7 +29,12 @@ def is_port(value: object) -> bool:
 
 def is_path(value: object) -> bool:
     """The path of a Unix socket, True for one of our own, or None."""
-    return value is None or value is True or (isinstance(value, str) and bool(value) and "\0" not in value)
+    if not isinstance(value, str):
+        return value is None or value is True
+    try:
+        return b"\0" not in os.fsencode(value) and value != ""
+    except UnicodeEncodeError:
+        return False
 
 
 def is_auth(value: object) -> bool:
@@ -73,7 +80,9 @@ def read_methods(value: Iterable[str] | None) -> tuple[str, ...] | None:
     methods = tuple(method.upper() for method in value)
     for method in methods:
         if method not in MECHANISMS:
-            raise ValueError(f"auth_methods: unknown method {method!r}{did_you_mean(method, MECHANISMS, 'method')}")
+            raise ValueError(
+                f"auth_methods: unknown method {quoted(method)}{did_you_mean(method, MECHANISMS, 'method')}"
+            )
     return methods
 
 
@@ -85,7 +94,7 @@ def read_keywords(setting: str, kind: str, *, verbs: bool) -> Callable[[Iterable
         words = frozenset(word.upper() for word in value)
         for word in sorted(words):
             if word not in known:
-                raise ValueError(f"{setting}: unknown {kind} {word!r}{did_you_mean(word, known, kind)}")
+                raise ValueError(f"{setting}: unknown {kind} {quoted(word)}{did_you_mean(word, known, kind)}")
         return words
 
     return normalise

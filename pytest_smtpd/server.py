@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
 
-from pytest_smtpd.errors import WaitTimeout
+from pytest_smtpd.errors import WaitTimeout, add_note, no_attribute, no_container
 from pytest_smtpd.log import explain
 from pytest_smtpd.log.log import LogStore, traceback_of
 from pytest_smtpd.log.query import Envelopes, Log, Waiter, select
@@ -44,6 +44,11 @@ class SMTPServer:
     """
 
     __module__ = "pytest_smtpd"
+
+    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+        __getattr__ = no_attribute
+        __getitem__ = __len__ = no_container
+        __bool__ = lambda self: True  # noqa: E731 - or a truth test would ask for the length
 
     def __init__(self, *, on: Iterable[Rule] = (), **settings: Unpack[SettingsDict]) -> None:
         __tracebackhide__ = True
@@ -121,7 +126,8 @@ class SMTPServer:
             self.verify()
             return
         for raised in self.errors:
-            error.add_note(f"{self.name}: a hook raised:\n{traceback_of(raised)}".rstrip())
+            if raised is not error:
+                add_note(error, f"{self.name}: a hook raised:\n{traceback_of(raised)}".rstrip())
 
     def clear(self) -> Log:
         """Forget what has been received and logged so far, and return it as a ``Log``.

@@ -23,10 +23,11 @@ from pytest_smtpd.kinds import (
     read_lines,
     read_methods,
 )
-from pytest_smtpd.smtp.masking import SHORTEST_KNOWN
 from pytest_smtpd.smtp.options import AuthMethod, Options, TLSMode
+from pytest_smtpd.smtp.passwords import SHORTEST_KNOWN
 from pytest_smtpd.smtp.sasl import MECHANISMS
 from pytest_smtpd.smtp.table import Table, not_callable
+from pytest_smtpd.smtp.values import described, quoted, safe_repr
 from pytest_smtpd.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -110,17 +111,18 @@ class Settings(Options):
 
     @cached_property
     def passwords(self) -> tuple[str, ...]:
-        """Every secret among the settings that is long enough to be masked wherever it is seen."""
+        """Every secret among the settings that is long enough to be masked wherever it is seen, the longest first."""
         values = [getattr(self, name) for name, row in SETTINGS.items() if row.secret]
         texts = [text for value in values for text in (value.values() if isinstance(value, Mapping) else (value,))]
-        return tuple(text for text in texts if isinstance(text, str) and len(text) >= SHORTEST_KNOWN)
+        known = [text for text in texts if isinstance(text, str) and len(text) >= SHORTEST_KNOWN]
+        return tuple(sorted(known, key=len, reverse=True))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"cannot assign to {name!r}: settings are read-only")
 
     def __repr__(self) -> str:
         given = [
-            f"{name}={'***' if row.secret else repr(value)}"
+            f"{name}={'***' if row.secret else safe_repr(value)}"
             for name, row in SETTINGS.items()
             if (value := getattr(self, name)) != row.default
         ]
@@ -385,11 +387,12 @@ def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """``given`` in its final form. Raises ``TypeError`` for an unknown setting, ``ValueError`` for a wrong value."""
     for name, value in given.items():
         if name not in SETTINGS:
-            raise TypeError(f"unknown setting {name!r}{_hint(name)}")
+            raise TypeError(f"unknown setting {quoted(str(name))}{_hint(name)}")
         row = SETTINGS[name]
         if not row.accepts(value):
-            shown = _secret_shown(value) if row.secret else repr(value)
-            near = did_you_mean(value, [choice for choice in row.choices if choice], "value", listing=False)
+            shown = _secret_shown(value) if row.secret else described(value)
+            choices = [choice for choice in row.choices if choice] if isinstance(value, str) else []
+            near = did_you_mean(value, choices, "value", listing=False)
             raise ValueError(f"{name} must be {row.kind}, not {shown}{near}")
     return {name: SETTINGS[name].normalise(value) for name, value in given.items()}
 
@@ -407,7 +410,7 @@ def _hint(name: object) -> str:
 def _secret_shown(value: object) -> str:
     """What a wrong value is, without the secrets in it."""
     if not isinstance(value, Mapping):
-        return type(value).__name__
+        return f"a {type(value).__name__}"
     wrong = [text for pair in value.items() for text in pair if not isinstance(text, str)]
     what = type(wrong[0]).__name__ if wrong else "text that cannot be encoded"
     return f"a dict with {what} in it; users and passwords are text"
@@ -422,22 +425,39 @@ def make_settings(given: Mapping[str, Any], base: Settings | None = None) -> Set
         return base or Settings({})
     checked = check_settings(given)
     settings = Settings(checked) if base is None else base.changed(checked)
-    for name, others, instead in _CONTRADICTIONS:
-        for other in others if getattr(settings, name) is None else ():
+    for name, makes_senseless, others, instead in _CONTRADICTIONS:
+        value = getattr(settings, name)
+        for other in others if makes_senseless(value) else ():
             if getattr(settings, other) != SETTINGS[other].default and getattr(settings, other):
                 raise ValueError(
-                    f"{name}=None and {other}={getattr(settings, other)!r} contradict each other: "
-                    f"leave out one of them; {instead}"
+                    f"{name}={described(value)} and {other}={described(getattr(settings, other))} contradict each "
+                    f"other: leave out one of them{instead}"
                 )
     return settings
 
 
-# (a setting, what makes no sense if it is None, how to say what may be meant)
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def _is_given(value: object) -> bool:
+    return value is not None
+
+
+# (a setting, which of its values make others senseless, these others, how to say what may be meant)
 _CONTRADICTIONS: Final = (
     (
         "tls",
-        ("require_tls", "certificate", "client_certificate"),
-        "to demand TLS that is not offered: hide={'STARTTLS'}",
+        _is_none,
+        ("require_tls", "certificate", "client_certificate", "ssl_context", "auth_requires_tls"),
+        "; to demand TLS that is not offered: hide={'STARTTLS'}",
     ),
-    ("auth", ("require_auth", "auth_methods"), "to demand a login that is not offered: hide={'AUTH'}"),
+    (
+        "auth",
+        _is_none,
+        ("require_auth", "auth_methods", "auth_requires_tls"),
+        "; to demand a login that is not offered: hide={'AUTH'}",
+    ),
+    ("ssl_context", _is_given, ("certificate", "client_certificate"), ", or put it into the context"),
+    ("path", _is_given, ("port", "host"), ""),
 )

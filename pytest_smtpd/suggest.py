@@ -3,41 +3,85 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-_NEAR: Final = 0.65  # below that, a suggestion misleads
+_FAR: Final = 5  # how unlike a word is that would only mislead
+_LONG: Final = 4  # letters: of shorter words, a part says nothing
+_LONGEST: Final = 40  # letters of a text that are compared
 
 # Names from other tools, and of ours in the wrong place, that a similarity search would not correct; by what is asked
 # for. "" stands for a name to which no suggestion is better than a far one.
 _MEANT: Final[Mapping[str, Mapping[str, str]]] = {
+    "hook": {
+        **dict.fromkeys(("sender", "from", "mail", "envelope_from", "return_path"), "mail_from"),
+        **dict.fromkeys(("recipient", "recipients", "to", "mail_to", "envelope_to"), "rcpt_to"),
+        **dict.fromkeys(("message", "body", "content", "dot", "eom", "end_of_data", "send", "deliver"), "data"),
+        **dict.fromkeys(("open", "connected", "connection", "greeting", "banner"), "connect"),
+        **dict.fromkeys(("disconnect", "disconnected", "hangup", "end"), "close"),
+        **dict.fromkeys(("login", "authenticate", "password", "user", "username"), "auth"),
+        **dict.fromkeys(("tls", "ssl", "handshake"), "secure"),
+    },
     "option": {
         **dict.fromkeys(("recipient", "recipients", "rcpt", "to_addr", "to_addrs"), "to"),
         "rcpt_to": "to",
         **dict.fromkeys(("sender", "from", "from_", "from_addr"), "mail_from"),
-        **dict.fromkeys(("code", "status", "response", "answer"), "reply"),
+        **dict.fromkeys(
+            ("code", "status", "response", "respond", "answer", "error", "reject", "text", "message"), "reply"
+        ),
+        **dict.fromkeys(("close", "disconnect", "abort", "reset", "rst", "fin"), "drop"),
+        **dict.fromkeys(("timeout", "stall", "silent", "freeze"), "hang"),
+        **dict.fromkeys(("wait", "sleep", "slow", "latency"), "delay"),
+        **dict.fromkeys(("count", "n", "repeat", "limit", "once", "max"), "times"),
+        **dict.fromkeys(("function", "func", "callback", "handler", "hook", "side_effect"), "call"),
+        **dict.fromkeys(("bytes", "data"), "raw"),
+        "keep": "accept",
         "headers": "header",
         "username": "user",
-        "close": "drop",
-        "timeout": "hang",
-        "size": "",
     },
     "match key": {
-        **dict.fromkeys(("recipient", "recipients", "rcpt", "to_addr", "to_addrs"), "to"),
+        **dict.fromkeys(("recipient", "recipients", "rcpt", "to_addr", "to_addrs", "address", "email"), "to"),
         **dict.fromkeys(("sender", "from", "from_", "from_addr"), "mail_from"),
-        "body": "text",
+        **dict.fromkeys(("body", "plain"), "text"),
+        **dict.fromkeys(("status", "response"), "reply"),
+        **dict.fromkeys(("username", "login", "auth"), "user"),
         "headers": "header",
-        "username": "user",
+        **dict.fromkeys(("count", "timeout", "tls"), ""),
+    },
+    "setting": {
+        **dict.fromkeys(
+            ("max_size", "maxsize", "max_message_size", "message_size", "size_limit", "data_size_limit"), "size"
+        ),
+        **dict.fromkeys(("max_rcpt", "max_rcpts", "max_rcpt_to"), "max_recipients"),
+        **dict.fromkeys(("max_connections", "max_sessions"), "max_clients"),
+        **dict.fromkeys(("greeting", "ident"), "banner"),
+        **dict.fromkeys(("domain", "fqdn", "server_hostname", "server_name"), "hostname"),
+        **dict.fromkeys(("address", "bind", "ip", "listen"), "host"),
+        **dict.fromkeys(("mechanisms", "auth_mechanisms", "sasl"), "auth_methods"),
+        **dict.fromkeys(("enforce_auth", "auth_required", "require_login"), "require_auth"),
+        **dict.fromkeys(("require_starttls", "enforce_tls", "tls_required"), "require_tls"),
+        **dict.fromkeys(("socket", "unix_socket"), "path"),
+        **dict.fromkeys(("extensions", "features", "capabilities"), "advertise"),
+        **dict.fromkeys(("client", "protocol", "verify"), ""),
     },
 }
 # Names that need more than another name: how to say what is meant.
 _SAID: Final[Mapping[str, Mapping[str, str]]] = {
-    "hook": {
-        **dict.fromkeys(("login", "authenticate", "password"), 'write on("auth", ...)'),
-        **dict.fromkeys(("greeting", "banner"), 'write on("connect", ...)'),
-        **dict.fromkeys(("disconnect", "disconnected"), 'write on("close", ...)'),
-        **dict.fromkeys(("tls", "handshake"), 'write on("secure", ...)'),
+    "option": {"password": "a login that fails is on('auth', reply=535); users are @pytest.mark.smtpd(auth={...})"},
+    "match key": {
+        name: f'write header={{"{name.replace("_", "-").title()}": ...}}'
+        for name in ("cc", "bcc", "date", "message_id", "reply_to", "in_reply_to", "references", "content_type")
     },
     "setting": {
-        **dict.fromkeys(("user", "username", "password", "users", "login"), "write auth={'user': 'password'}"),
-        "rules": "rules are given as on=[...]",
+        **dict.fromkeys(
+            ("user", "username", "password", "users", "login", "credentials"), "write auth={'user': 'password'}"
+        ),
+        **dict.fromkeys(
+            ("starttls", "ssl", "use_tls", "use_ssl", "implicit", "smtps", "tls_mode", "secure"),
+            "write tls='starttls', tls='implicit' or tls=None",
+        ),
+        **dict.fromkeys(
+            ("cert", "certfile", "cert_file", "keyfile", "key", "ciphers", "context"),
+            "write ssl_context=..., or certificate='expired' and the like",
+        ),
+        **dict.fromkeys(("rules", "rule", "hooks", "hook", "handler"), "rules are given as on=[...]"),
     },
 }
 
@@ -63,11 +107,39 @@ def did_you_mean(
 
 
 def _nearest(text: str, words: Iterable[str]) -> list[str]:
-    """The word that is most like the text, or of which a part is; none if even that is not near."""
-    from difflib import SequenceMatcher
+    """The word that was misspelt, cut short or drawn out; none if that would be guesswork."""
+    best = min(words, key=lambda word: _unlikeness(_plain(text), word), default="")
+    return [best] if best and _unlikeness(_plain(text), best) < _FAR else []
 
-    def likeness(word: str) -> float:
-        return max(SequenceMatcher(None, text, part).ratio() for part in (word.lower(), *word.lower().split("_")))
 
-    best = max(words, key=likeness, default="")
-    return [best] if best and likeness(best) >= _NEAR else []
+def _unlikeness(text: str, word: str) -> float:
+    """0 for a word in another spelling, and up to ``_FAR`` for one that only shares a part with the text."""
+    whole, parts = _plain(word), [part for part in word.lower().split("_") if len(part) >= _LONG]
+    slips = distance(text, whole)
+    if slips <= 1:
+        return slips
+    if text in parts:
+        return 1.5
+    if slips == 2 and len(text) > _LONG + 1:
+        return slips
+    short, long = sorted((text, whole), key=len)
+    if len(short) >= _LONG and long.startswith(short):
+        return _FAR - 2
+    return _FAR - 1 if len(text) >= _LONG and any(distance(text, part) <= 1 for part in parts) else _FAR
+
+
+def _plain(text: str) -> str:
+    return text.lower().replace("_", "").replace("-", "")[:_LONGEST]
+
+
+def distance(one: str, other: str) -> int:
+    """How many letters were added, left out, replaced, or exchanged with their neighbour."""
+    rows = [list(range(len(other) + 1))]
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, wanted in enumerate(other, 1):
+            row.append(min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != wanted)))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                row[j] = min(row[j], rows[i - 2][j - 2] + 1)
+        rows.append(row)
+    return rows[-1][-1]

@@ -12,7 +12,7 @@ from pytest_smtpd.rules.rule import Rule
 from pytest_smtpd.rules.shown import cut, shown
 from pytest_smtpd.smtp.commands import VERBS
 from pytest_smtpd.smtp.session import Envelope, Session
-from pytest_smtpd.smtp.values import printable
+from pytest_smtpd.smtp.values import printable, safe_repr
 
 _MOST: Final = 8
 _REFUSALS: Final = ("refused", "dropped", "hung", "error")
@@ -107,14 +107,6 @@ def _summary(call: Call) -> str:
     about = f" {printable(str(call.argument))}" if call.about in ("sender", "recipient", "command") else ""
     raised = f" ({safe_repr(call.error)})" if call.error else ""
     return f"{call.hook}{about}: {call.outcome}{reply}{by}{raised}"
-
-
-def safe_repr(value: object) -> str:
-    """A repr in one line, even if the value's own method raises."""
-    try:
-        return printable(repr(value))
-    except Exception as error:
-        return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
 
 
 # --- waits ----------------------------------------------------------------------------------------------------------

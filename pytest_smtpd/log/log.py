@@ -6,9 +6,10 @@ wait, and only they pay for it.
 
 from collections.abc import Sequence
 from traceback import format_exception
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_smtpd.clock import epoch, monotonic
+from pytest_smtpd.errors import no_attribute
 from pytest_smtpd.log.waiting import Changes
 from pytest_smtpd.rules.hooks import HOOKS
 from pytest_smtpd.rules.rule import Rule
@@ -49,6 +50,9 @@ class Call:
         "wires",
     )
     __module__ = "pytest_smtpd"
+
+    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+        __getattr__ = no_attribute
 
     def __init__(
         self,
@@ -294,10 +298,13 @@ def outcome_of(verdicts: Sequence[Verdict]) -> Any:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback as text, even if the exception's own methods raise."""
+    """The traceback as text that a terminal may show, even if the exception's own methods raise."""
     try:
-        return "".join(format_exception(error))
-    except Exception as broken:
+        text = "".join(format_exception(error))
+        return "\n".join(map(printable, text.split("\n")))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as broken:
         return f"{type(error).__name__}, whose text cannot be shown: {type(broken).__name__}\n"
 
 

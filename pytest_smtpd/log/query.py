@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Unpack, overload
 
-from pytest_smtpd.errors import WaitTimeout
+from pytest_smtpd.errors import WaitTimeout, no_attribute, no_container
 from pytest_smtpd.log import explain
 from pytest_smtpd.log.log import Call, LogStore
 from pytest_smtpd.log.waiting import wait_async
@@ -22,6 +22,7 @@ from pytest_smtpd.rules.match import (
 )
 from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.session import Envelope, Session
+from pytest_smtpd.smtp.values import described
 
 __tracebackhide__ = True  # errors point at the caller's line
 
@@ -36,6 +37,9 @@ def select(subjects: Sequence[T], kind: Kind, match: Mapping[str, Any]) -> list[
 
 class Envelopes(Sequence[Envelope]):
     """The accepted envelopes, in order: a live, read-only view, equal to a list with the same ones."""
+
+    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+        __getattr__ = no_attribute
 
     def __init__(self, store: LogStore) -> None:
         self._store = store
@@ -75,7 +79,7 @@ class Waiter:
         self, store: LogStore, kind: Kind, count: int, match: Mapping[str, Any], hook: str | None = None
     ) -> None:
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise TypeError(f"count must be a number from 0, not {count!r}")
+            raise TypeError(f"count must be a number from 0, not {described(count)}")
         self.store: LogStore = store
         self.kind: Kind = kind
         self.count: int = count
@@ -134,6 +138,10 @@ class Log:
     """Everything that happened, in order: iterate it for the calls, or ask it."""
 
     __module__ = "pytest_smtpd"
+
+    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+        __getattr__ = no_attribute
+        __getitem__ = no_container
 
     def __init__(self, store: LogStore, timeout: Callable[[], float]) -> None:
         self._store = store

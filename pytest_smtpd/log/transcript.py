@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pytest_smtpd.log.log import Call, LogStore, Note
+from pytest_smtpd.smtp.passwords import hidden
 from pytest_smtpd.smtp.session import Session
 from pytest_smtpd.smtp.values import endpoint, printable
 
@@ -17,10 +18,16 @@ Line = tuple[float, float, str, str]  # when, place, who, what
 
 def transcript(store: LogStore, sessions: Sequence[Session]) -> str:
     """Each session's lines under its heading; of very many sessions, the first and the last."""
-    blocks = ["\n".join(_session_lines(store, session)) for session in (*sessions[:MOST], *sessions[MOST:][-MOST:])]
+    blocks = [_block(store, session) for session in (*sessions[:MOST], *sessions[MOST:][-MOST:])]
     if len(sessions) > 2 * MOST:
         blocks.insert(MOST, f"... {len(sessions) - 2 * MOST} more sessions ...")
     return "\n".join(blocks)
+
+
+def _block(store: LogStore, session: Session) -> str:
+    """A session's lines; a hook may have repeated a known password to the client, or in its error."""
+    text = "\n".join(_session_lines(store, session))
+    return hidden(text, session.passwords)
 
 
 def _session_lines(store: LogStore, session: Session) -> Iterator[str]:
@@ -140,4 +147,4 @@ def _then(call: Call) -> bytes:
 
 def _traceback(call: Call) -> Iterator[str]:
     yield f"the {call.hook} hook of call {call.number} raised:"
-    yield from (f"    {printable(line)}" for line in (call.traceback or "").rstrip("\n").split("\n"))
+    yield from (f"    {line}" for line in (call.traceback or "").rstrip("\n").split("\n"))

@@ -5,10 +5,11 @@ from typing import Any, Final, NamedTuple, cast
 
 import pytest
 
+from pytest_smtpd.plugin.misspelt import MARKERS, misspelt, place_of
 from pytest_smtpd.rules.rule import Rule, as_rules, on
-from pytest_smtpd.rules.shown import shown
 from pytest_smtpd.settings import SETTINGS, check_settings
 from pytest_smtpd.smtp.events import HookName
+from pytest_smtpd.smtp.values import described, printable
 
 _OURS: Final = "pytest_smtpd.plugin"
 _NOT_INDIRECT: Final = (
@@ -62,7 +63,7 @@ def read_dict(given: Mapping[str, Any], where: str, *, optional: bool) -> Declar
     """A dict of settings, with ``"on"`` for rules. Raises ``TypeError`` or ``ValueError``."""
     __tracebackhide__ = True
     if not isinstance(given, Mapping):
-        raise TypeError(f"{where} must be a dict of settings, not {given!r}")
+        raise TypeError(f"{where} must be a dict of settings, not {described(given)}")
     settings = {name: value for name, value in given.items() if name != "on"}
     try:
         return Declared(check_settings(settings), read_rules(given.get("on", ()), optional=optional))
@@ -85,7 +86,7 @@ def read_parameter(parameter: Any) -> Declared:
     if isinstance(parameter, Rule | list | tuple):
         return Declared({}, read_rules(parameter, optional=False))
     raise TypeError(
-        f"smtpd parameter: a rule made by on(...), a list of rules or a dict of settings, not {parameter!r}"
+        f"smtpd parameter: a rule made by on(...), a list of rules or a dict of settings, not {described(parameter)}"
     )
 
 
@@ -99,7 +100,7 @@ def closest_marks(item: pytest.Item) -> Iterator[tuple[pytest.Mark, bool]]:
     def fresh(marks: Iterable[Any], *, own: bool) -> Iterator[tuple[pytest.Mark, bool]]:
         for mark in marks:
             bare = getattr(mark, "mark", mark)
-            if bare.name in ("smtpd", "smtpd_on") and id(bare) not in seen:
+            if bare.name in MARKERS and id(bare) not in seen:
                 seen.add(id(bare))
                 yield bare, own
 
@@ -115,17 +116,25 @@ def closest_marks(item: pytest.Item) -> Iterator[tuple[pytest.Mark, bool]]:
 
 
 def read_marks(item: pytest.Item) -> Declared:
-    """What the markers of a test say. Raises ``TypeError`` or ``ValueError`` in one line."""
+    """What the markers of a test say. Raises ``TypeError`` or ``ValueError`` in one line, with the marker's place."""
     declared, made = Declared(), item.stash.setdefault(_MADE, {})
     for mark, own in closest_marks(item):
-        if mark.name == "smtpd_on":
-            made[id(mark)] = made.get(id(mark)) or _rule(mark)
-            declared.rules.append(DeclaredRule(made[id(mark)], not own))
-            continue
-        if mark.args:
-            raise TypeError(f"@pytest.mark.smtpd takes keywords only, like tls='implicit', not {shown(mark.args)}")
-        declared.add(read_dict(mark.kwargs, "@pytest.mark.smtpd", optional=not own))
+        try:
+            if mark.name == "smtpd_on":
+                made[id(mark)] = made.get(id(mark)) or _rule(mark)
+                declared.rules.append(DeclaredRule(made[id(mark)], not own))
+            else:
+                declared.add(_settings(mark, own=own))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{error} ({place_of(item, mark)})") from None
     return declared
+
+
+def _settings(mark: pytest.Mark, *, own: bool) -> Declared:
+    if mark.args:
+        wrong = ", ".join(map(described, mark.args))
+        raise TypeError(f"@pytest.mark.smtpd takes keywords only, like tls='implicit', not {wrong}")
+    return read_dict(mark.kwargs, "@pytest.mark.smtpd", optional=not own)
 
 
 def _rule(mark: pytest.Mark) -> Rule:
@@ -207,7 +216,10 @@ def _marks_problem(item: pytest.Item) -> str | None:
         return None
     for mark, own in closest_marks(item):
         if own:
-            return f"@pytest.mark.{mark.name} has no effect: this test uses none of the fixtures {', '.join(FIXTURES)}"
+            return (
+                f"@pytest.mark.{mark.name} has no effect: this test uses none of the fixtures {', '.join(FIXTURES)} "
+                f"({place_of(item, mark)})"
+            )
     return None
 
 
@@ -265,16 +277,18 @@ def parameter_id(parameter: object) -> str | None:
 
 
 def _setting_word(name: Any, value: Any) -> str:
+    """What an id says of a setting: of a login the users, and of what is none of ours no more than its name."""
     if name == "on":
         return parameter_id(value) or "on"
     row = SETTINGS.get(name)
-    if row is not None and row.secret:
-        users = ",".join(map(str, value)) if isinstance(value, Mapping) else value
-        return f"{name}={users}" if users is not value or value in (row.default, None) else str(name)
-    if isinstance(value, set | frozenset | list | tuple):
-        return f"{name}={','.join(sorted(map(str, value)))}"
+    if row is None:
+        return printable(str(name))
+    if row.secret and value not in (row.default, None):
+        return f"{name}={printable(','.join(map(str, value)))}" if isinstance(value, Mapping) else str(name)
+    if isinstance(value, set | frozenset | list | tuple) and all(isinstance(one, str) for one in value):
+        return f"{name}={printable(','.join(sorted(value)))}"
     plain = value is None or isinstance(value, str | int | float)
-    return f"{name}={value}" if plain else f"{name}={type(value).__name__}"
+    return f"{name}={printable(str(value))}" if plain else f"{name}={type(value).__name__}"
 
 
 def declared_by(item: pytest.Item, config: Mapping[str, Any], parameter: object = None) -> Declared:
@@ -285,4 +299,7 @@ def declared_by(item: pytest.Item, config: Mapping[str, Any], parameter: object 
         declared.add(read_dict(config, "smtpd_config", optional=True))
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
+    problem = misspelt(item)
+    if problem:
+        raise UsageError(problem)
     return declared

@@ -1,10 +1,11 @@
 """The servers of one test: made, trusted, borrowed, reported and verified together."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Unpack
 
 import pytest
 
+from pytest_smtpd.errors import add_note
 from pytest_smtpd.log.query import Log
 from pytest_smtpd.plugin.markers import Declared, DeclaredRule, read_dict, read_rules
 from pytest_smtpd.plugin.trust import Trust
@@ -12,6 +13,7 @@ from pytest_smtpd.rules.compare import agrees
 from pytest_smtpd.rules.rule import Rule
 from pytest_smtpd.server import SMTPServer
 from pytest_smtpd.settings import SettingsDict
+from pytest_smtpd.smtp.values import printable, safe_repr
 
 
 class TestServers:
@@ -71,15 +73,13 @@ class TestServers:
 
     def point_to_hooks(self, error: BaseException) -> None:
         """The test has failed by itself: add hook errors to its error as notes."""
-        from pytest_smtpd.log.explain import safe_repr
-
         if isinstance(error, pytest.skip.Exception):
             return  # nobody reads its text
         for server in self.servers:
             where = f"its traceback is in 'Captured {server.name} call' below"
             for raised in server.errors:
                 if raised is not error:
-                    error.add_note(f"{server.name}: a hook raised {safe_repr(raised)}; {where}")
+                    add_note(error, f"{server.name}: a hook raised {safe_repr(raised)}; {where}")
 
     def release(self, shared: "SharedServer") -> None:
         """The session's server goes on to other tests; its log is kept for this one's report and verdict."""
@@ -91,7 +91,7 @@ class TestServers:
         """The test and its fixtures are over. Raises a hook error that no report has shown yet."""
         self._trust.end()
         for error in [*self._late, *self.errors]:
-            if error not in self._reported:
+            if not any(error is one for one in self._reported):
                 raise as_test_error(error)
 
     def verify(self) -> str | None:
@@ -133,7 +133,7 @@ class TestServers:
 
 
 class HookError(AssertionError):
-    """A hook tried to skip, xfail or end its test, which no hook can: its test fails."""
+    """A hook tried to skip, xfail or end its test, which no hook can, or raised what pytest cannot show."""
 
     __module__ = "pytest_smtpd"
 
@@ -141,11 +141,22 @@ class HookError(AssertionError):
 def as_test_error(error: BaseException) -> BaseException:
     """The error with which a test fails for a hook error: the hook's own, unless that would undo the test."""
     undoing = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception, KeyboardInterrupt, SystemExit)
-    if not isinstance(error, undoing):
+    if isinstance(error, undoing):
+        what = printable(f"{type(error).__name__}: {error}".rstrip(": "))
+        failure = HookError(f"a hook raised {what}; a hook cannot skip or end its test, it accepts or raises Reject")
+    elif not _has_truth(error):
+        failure = HookError(f"a hook raised {safe_repr(error)}")
+    else:
         return error
-    what = f"{type(error).__name__}: {error}".rstrip(": ")
-    failure = HookError(f"a hook raised {what}; a hook cannot skip or end its test, it accepts or raises Reject")
     return failure.with_traceback(error.__traceback__)
+
+
+def _has_truth(error: BaseException) -> bool:
+    """Whether an exception can be asked if it is true: pytest asks it, and ends the whole run if it cannot."""
+    try:
+        return bool(error) or True
+    except BaseException:
+        return False
 
 
 def _transcript(server: SMTPServer, logs: Iterable[Log]) -> str:
@@ -165,6 +176,13 @@ def _explain_unused(servers: list[SMTPServer], rule: Rule) -> str:
         )
     text = named[0].explain_unused(rule)
     return text if len(servers) == 1 and named[0].name == "smtpd" else f"{named[0].name}: {text}"
+
+
+def _no_name(given: object) -> str:
+    """What is wrong with something else in the place of a server's name."""
+    kind = "settings" if isinstance(given, Mapping) else "rules" if isinstance(given, Rule | list) else None
+    takes = f"takes {kind} by keyword" if kind else f"takes a name, a str, not {type(given).__name__}"
+    return f"smtpd_factory {takes}, like smtpd_factory('backup', tls='implicit', on=[on(...)])"
 
 
 class SMTPServerFactory:
@@ -191,10 +209,7 @@ class SMTPServerFactory:
         """
         __tracebackhide__ = True
         if name is not None and not isinstance(name, str):
-            raise TypeError(
-                f"smtpd_factory: the name of a server is a str, not {type(name).__name__}; "
-                "settings are keywords, like smtpd_factory('backup', tls='implicit')"
-            )
+            raise TypeError(_no_name(name))
         declared = read_dict({"name": name or self._free_name(), **settings}, "smtpd_factory", optional=True)
         declared.rules = read_rules(on, optional=not self._servers.in_body)
         declared.add(self._config)

@@ -25,6 +25,7 @@ from pytest_smtpd.rules.verdict import NOTHING, Ending, Verdict, verdict_of
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.smtp.values import described
 from pytest_smtpd.turn import Wait
 
 Post = Callable[[Callable[[], object]], object]
@@ -270,7 +271,7 @@ def rewritten(verdict: Verdict, hook: str, usual: bytes) -> Verdict:
 
     made = verdict.wire(usual)
     if not isinstance(made, bytes):
-        raise TypeError(f"a raw= function returns bytes, not {made!r}")
+        raise TypeError(f"a raw= function returns bytes, not {described(made)}")
     fields: dict[str, Any] = {"wire": made, "ending": verdict.ending}
     raw_fields(fields, made, hook)
     if verdict.rule.options.get("accept") is not None and "digit" in fields:

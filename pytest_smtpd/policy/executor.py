@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Final
 
+from pytest_smtpd.smtp.values import printable
 from pytest_smtpd.turn import Resume
 
 _OURS: Final = str(Path(__file__).parents[1]) + os.sep
@@ -56,7 +57,8 @@ class Run:
     @property
     def name(self) -> str:
         """How reports call the function."""
-        return getattr(self.function, "__qualname__", repr(self.function))
+        function = getattr(self.function, "func", self.function)  # of a partial, whose arguments may be secrets
+        return printable(str(getattr(function, "__qualname__", type(function).__name__)))
 
     @property
     def in_thread(self) -> bool:

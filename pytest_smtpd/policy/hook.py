@@ -23,7 +23,7 @@ def mistake(call: Call, error: BaseException, count: int = 1) -> list[Verdict]:
 
     ``count`` is the number of recipients. At ``close`` there is nobody left to reply to.
     """
-    error = error.with_traceback(users_traceback(error))
+    BaseException.with_traceback(error, users_traceback(error))
     if HOOKS[call.hook].refusal is None:
         return [Verdict(outcome="error", rule=call.rule, error=error)]
     reply = replies.HOOK_FAILED
@@ -57,8 +57,8 @@ class Hooks:
         rule, recipients = call.rule, self.recipients if call.about == "content" else None
         try:
             verdicts = self._verdicts(call, run, default, recipients)
-        except (TypeError, ValueError) as wrong:
-            # Without a traceback, which would show our own lines.
+        except Exception as wrong:
+            # Without a traceback, which would show our own lines. It may be the value's own: any of its methods fails.
             verdicts = mistake(call, wrong.with_traceback(None), 1 if recipients is None else len(recipients))
         if verdicts is None:
             call.rule = None
@@ -91,4 +91,5 @@ class Hooks:
         error = None if run is None else run.error
         if error is None or isinstance(error, _NO_MISTAKE):
             return Verdict(outcome="dropped", rule=call.rule)
-        return Verdict(outcome="dropped", rule=call.rule, error=error.with_traceback(users_traceback(error)))
+        BaseException.with_traceback(error, users_traceback(error))
+        return Verdict(outcome="dropped", rule=call.rule, error=error)

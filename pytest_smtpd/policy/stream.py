@@ -4,8 +4,9 @@ import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from pytest_smtpd.errors import no_attribute
 from pytest_smtpd.turn import Resume
 
 _FULL: Final = 1 << 20  # bytes that wait for the hook before the client has to wait too
@@ -129,6 +130,9 @@ class Stream:
     """
 
     __module__ = "pytest_smtpd"
+
+    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+        __getattr__ = no_attribute
     __slots__ = ("_pipe", "size", "size_exceeded")
 
     def __init__(self) -> None:

@@ -11,7 +11,8 @@ from pytest_smtpd.rules.effects import read_reply
 from pytest_smtpd.rules.hooks import HOOKS, check_hook
 from pytest_smtpd.rules.match import KEYS, check_value
 from pytest_smtpd.rules.options import OPTIONS, given, given_actions, listed, why
-from pytest_smtpd.rules.shown import shown
+from pytest_smtpd.smtp.options import Options
+from pytest_smtpd.smtp.values import described, quoted
 from pytest_smtpd.suggest import did_you_mean
 
 __tracebackhide__ = True  # errors point at the caller's line
@@ -50,8 +51,10 @@ def _check_name(hook: str, name: str) -> None:
     if name in possible:
         return
     if name not in OPTIONS and name not in KEYS and name != WHEN:
+        advice = f"that is a setting: @pytest.mark.smtpd({name}=...)" if name in Options.__annotations__ else ""
         raise TypeError(
-            f"on({hook!r}): unknown action, modifier or match key {name!r}{did_you_mean(name, possible, 'option')}"
+            f"on({hook!r}): unknown action, modifier or match key {quoted(name)}"
+            f"{did_you_mean(name, possible, 'option', advice=advice)}"
         )
     kind = OPTIONS[name].kind if name in OPTIONS else "match key"
     others = sorted(other for other in HOOKS if name in (*options.possible(other), *match.possible(other)))
@@ -69,7 +72,7 @@ def _check_option(hook: str, name: str, value: Any) -> None:
     row = OPTIONS[name]
     if not row.check(value):
         kind = ValueError if name == "reply" else TypeError
-        raise kind(f"{name} must be {row.wanted}, not {shown(value)}")
+        raise kind(f"{name} must be {row.wanted}, not {described(value)}")
     if name == "reply":
         for reply in value if isinstance(value, list) else [value]:
             _check_reply(hook, reply)

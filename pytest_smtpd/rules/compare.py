@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
 from pytest_smtpd.rules.shown import cut, shown
+from pytest_smtpd.smtp.values import printable, safe_repr
 
 __tracebackhide__ = True  # errors point at the caller's line
 
@@ -68,24 +69,26 @@ def header_differences(expected: Mapping[str, Any], message: Any) -> Iterator["D
 
 
 class Difference(NamedTuple):
-    """Why a subject does not match: the key, what was asked for, what is there."""
+    """Why a subject does not match: the key, what was asked for, what is there, and how people may read that."""
 
     key: str
     expected: Any
     actual: Any
+    show: Callable[[Any], str] = shown
 
     def __str__(self) -> str:
         if self.key == WHEN:
             return f"when={shown(self.expected)} is not true"
         wanted = "absent" if self.expected is None and self.key.startswith("header ") else cut(shown(self.expected))
-        return f"{self.key} is {cut(shown(self.actual))}, not {wanted}{self._parting()}"
+        return f"{printable(self.key)} is {cut(self.show(self.actual))}, not {wanted}{self._parting()}"
 
     def _parting(self) -> str:
         """Where two long texts differ that begin alike."""
-        for kind in (str, bytes):
+        for kind in (str, bytes) if self.show is shown else ():
             if isinstance(self.expected, kind) and isinstance(self.actual, kind):
                 alike = takewhile(lambda pair: pair[0] == pair[1], zip(self.actual, self.expected, strict=False))
                 place = sum(1 for _ in alike)
                 found, wanted = self.actual[place:][:_EXCERPT], self.expected[place:][:_EXCERPT]
-                return f" (from character {place + 1} on: {found!r}, not {wanted!r})" if place >= _EXCERPT else ""
+                texts = f"{safe_repr(found)}, not {safe_repr(wanted)}"
+                return f" (from character {place + 1} on: {texts})" if place >= _EXCERPT else ""
         return ""

@@ -29,7 +29,7 @@ def read_reply(value: int | str | Reply, hook: str) -> Reply:
         return parse_reply(value)
     if not 200 <= value <= 599:
         raise ValueError(
-            f"reply must be a code like 550 or text like '550 5.1.1 No such user', not {value!r}; "
+            f"reply must be a code like 550 or text like '550 5.1.1 No such user', not {value}; "
             "a reply code is a number from 200 to 599"
         )
     return standard(value, HOOKS[hook].refusal)

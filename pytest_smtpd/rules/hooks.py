@@ -32,7 +32,10 @@ from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.grammar import fold_address
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.table import Table, not_callable
+from pytest_smtpd.smtp.values import described
 from pytest_smtpd.suggest import did_you_mean
+
+__tracebackhide__ = True  # errors point at the caller's line
 
 # What may be known, or be possible, at a hook point; options and match keys name the one that they need.
 Feature = Literal[
@@ -167,7 +170,8 @@ def _read_content(call: Passed, value: Any, default: Reply | None, recipients: S
         folded = [fold_address(address) for address in recipients]
         for address in value:
             if fold_address(str(address)) not in folded:
-                raise ValueError(f"the data hook answered for {address!r}, who is no recipient of this message")
+                who = described(address)
+                raise ValueError(f"the data hook answered for {who}, who is no recipient of this message")
         return [answer(_content_reply(given.get(address))) for address in folded]
     if isinstance(value, list | tuple):
         if len(value) != len(recipients):
@@ -187,7 +191,8 @@ def _content_reply(value: Any) -> Reply:
     if isinstance(value, str):
         return replies.acceptance(value, replies.MESSAGE_OK)
     raise TypeError(
-        f"a data hook returns None, a text or a Reply (in LMTP also a list or dict of these and Rejects), not {value!r}"
+        "a data hook returns None, a text or a Reply (in LMTP also a list or dict of these and Rejects), "
+        f"not {described(value)}"
     )
 
 
@@ -274,7 +279,7 @@ def check_hook(hook: object) -> None:
     word = str(hook).lower()
     is_verb = word.upper() in VERBS and not any(name.startswith(word) for name in HOOKS)  # mail and rcpt have hooks
     advice = f'write on("command", verb="{word.upper()}", ...)' if is_verb else ""
-    raise ValueError(f"unknown hook {hook!r}{did_you_mean(hook, HOOKS, 'hook', advice=advice)}")
+    raise ValueError(f"unknown hook {described(hook)}{did_you_mean(hook, HOOKS, 'hook', advice=advice)}")
 
 
 def refused(hook: str, reject: Reject) -> Verdict:

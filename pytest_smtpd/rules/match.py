@@ -5,6 +5,7 @@ To match is to have no differences, so what selects a value also explains why an
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final, Literal, NamedTuple, TypedDict, TypeVar
 
@@ -13,6 +14,7 @@ from pytest_smtpd.rules.hooks import Feature, has, unknown_feature
 from pytest_smtpd.rules.shown import shown
 from pytest_smtpd.smtp.grammar import fold_address
 from pytest_smtpd.smtp.table import Table, not_callable
+from pytest_smtpd.smtp.values import described, quoted
 from pytest_smtpd.suggest import did_you_mean
 
 __tracebackhide__ = True  # errors point at the caller's line
@@ -98,7 +100,8 @@ class Key(NamedTuple):
     that the hook point of a rule must have (see ``hooks.Feature``). ``accepts`` says what may be asked for, and
     ``wanted`` names that in an error. ``reads_content`` is whether the value is only there when the message is
     complete, and takes time to read. ``settled`` is whether it cannot change once a call has been decided, so that
-    those who wait look at it once. ``meaning`` is Markdown for the reference.
+    those who wait look at it once. ``show`` makes of a subject and its value what people may read, where that may hold
+    secrets. ``meaning`` is Markdown for the reference.
     """
 
     meaning: str
@@ -113,6 +116,7 @@ class Key(NamedTuple):
     wanted: str = ""
     reads_content: bool = False
     settled: bool = False
+    show: Callable[[Any, Any], str] | None = None
 
     def value(self, kind: Kind, subject: Any) -> Any:
         """The value of a subject of a kind that has one."""
@@ -166,6 +170,15 @@ def _call_verb(call: Any) -> str | None:
 
 def _call_user(call: Any) -> Any:
     return call.argument.username if call.about == "login" else call.session.user
+
+
+def _shown_user(subject: Any, user: Any) -> str:
+    session = getattr(subject, "session", subject)
+    return str(session.shown_user(user))
+
+
+def _shown_verb(call: Any, verb: Any) -> str:
+    return "None" if verb is None else quoted(call.argument.shown_verb)
 
 
 def _session_message(session: Any) -> Any:
@@ -249,8 +262,18 @@ _ROWS: Final = {
         attrgetter("user"),
         attrgetter("user"),
         "user",
+        show=_shown_user,
     ),
-    "verb": Key("the verb of a `command`, in any case", _call_verb, None, None, "verb", str.upper, settled=True),
+    "verb": Key(
+        "the verb of a `command`, in any case",
+        _call_verb,
+        None,
+        None,
+        "verb",
+        str.upper,
+        settled=True,
+        show=_shown_verb,
+    ),
     "name": Key(
         "the server's name",
         lambda call: call.session.server,
@@ -278,7 +301,7 @@ def query_keys(kind: Kind, match: Mapping[str, Any]) -> Mapping[str, Key]:
     keys = {**KEYS, **{name: _attribute(name) for name in ATTRIBUTES[kind]}}
     for name, value in match.items():
         if name != WHEN and name not in keys:
-            raise TypeError(f"unknown match key {name!r}{did_you_mean(name, (*keys, WHEN))}")
+            raise TypeError(f"unknown match key {quoted(name)}{did_you_mean(name, (*keys, WHEN))}")
         if name != WHEN and kind not in (kinds := keys[name].kinds()):
             there = " and ".join(f"{one.lower()}s" for one in kinds)
             raise TypeError(f"{name!r} applies to {there}, not to {kind.lower()}s")
@@ -290,14 +313,19 @@ def check_value(name: str, value: object, keys: Mapping[str, Key] = KEYS) -> Non
     """Raise ``TypeError`` for a value that a key can never match."""
     if name == WHEN:
         if not callable(value):
-            raise TypeError(f"when must be a function of the call, not {shown(value)}")
+            raise TypeError(f"when must be a function of the call, not {described(value)}")
     elif not keys[name].accepts(value) and keys[name].wanted:
-        raise TypeError(f"{name} must be {keys[name].wanted}, not {shown(value)}")
+        raise TypeError(f"{name} must be {keys[name].wanted}, not {described(value)}")
     elif not keys[name].accepts(value):
         raise TypeError(
-            f"{name} compares one value, not the list {shown(value)}; any of several is a set, "
+            f"{name} compares one value, not {_a_list(value)}; any of several is a set, "
             "and all recipients in order are rcpt_to=(...)"
         )
+
+
+def _a_list(value: object) -> str:
+    text = described(value)
+    return f"the list {text}" if text.startswith("[") else text
 
 
 # --- matching -------------------------------------------------------------------------------------------------------
@@ -315,7 +343,7 @@ def differences(
         if key.differ is not None:
             yield from key.differ(expected, actual)
         elif not key.agree(key.fold, expected, actual):
-            yield Difference(name, expected, actual)
+            yield Difference(name, expected, actual, partial(key.show, subject) if key.show else shown)
     if WHEN in match and not match[WHEN](subject):
         yield Difference(WHEN, match[WHEN], None)
 

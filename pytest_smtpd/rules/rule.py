@@ -13,7 +13,7 @@ from pytest_smtpd.rules.shown import shown
 from pytest_smtpd.rules.verdict import Verdict
 from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.replies import Reply
-from pytest_smtpd.smtp.values import printable, short
+from pytest_smtpd.smtp.values import described, printable, short
 
 __tracebackhide__ = True  # errors point at the caller's line
 
@@ -228,9 +228,8 @@ def as_rules(value: Any) -> list[Rule]:
 
 
 def _no_rule(value: object) -> NoReturn:
-    """Raise an error that names what was given, but not its content: a dict may hold passwords."""
-    what = "a dict" if isinstance(value, Mapping) else shown(value)
-    raise TypeError(f"on takes a rule made by on(...), or a list of them, not {what}")
+    """Raise an error that names what was given, but not its content: it may hold passwords."""
+    raise TypeError(f"on takes a rule made by on(...), or a list of them, not {described(value)}")
 
 
 def on(hook: HookName, /, **given_options: Unpack[RuleArguments]) -> Rule:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from pytest_smtpd.smtp.values import ReadOnly, set_once
+from pytest_smtpd.errors import no_attribute
+from pytest_smtpd.smtp.values import ReadOnly, quoted, safe_repr, set_once
 
 
 class RecipientDSN(ReadOnly):
@@ -28,7 +29,7 @@ class RecipientDSN(ReadOnly):
         return hash((self.notify, self.orcpt))
 
     def __repr__(self) -> str:
-        return f"RecipientDSN(notify={self.notify!r}, orcpt={self.orcpt!r})"
+        return f"RecipientDSN(notify={safe_repr(self.notify)}, orcpt={safe_repr(self.orcpt)})"
 
 
 class EnvelopeDSN(ReadOnly):
@@ -52,7 +53,7 @@ class EnvelopeDSN(ReadOnly):
         return hash((self.ret, self.envid))
 
     def __repr__(self) -> str:
-        return f"EnvelopeDSN(ret={self.ret!r}, envid={self.envid!r})"
+        return f"EnvelopeDSN(ret={safe_repr(self.ret)}, envid={safe_repr(self.envid)})"
 
 
 NO_ARGS: Final[Mapping[str, str | bool]] = MappingProxyType({})
@@ -62,6 +63,9 @@ NO_ENVELOPE_DSN: Final = EnvelopeDSN()
 
 class Address(str):  # noqa: SLOT000 - what most addresses lack stands in the class
     """An envelope address, a ``str``, as the client sent it without its angle brackets; ``""`` is the null sender."""
+
+    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+        __getattr__ = no_attribute
 
     #: The ESMTP parameters as sent: upper-case keys, True for a parameter without a value.
     args: Mapping[str, str | bool] = NO_ARGS
@@ -88,6 +92,9 @@ class Address(str):  # noqa: SLOT000 - what most addresses lack stands in the cl
     def domain(self) -> str:
         """The part behind the last ``@``; ``""`` if there is none."""
         return self.rpartition("@")[2] if "@" in self else ""
+
+    def __repr__(self) -> str:
+        return quoted(self)
 
     def __reduce__(self) -> tuple[object, ...]:
         more = {name: value for name, value in vars(self).items() if name not in ("args", "dsn")}

@@ -1,6 +1,10 @@
 """An attachment of a message."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pytest_smtpd.errors import no_attribute
+from pytest_smtpd.smtp.values import printable, safe_repr
 
 
 class Attachment:
@@ -11,6 +15,9 @@ class Attachment:
     """
 
     __slots__ = ("_text", "content", "content_id", "content_type", "disposition", "filename")
+
+    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+        __getattr__ = no_attribute
 
     filename: str | None  #: The decoded file name as it was sent, with its path if it has one; None if there is none.
     content_type: str  #: In lower case, without parameters, for example ``"application/pdf"``.
@@ -66,7 +73,8 @@ class Attachment:
         return _attachment, (*self._known(), self.text)
 
     def __repr__(self) -> str:
-        return f"<Attachment {_short(repr(self.filename))} {_short(self.content_type)} {len(self.content)} bytes>"
+        kind = printable(_short(self.content_type))
+        return f"<Attachment {_short(safe_repr(self.filename))} {kind} {len(self.content)} bytes>"
 
 
 def _attachment(

@@ -5,11 +5,13 @@ import binascii
 import hmac
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from pytest_smtpd.errors import no_attribute
 from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.grammar import Refused
-from pytest_smtpd.smtp.values import short
+from pytest_smtpd.smtp.passwords import hidden
+from pytest_smtpd.smtp.values import printable, quoted, short
 
 _CONTROL: Final = "[\x00-\x1f\x7f-\x9f]"
 
@@ -21,6 +23,9 @@ class Auth:
     """
 
     __module__ = "pytest_smtpd"
+
+    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+        __getattr__ = no_attribute
 
     def __init__(
         self,
@@ -47,9 +52,10 @@ class Auth:
         self._prove = prove
         self._needs_proof = needs_proof
         self._proof: bytes | None = None
+        self.passwords: tuple[str, ...] = ()  # known ones: who mixes up user and password shows none
 
     def __repr__(self) -> str:
-        return f"<Auth {self.method} {short(self.username)!r}>"
+        return f"<Auth {printable(self.method)} {quoted(short(hidden(self.username, self.passwords)))}>"
 
     def validate_password(self, password: str) -> bool:
         """Whether the client knows this password (for XOAUTH2 and OAUTHBEARER: this token), whatever the mechanism.

@@ -15,6 +15,7 @@ from pytest_smtpd.smtp.events import Event, Refused
 from pytest_smtpd.smtp.framing import Command
 from pytest_smtpd.smtp.grammar import Refused as NotUnderstood
 from pytest_smtpd.smtp.login import explanation
+from pytest_smtpd.smtp.masking import begins_login
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.reader import READERS
 from pytest_smtpd.smtp.session import Envelope, Session
@@ -33,6 +34,7 @@ class Connection:
     def __init__(self, options: Options, session: Session) -> None:
         self.options: Options = options
         self.session: Session = session
+        session.passwords = options.passwords
         self.envelope: Envelope | None = None
         self.state: State = State.CONNECTED
         if options.proxy_protocol:
@@ -82,16 +84,24 @@ class Connection:
         if line is None:
             return None
         text, bare, too_long = line
-        command = Command(text, buffer.early, context.login_failed, context.passwords)
-        if context.login_failed and command.verb in VERBS:
-            context.login_failed = command.secret = False
-        self.session.verbs.append("***" if command.secret else command.verb)
+        command = Command(text, buffer.early, self.session.passwords)
+        if command.verb not in VERBS:
+            self._take_for_secret(command)
+        else:
+            self.session.verbs.append(command.verb)
         if too_long or (bare and self.options.strict):
             return refuse(command, replies.LINE_TOO_LONG if too_long else replies.BARE_LINE_FEED, context)
         try:
             return self._understood(command, state)
         except NotUnderstood as refused:
             return refuse(command, refused.reply, context)
+
+    def _take_for_secret(self, command: Command) -> None:
+        """A line that is no command: it may be a credential in the wrong place."""
+        context = self._context
+        command.known, command.secret = False, context.login_begun
+        context.login_begun = context.login_begun or begins_login(command.raw)
+        self.session.verbs.append(command.shown_verb)
 
     def _understood(self, command: Command, state: State) -> Event:
         """What the command asks for, or its refusal. Raises ``NotUnderstood`` if its syntax is wrong."""

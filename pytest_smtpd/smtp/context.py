@@ -38,9 +38,9 @@ class Context:
     """One connection: its settings, its session, the bytes that have arrived, and where it is with AUTH.
 
     ``exchange`` is the AUTH exchange under way. ``deferred`` is a reply that waits behind a challenge in which the
-    server explains itself, with the user it logs in. ``login_failed`` is whether the last attempt did: what follows may
-    be its password, sent in the wrong place. ``xclient_login`` is the LOGIN of an XCLIENT, until the new greeting.
-    ``phase`` is where the message is whose content has begun to arrive.
+    server explains itself, with the user it logs in. ``login_begun`` is whether the client has ever tried to log in: a
+    line that is no command may then be its password, sent in the wrong place. ``xclient_login`` is the LOGIN of an
+    XCLIENT, until the new greeting. ``phase`` is where the message is whose content has begun to arrive.
     """
 
     def __init__(self, options: Options, session: Session) -> None:
@@ -49,7 +49,6 @@ class Context:
         self.buffer: Buffer = Buffer()
         self.exchange: Exchange | None = None
         self.deferred: tuple[Reply, Any] | None = None
-        self.login_failed: bool = False
+        self.login_begun: bool = False
         self.xclient_login: Auth | None = None
         self.phase: Phase | None = None
-        self.passwords: tuple[str, ...] = options.passwords

@@ -79,8 +79,8 @@ class Refused(Event):
 
     def apply(self, verdicts: Sequence[Decision], context: Context) -> Envelope | None:
         """Nothing happens; but what follows an AUTH that was refused may be its password."""
-        if self.command is not None and self.command.verb in ("", "AUTH"):
-            context.login_failed = True
+        if self.command is not None and self.command.verb == "AUTH":
+            context.login_begun = True
         return None
 
 

@@ -1,10 +1,12 @@
 """The receive buffer, and how bytes are cut into pieces: command lines, dot-content, BDAT octets."""
 
 from sys import intern
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from pytest_smtpd.errors import no_attribute
 from pytest_smtpd.smtp.masking import masked
-from pytest_smtpd.smtp.values import short
+from pytest_smtpd.smtp.passwords import MASK
+from pytest_smtpd.smtp.values import quoted, short
 
 # RFC 4954 section 4 gives a line of an AUTH exchange 12288 octets; an initial response has the command before it.
 MAX_LINE: Final = 12288
@@ -19,30 +21,37 @@ _HELD_BACK: Final = tuple(_END_OF_DATA[:length] for length in range(4, 0, -1))
 class Command:
     """A command line. As text it is the line with secrets masked."""
 
-    __slots__ = ("passwords", "pipelined", "raw", "secret", "verb")
+    __slots__ = ("known", "passwords", "pipelined", "raw", "secret", "verb")
     __module__ = "pytest_smtpd"
 
-    def __init__(
-        self, raw: bytes, pipelined: bool = False, secret: bool = False, passwords: tuple[str, ...] = ()
-    ) -> None:
+    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+        __getattr__ = no_attribute
+
+    def __init__(self, raw: bytes, pipelined: bool = False, passwords: tuple[str, ...] = ()) -> None:
         self.raw: bytes = raw  #: The line without its end, as bytes.
         #: The first word, in upper case.
         self.verb: str = intern(raw.rstrip(b" \t").partition(b" ")[0].upper().decode("utf-8", "replace"))
         #: Whether the line had begun to arrive before the reply to the one before it was written (RFC 2920).
         self.pipelined: bool = pipelined
-        self.secret: bool = secret  # what follows an AUTH that was refused may be a password, not a command
         self.passwords: tuple[str, ...] = passwords  # known ones, which are masked wherever they stand
+        self.known: bool = True  # whether the server knows the verb
+        self.secret: bool = False  # a line that is no command, once a login has begun: it may be a password
 
     @property
     def argument(self) -> str:
         """The text behind the first space."""
         return self.raw.partition(b" ")[2].decode("utf-8", "replace")
 
+    @property
+    def shown_verb(self) -> str:
+        """The verb, for people: what is no verb may be a secret."""
+        return MASK if not self.known and MASK in str(self) else self.verb
+
     def __str__(self) -> str:
-        return "***" if self.secret else masked(self.raw, self.passwords)
+        return MASK if self.secret else masked(self.raw, self.passwords, known=self.known)
 
     def __repr__(self) -> str:
-        return f"<Command {short(str(self))!r}>"
+        return f"<Command {quoted(short(str(self)))}>"
 
 
 # A line without its end; whether it ended with LF alone; whether it was too long, and its octets thrown away.

@@ -31,12 +31,11 @@ class Authenticate(Event):
     user: str | None = None
 
     def apply(self, verdicts: Sequence[Decision], context: Context) -> None:
-        """Log in, or note that it failed."""
-        complete, user, digit = self.auth is not None, verdicts[0].user, verdicts[0].digit
-        context.exchange = self.exchange
-        if context.deferred is not None and not complete:
-            (_, user), context.deferred, complete = context.deferred, None, True
-        context.login_failed = digit != 3 and not (digit == 2 and complete)
+        """Log in, if it has succeeded."""
+        user, digit = verdicts[0].user, verdicts[0].digit
+        context.exchange, context.login_begun = self.exchange, True
+        if context.deferred is not None and self.auth is None:
+            (_, user), context.deferred = context.deferred, None
         if digit == 2:
             context.session.user = user or self.user or (self.auth.username if self.auth else True)
 
@@ -97,6 +96,7 @@ def _step(kind: type[A], exchange: Exchange, options: Options, **fields: Any) ->
     """The event; by default the next challenge, and when there are credentials, the verdict of the ``auth`` setting."""
     if exchange.auth is None:
         return kind(exchange=exchange, default=replies.challenge(encode(exchange.challenge)), **fields)
+    exchange.auth.passwords = options.passwords
     user = owner(options.auth, exchange.auth)
     default = replies.CREDENTIALS_INVALID if user is None else replies.AUTHENTICATED
     return kind(exchange=exchange, auth=exchange.auth, user=user, default=default, **fields)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal
 
-from pytest_smtpd.smtp.masking import SHORTEST_KNOWN
+from pytest_smtpd.smtp.passwords import SHORTEST_KNOWN
 from pytest_smtpd.smtp.sasl import MECHANISMS
 
 TLSMode = Literal["starttls", "implicit"]
@@ -53,9 +53,9 @@ class Options:
 
     @cached_property
     def passwords(self) -> tuple[str, ...]:
-        """The passwords that are long enough to be masked wherever they are seen."""
+        """The passwords that are long enough to be masked wherever they are seen, the longest first."""
         known = self.auth.values() if isinstance(self.auth, Mapping) else ()
-        return tuple(password for password in known if len(password) >= SHORTEST_KNOWN)
+        return tuple(sorted((password for password in known if len(password) >= SHORTEST_KNOWN), key=len, reverse=True))
 
     def accepts(self, name: str) -> bool:
         """Whether this verb or EHLO keyword is not disabled."""

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_smtpd.errors import ENHANCED, Reject
+from pytest_smtpd.errors import ENHANCED, Reject, no_attribute
 from pytest_smtpd.smtp.table import Table
-from pytest_smtpd.smtp.values import ReadOnly, printable, set_once, short
+from pytest_smtpd.smtp.values import ReadOnly, printable, quoted, set_once, short
 
 __tracebackhide__ = True  # errors point at the caller's line
 
@@ -20,11 +20,15 @@ class Reply(ReadOnly):
     """A reply. Equal to its code (``reply == 550``), and to a reply with the same bytes.
 
     ``wire`` holds the bytes that are sent, ``digit`` the first digit of the code, which alone decides how the session
-    goes on (RFC 5321 section 4.3.2), and ``refuses`` whether that is 4 or 5.
+    goes on (RFC 5321 section 4.3.2), and ``refuses`` whether that is 4 or 5. Raises ``ValueError`` for a text that
+    cannot be sent as UTF-8.
     """
 
     __slots__ = ("code", "digit", "enhanced", "refuses", "text", "wire")
     __module__ = "pytest_smtpd"
+
+    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+        __getattr__ = no_attribute
 
     code: int  #: The three digits, an ``int``.
     digit: int
@@ -50,15 +54,16 @@ class Reply(ReadOnly):
         return hash(self.code)
 
     def __str__(self) -> str:
-        return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+        text = " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+        return "\n".join(map(printable, text.split("\n")))
 
     def __repr__(self) -> str:
-        return f"<Reply {short(str(self))!r}>"
+        return f"<Reply {quoted(short(str(self)))}>"
 
     @property
     def line(self) -> str:
-        """The whole reply in one line for people, with control characters escaped."""
-        return printable(" ".join(str(self).split("\n")))
+        """The whole reply in one line for people, with what a terminal would obey escaped."""
+        return " ".join(str(self).split("\n"))
 
 
 def _encode(code: int, enhanced: str | None, text: str) -> bytes:
@@ -66,7 +71,15 @@ def _encode(code: int, enhanced: str | None, text: str) -> bytes:
     lines = [" ".join(part for part in (enhanced, line) if part) for line in split_lines(text)]
     *heads, last = lines
     rows = [f"{code}-{line}" for line in heads] + [f"{code} {last}"]
-    return ("\r\n".join(rows) + "\r\n").encode("utf-8", "replace")
+    return _octets("\r\n".join(rows) + "\r\n")
+
+
+def _octets(text: str) -> bytes:
+    """RFC 6531 section 3.7.4: replies are UTF-8. Raises ``ValueError`` for text with lone surrogates."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"reply cannot be sent as UTF-8: {quoted(text)}; use raw= to send other bytes") from None
 
 
 def split_lines(text: str) -> list[str]:
@@ -91,16 +104,13 @@ def parse_reply(text: str) -> Reply:
     """
     found = [re.fullmatch(_LINE, line) for line in split_lines(text.removesuffix("\n").removesuffix("\r"))]
     if not all(found) or len({line[1] for line in found if line}) != 1:
-        raise ValueError(f"reply must be a code like 550 or text like '550 5.1.1 No such user', not {text!r}")
+        raise ValueError(f"reply must be a code like 550 or text like '550 5.1.1 No such user', not {quoted(text)}")
     lines = [line for line in found if line]
     heads = [f"{line[1]}-{line[3] or ''}" for line in lines[:-1]]
     last = lines[-1]
     end = last[1] if last[2] is None else f"{last[1]} {last[3]}"
     enhanced, said = _split_enhanced("\n".join(line[3] or "" for line in lines))
-    try:
-        wire = ("\r\n".join([*heads, end]) + "\r\n").encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"reply cannot be sent as UTF-8: {text!r}; use raw= to send other bytes") from None
+    wire = _octets("\r\n".join([*heads, end]) + "\r\n")
     return Reply(int(lines[0][1]), enhanced, said, wire)
 
 

@@ -13,12 +13,14 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pytest_smtpd.errors import no_attribute, no_container
 from pytest_smtpd.smtp.address import NO_ENVELOPE_DSN, Address, EnvelopeDSN
 from pytest_smtpd.smtp.attachment import Attachment
 from pytest_smtpd.smtp.message import Message, ReadMessage, no_reader
+from pytest_smtpd.smtp.passwords import hidden
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.tls import TLSInfo
-from pytest_smtpd.smtp.values import ReadOnly, endpoint, short
+from pytest_smtpd.smtp.values import ReadOnly, endpoint, printable, quoted, short
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -47,6 +49,10 @@ class Envelope(ReadOnly):
     """One message as the server received it. A snapshot: nothing changes it later, but its ``session`` is live."""
 
     __module__ = "pytest_smtpd"
+
+    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+        __getattr__ = no_attribute
+        __getitem__ = no_container
 
     id: str  #: No other envelope of this run has the same.
     mail_from: Address  #: The sender, an ``Address``; ``""`` is the null sender.
@@ -119,8 +125,8 @@ class Envelope(ReadOnly):
             recipients = f"{', '.join(self.rcpt_to[:2])} and {len(self.rcpt_to) - 2} more"
         refused = "" if self.accepted else " not accepted"
         subject = self.subject
-        about = "" if subject is None else f" {subject[:60]!r}"
-        return f"<Envelope {self.mail_from or '<>'} -> {recipients}{about}{refused}>"
+        about = "" if subject is None else f" {quoted(subject[:60])}"
+        return f"<Envelope {printable(self.mail_from) or '<>'} -> {printable(recipients)}{about}{refused}>"
 
 
 class Transaction:
@@ -193,6 +199,7 @@ class Session:
         "mail",
         "notes",
         "opening_command",
+        "passwords",
         "read",
         "remote_address",
         "remote_port",
@@ -206,6 +213,9 @@ class Session:
         "xforward",
     )
     __module__ = "pytest_smtpd"
+
+    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+        __getattr__ = no_attribute
 
     def __init__(
         self,
@@ -253,6 +263,7 @@ class Session:
         self.ended: Ended | None = None
         #: A dict for the test's own use, for example to pass something from one hook to the next.
         self.notes: dict[Any, Any] = {}
+        self.passwords: tuple[str, ...] = ()  # known ones, which no text for people shows
         self.verbs: list[str] = []
         self.mail: Transaction | None = None
         for name, value in attributes.items():  # for tests of hook functions, which may want a session of their own
@@ -289,9 +300,14 @@ class Session:
         self.remote_address, self.remote_port = address, port
         self.client_hostname = f"[{address}]"
 
+    def shown_user(self, user: object) -> str:
+        """A user of this session, for people: one that is no text may hold secrets, and a text may be a password."""
+        if isinstance(user, str):
+            return quoted(hidden(str(user), self.passwords))
+        return "None" if user is None else type(user).__name__
+
     def __repr__(self) -> str:
-        peer = endpoint(self.remote_address, self.remote_port) if self.remote_address else "unknown"
-        name = repr(self.user) if isinstance(self.user, str) else type(self.user).__name__  # which may hold secrets
-        user = "" if self.user is None else f" user={short(name)}"
+        peer = printable(endpoint(self.remote_address, self.remote_port)) if self.remote_address else "unknown"
+        user = "" if self.user is None else f" user={short(self.shown_user(self.user))}"
         state = "closed" if self.closed else "open"
         return f"<Session {self.id} {self.transmission_type} from {peer}{user} {state}>"

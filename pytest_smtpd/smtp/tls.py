@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_smtpd.smtp.values import ReadOnly, set_once
+from pytest_smtpd.smtp.values import ReadOnly, quoted, set_once, short
 
 
 class TLSInfo(ReadOnly):
@@ -34,7 +34,7 @@ class TLSInfo(ReadOnly):
 
     def __repr__(self) -> str:
         words = [word for word in (self.version, self.cipher) if word]
-        name = [] if self.server_name is None else [repr(self.server_name)[1:-1]]
+        name = [] if self.server_name is None else [quoted(self.server_name)[1:-1]]
         client = [] if self.peer_certificate is None else [f"client {_subject(self.peer_certificate)}"]
         return f"<TLSInfo {' '.join([*words, *name, *client])}>"
 
@@ -42,4 +42,4 @@ class TLSInfo(ReadOnly):
 def _subject(certificate: Mapping[str, Any]) -> str:
     """The first name in a certificate."""
     names = [*certificate.get("subjectAltName", ()), *(pair for row in certificate.get("subject", ()) for pair in row)]
-    return repr(str(names[0][1]))[1:-1] if names else "certificate"
+    return short(quoted(str(names[0][1]))[1:-1]) if names else "certificate"

@@ -1,8 +1,12 @@
 """Values that cannot be changed, and how values are shown to people."""
 
+import re
 from typing import Any, Final
 
 _WIDEST: Final = 100  # characters of one value in a repr
+# What str.isprintable lets pass and no reader can see: fillers, joiners and selectors of variants (Unicode's property
+# Default_Ignorable_Code_Point, beyond its format characters), and the empty pattern of Braille.
+_INVISIBLE: Final = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 
 _KEYWORD: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
 
@@ -37,12 +41,37 @@ def is_keyword(text: str) -> bool:
 def printable(text: str) -> str:
     """The text with every character escaped that a terminal would obey or a reader could not see.
 
-    These are the characters for which ``str.isprintable`` is false: control characters, ESC, bidi controls, line and
-    paragraph separators, tags, surrogates.
+    These are the characters for which ``str.isprintable`` is false (control characters, ESC, bidi controls, line and
+    paragraph separators, tags, surrogates), and a few that are just as invisible.
     """
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+    return text if text.isascii() else re.sub(_INVISIBLE, lambda found: ascii(found[0])[1:-1], text)
+
+
+def quoted(text: str) -> str:
+    """The text in quotes, as in Python source, without a character that could not be seen."""
+    return printable(repr(str(text)))
+
+
+def safe_repr(value: object) -> str:
+    """A repr in one line, whatever the value's own method does."""
+    try:
+        return printable(repr(value))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
+
+
+def described(value: object) -> str:
+    """A wrong value, in an error in one line; what may hold secrets (a dict, a tuple, an object) by its type alone."""
+    if value is None or isinstance(value, str | bytes | int | float):
+        return short(safe_repr(value))
+    if isinstance(value, list | set | frozenset) and all(isinstance(one, str | bytes | int | float) for one in value):
+        return short(safe_repr(value))
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def short(text: str) -> str:

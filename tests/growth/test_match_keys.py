@@ -188,7 +188,7 @@ def test_errors_know_it() -> None:
     valid = "(valid match keys: to, mail_from, user, name, site, mood, when)"
     text = f"on('rcpt_to'): 'body' applies to data, not to rcpt_to {valid}"
     assert wrong(on, "rcpt_to", reply=550, body="x") == text
-    assert "did you mean 'site'?" in wrong(on, "rcpt_to", reply=550, sight="x")
+    assert "did you mean 'site'?" in wrong(on, "rcpt_to", reply=550, siet="x")
     assert wrong(on, "rcpt_to", reply=550, site=["a"]).startswith("site compares one value, not the list ['a']")
     assert "applies to close, command, data, mail_from and rcpt_to, not to connect" in wrong(
         on, "connect", reply=421, site="x"

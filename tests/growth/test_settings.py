@@ -169,7 +169,7 @@ def test_the_reference_lists_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_secret_is_seen_in_no_value_and_in_no_error() -> None:
     assert repr(make_settings({"token": SECRET})) == "Settings(token=***)"
-    assert wrong(token=[SECRET]) == "token must be a token, not list"
+    assert wrong(token=[SECRET]) == "token must be a token, not a list"
     assert SECRET not in wrong(token={"ada": SECRET})
 
 

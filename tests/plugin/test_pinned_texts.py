@@ -73,11 +73,17 @@ TEXTS = {
     ),
     "wrong hook": (
         '@pytest.mark.smtpd_on("rctp", reply=550)\ndef test(smtpd): pass',
-        f"@pytest.mark.smtpd_on: unknown hook 'rctp' - did you mean 'rcpt_to'? (valid: {', '.join(HOOKS)})",
+        (
+            f"@pytest.mark.smtpd_on: unknown hook 'rctp' - did you mean 'rcpt_to'? (valid: {', '.join(HOOKS)}) "
+            "(test_inner.py:16)"
+        ),
     ),
     "wrong reply": (
         '@pytest.mark.smtpd_on("rcpt_to", reply="Unknown")\ndef test(smtpd): pass',
-        "@pytest.mark.smtpd_on: reply must be a code like 550 or text like '550 5.1.1 No such user', not 'Unknown'",
+        (
+            "@pytest.mark.smtpd_on: reply must be a code like 550 or text like '550 5.1.1 No such user', not 'Unknown' "
+            "(test_inner.py:16)"
+        ),
     ),
 }
 

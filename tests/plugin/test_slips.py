@@ -113,7 +113,7 @@ SLIPS: dict[str, tuple[Callable[[SMTPServer], object], type[Exception], str]] = 
     "keywords that can be read once only": (
         lambda smtpd: SMTPServer(hide=iter(["SIZE"])),  # type: ignore[arg-type]
         ValueError,
-        "hide must be a collection of EHLO keywords, like {'SIZE'}, not ITERATOR",
+        "hide must be a collection of EHLO keywords, like {'SIZE'}, not a list_iterator",
     ),
     "a password that is a number": (
         lambda smtpd: SMTPServer(auth={"app": 12345}),  # type: ignore[dict-item]
@@ -133,7 +133,7 @@ def test_a_slip_is_said_with_what_to_write_instead(
     with pytest.raises(kind) as caught:
         slip(smtpd)
     assert type(caught.value) is kind
-    assert re.sub("<.*>", "ITERATOR", str(caught.value)) == text
+    assert str(caught.value) == text
 
 
 @pytest.mark.parametrize(

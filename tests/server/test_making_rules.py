@@ -73,7 +73,7 @@ SENSELESS: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ("rcpt", {"reply": 550}, ValueError, "unknown hook 'rcpt' - did you mean 'rcpt_to'?"),
     ("RCPT_TO", {"reply": 550}, ValueError, "unknown hook 'RCPT_TO' - did you mean 'rcpt_to'?"),
     ("quit", {"reply": 550}, ValueError, 'unknown hook \'quit\' - write on("command", verb="QUIT", ...)'),
-    ("login", {"reply": 550}, ValueError, "unknown hook 'login' - write on(\"auth\", ...)"),
+    ("login", {"reply": 550}, ValueError, "unknown hook 'login' - did you mean 'auth'"),
     (None, {"reply": 550}, ValueError, "unknown hook None"),
     (["rcpt_to"], {"reply": 550}, ValueError, "unknown hook ['rcpt_to']"),
     # No action.
@@ -91,7 +91,7 @@ SENSELESS: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         TypeError,
         "unknown action, modifier or match key 'sender' - did you mean 'mail_from'?",
     ),
-    ("rcpt_to", {"reply": 550, "size": 3}, TypeError, "unknown action, modifier or match key 'size' (valid: reply"),
+    ("rcpt_to", {"reply": 550, "size": 3}, TypeError, "unknown action, modifier or match key 'size' - that is a setting"),
     ("rcpt_to", {"reply": 550, "verb": "x"}, TypeError, "on('rcpt_to'): 'verb' applies to command, not to rcpt_to"),
     ("connect", {"reply": 550, "to": "x"}, TypeError, "on('connect'): 'to' applies to "),
     ("connect", {"reply": 550, "user": "x"}, TypeError, "not to connect"),

@@ -243,7 +243,8 @@ def test_a_command_has_a_verb_and_an_argument(raw: bytes, verb: str, argument: s
 
 
 def test_a_command_that_may_be_a_password_is_not_shown() -> None:
-    command = Command(b"czNjcmV0", secret=True)
+    command = Command(b"czNjcmV0")
+    command.secret = True
     assert (str(command), repr(command)) == ("***", "<Command '***'>")
     assert (command.verb, command.raw) == ("CZNJCMV0", b"czNjcmV0")
 

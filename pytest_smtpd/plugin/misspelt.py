@@ -1,0 +1,68 @@
+"""Markers that are none, but were meant to be ours, and the places of markers in a project's files."""
+
+import inspect
+import os
+import re
+from typing import Final
+
+import pytest
+
+from pytest_smtpd.suggest import distance
+
+MARKERS: Final = ("smtpd", "smtpd_on")
+
+
+def misspelt(item: pytest.Item) -> str | None:
+    """What is wrong with a marker whose name is nearly one of ours, in one line; None if there is none."""
+    for mark in item.iter_markers():
+        if mark.name not in MARKERS and _is_near(mark) and mark.name not in _registered(item.config):
+            return (
+                f"unknown marker @pytest.mark.{mark.name} - did you mean {_meant(mark)}? "
+                f"(a marker of your own belongs in the ini option markers) ({place_of(item, mark)})"
+            )
+    return None
+
+
+def _is_near(mark: pytest.Mark) -> bool:
+    """Whether a name is one of ours but for two letters; or begins so, and says something of its own behind it."""
+    name = mark.name.lower()
+    if min(distance(name, ours) for ours in MARKERS) <= (2 if len(name) > 5 else 1):
+        return True
+    head = name.partition("_")[0]
+    return distance(head, "smtpd") <= 1 and (head != "smtp" or bool(mark.args or mark.kwargs))
+
+
+def _meant(mark: pytest.Mark) -> str:
+    """Which one: ``smtpd_on`` takes a hook, ``smtpd`` keywords only."""
+    if mark.args:
+        return "smtpd_on"
+    return "smtpd" if mark.kwargs else min(MARKERS, key=lambda ours: distance(mark.name.lower(), ours))
+
+
+def _registered(config: pytest.Config) -> set[str]:
+    lines: list[str] = config.getini("markers")
+    return {re.split(r"[:(]", line, maxsplit=1)[0].strip() for line in lines}
+
+
+def place_of(item: pytest.Item, mark: pytest.Mark) -> str:
+    """The file and the line of the test, class or module on which a marker stands, relative to the root folder."""
+    path, line, _ = item.location
+    for node in item.listchain():
+        if mark in node.own_markers and isinstance(node, pytest.Module):
+            return path
+        if mark in node.own_markers and isinstance(node, pytest.Class):
+            return _place_of_class(node, mark) or path
+    return path if line is None else f"{path}:{line + 1}"
+
+
+def _place_of_class(node: pytest.Class, mark: pytest.Mark) -> str | None:
+    """A base class may have given the marker, and may be in another file."""
+    for cls in node.obj.__mro__:
+        marks = cls.__dict__.get("pytestmark", ())
+        if mark in (marks if isinstance(marks, list | tuple) else [marks]):
+            try:
+                file, (_, line) = inspect.getsourcefile(cls), inspect.getsourcelines(cls)
+            except (OSError, TypeError):
+                return None
+            return f"{os.path.relpath(file or '', node.config.rootpath)}:{line}"
+    return None
