@@ -1,7 +1,9 @@
 # What __init__.py loads on demand, for type checkers and editors, which do not run it.
 from types import ModuleType
 
+from pytest_smtpd.clock import Clock
 from pytest_smtpd.errors import Reject, WaitTimeout
+from pytest_smtpd.lint.finding import Lint, SMTPLintWarning
 from pytest_smtpd.log.log import Call
 from pytest_smtpd.log.query import Log
 from pytest_smtpd.plugin.servers import SMTPServerFactory
@@ -21,12 +23,15 @@ __all__ = [
     "Attachment",
     "Auth",
     "Call",
+    "Clock",
     "Command",
     "Envelope",
+    "Lint",
     "Log",
     "Reject",
     "Reply",
     "Rule",
+    "SMTPLintWarning",
     "SMTPServer",
     "SMTPServerFactory",
     "Session",

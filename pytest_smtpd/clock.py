@@ -1,5 +1,9 @@
-"""Time that cannot be frozen: a server that believed a test's ``time.time`` or ``time.monotonic`` would stand still."""
+"""Time that cannot be frozen, and that a test can move forward.
 
+A server that believed a test's ``time.time`` or ``time.monotonic`` would stand still.
+"""
+
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -20,3 +24,63 @@ _since_epoch: Final = _pick("CLOCK_REALTIME", time.time)
 def epoch() -> float:
     """What has to be added to ``monotonic()`` to make it seconds since the epoch; looked up once for each server."""
     return _since_epoch() - monotonic()
+
+
+class Clock:
+    """The time of one server, by which its own waits go, and the functions of ``pytest_smtpd.limits``.
+
+    It runs like any clock, and a test can move it forward. It never goes back, whatever a test does to the time of its
+    process. The log's times (``Call.at``, ``Envelope.at``) are the real ones.
+    """
+
+    __module__ = "pytest_smtpd"
+
+    def __init__(self) -> None:
+        self.skipped: float = 0.0  # the seconds by which it has been moved
+        self.move: Callable[[float], bool] | None = None  # moves it in the server's thread, while that runs
+        self._epoch = epoch()
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Clock moved forward by {self.skipped:g} s>"
+
+    def now(self) -> float:
+        """Seconds since the epoch, and those by which the clock has been moved."""
+        return self.monotonic() + self._epoch
+
+    def monotonic(self) -> float:
+        """Seconds since some moment: to measure how much later something is than something else."""
+        return monotonic() + self.skipped
+
+    def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
+        """Move the clock forward.
+
+        What clients have sent by now is processed first. Then every wait of the server that ends within that time ends
+        at once, in the order of time: a ``delay``, a whole ``drip``, a ``linger``, the ``timeout`` of a silent client.
+        They have ended when this returns; hook functions are not waited for.
+
+        Raises ``TypeError`` or ``ValueError`` for a time that is no number from 0, and ``RuntimeError`` in the server's
+        own thread (an ``async def`` hook, a ``when=``), which cannot wait for itself.
+        """
+        __tracebackhide__ = True
+        total = duration(seconds, minutes=minutes, hours=hours, days=days)
+        move = self.move
+        if move is None or not move(total):
+            with self._lock:
+                self.skipped += total
+
+    def forked(self) -> None:
+        """In the child of a fork: whoever held the lock was a thread that is not here, and the server does not run."""
+        self._lock, self.move = threading.Lock(), None
+
+
+def duration(seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0) -> float:
+    """All of it in seconds. Raises ``TypeError`` for what is no number, ``ValueError`` below 0 or without an end."""
+    __tracebackhide__ = True
+    given = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days}
+    for name, value in given.items():
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise TypeError(f"{name} must be a number, not {value!r}")
+        if not 0 <= value < float("inf"):
+            raise ValueError(f"{name} must be a number from 0, not {value!r}; time does not go back")
+    return float(seconds + 60 * minutes + 3600 * hours + 86400 * days)

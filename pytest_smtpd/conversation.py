@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any, Final, NamedTuple, cast
 
+from pytest_smtpd.clock import Clock
 from pytest_smtpd.errors import add_note
 from pytest_smtpd.line import Line
 from pytest_smtpd.log.log import LogStore
@@ -58,6 +59,7 @@ class Context(NamedTuple):
     crashed: Callable[[BaseException], object]
     local: tuple[str, int] | None
     ids: Iterator[int]
+    clock: Clock
 
 
 def fresh_ids() -> Iterator[int]:
@@ -95,7 +97,7 @@ class Conversation:
 
     def start(self) -> None:
         """Greet the client, and listen to it."""
-        self._transport.start()
+        self._transport.watch()
         self._pump()
 
     def catch_up(self) -> None:
@@ -204,6 +206,8 @@ class Conversation:
         """Answer one event: at once if nobody has to be waited for."""
         decided = self._responder.decide(event)
         if type(decided) is Verdict:
+            if type(event) is events.Connected:  # the last moment at which it can be seen that a client did not wait
+                self._transport.look()
             before = self._session.mail
             data = self._engine.send(event, decided)
             self._responder.record(event, decided, before, heard=bool(data) and not self._line.client_closed)
@@ -347,6 +351,8 @@ class Conversation:
 
     def _let_act(self, event: Event, verdicts: list[Verdict]) -> bytes:
         """Let the verdicts move the session, and record them. Returns the bytes of the replies."""
+        if type(event) is events.Connected:  # see _take
+            self._transport.look()
         data = self._engine.send(event, *verdicts)
         said = data if not verdicts or verdicts[0].wire is None else verdicts[0].wire
         self._recorder.record(event, verdicts, data, heard=bool(said) and not self._line.client_closed)
@@ -424,4 +430,5 @@ def _session(shared: Context, settings: Settings, sock: socket.socket, address: 
         remote=remote,
         lmtp=settings.lmtp,
         now=shared.log.now,
+        clock=shared.clock.monotonic,
     )

@@ -56,6 +56,11 @@ def are_lines(value: object) -> bool:
     return is_word(value) or (isinstance(value, Collection) and are_words(value) and all(map(is_word, value)))
 
 
+def are_names(value: object) -> bool:
+    """One name, or several."""
+    return is_word(value) or are_words(value)
+
+
 def is_context(value: object) -> bool:
     """An ``ssl.SSLContext``, or None."""
     if value is None:
@@ -103,3 +108,20 @@ def read_keywords(setting: str, kind: str, *, verbs: bool) -> Callable[[Iterable
 def read_lines(value: str | Iterable[str]) -> tuple[str, ...]:
     """Lines as a tuple; a single text is one line."""
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def read_names(value: str | Iterable[str]) -> frozenset[str]:
+    """Names as a set; a single text is one name."""
+    return frozenset({value} if isinstance(value, str) else value)
+
+
+def read_profile(value: str | None) -> str | None:
+    """The name of a provider's profile. Raises ``ValueError`` for an unknown one."""
+    if value is not None:
+        from pytest_smtpd.providers import profile
+
+        try:
+            profile(value)
+        except ValueError as error:
+            raise ValueError(f"profile: {error}") from None
+    return value

@@ -56,6 +56,12 @@ class Profile:
         return _number(self.ehlo, r"SIZE +([0-9]+)")
 
     @property
+    def auth_methods(self) -> tuple[str, ...]:
+        """The mechanisms of the AUTH lines (RFC 4954 section 3, and the older form ``AUTH=``), each once."""
+        lines = [re.fullmatch(r"AUTH[ =](.*)", line.upper()) for line in (*self.ehlo.tls, *self.ehlo.clear)]
+        return tuple(dict.fromkeys(method for line in lines if line for method in line[1].split()))
+
+    @property
     def max_recipients(self) -> int | None:
         """The most recipients, from RCPTMAX in the LIMITS line (RFC 9422); None where there is no limit."""
         return _number(self.ehlo, r"LIMITS .*?\bRCPTMAX=([0-9]+).*")

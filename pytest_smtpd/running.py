@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from pytest_smtpd.clock import Clock
 from pytest_smtpd.conversation import Context, Conversation, fresh_ids
 from pytest_smtpd.log.log import LogStore
 from pytest_smtpd.net.listener import Listener
@@ -27,7 +28,9 @@ class Running:
     ``settings`` gives those for a connection that begins now.
     """
 
-    def __init__(self, settings: Callable[[], Settings], port: int, rules: RuleSet, log: LogStore) -> None:
+    def __init__(
+        self, settings: Callable[[], Settings], port: int, rules: RuleSet, log: LogStore, clock: Clock
+    ) -> None:
         __tracebackhide__ = True
         first = settings()
         self.port: int = port
@@ -38,7 +41,7 @@ class Running:
         self._pid = os.getpid()
         sock = self._bind(first)
         try:
-            self._listener = listener = Listener(sock, self._name, log.errors.append, self._dismiss)
+            self._listener = listener = Listener(sock, self._name, log.errors.append, self._dismiss, clock)
             local = sock.getsockname()
             shared = Context(
                 poller=listener.poller,
@@ -49,6 +52,7 @@ class Running:
                 crashed=log.errors.append,
                 local=None if self.path or local[0] in _ALL_ADDRESSES else local[:2],
                 ids=fresh_ids(),
+                clock=clock,
             )
             listener.start(lambda client, address: Conversation(shared, settings(), client, address))
         except BaseException:
@@ -94,6 +98,19 @@ class Running:
     def catch_up(self) -> None:
         """Wait until all that clients have sent by now has come to its rules and hooks."""
         self._listener.catch_up()
+
+    def advance(self, seconds: float) -> bool:
+        """Move the clock forward; whether the server was still there to do it.
+
+        Raises ``RuntimeError`` in the server's own thread, which cannot wait for itself.
+        """
+        __tracebackhide__ = True
+        if self._listener.runs_here:
+            raise RuntimeError(
+                "the clock cannot be moved in the server's own thread, by an async def hook or a when=; "
+                "move it in the test, or in a def hook"
+            )
+        return self._listener.advance(seconds)
 
     def stop(self) -> list[str]:
         """End every connection and release the port; the names of hooks that are still blocked.

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
 
+from pytest_smtpd.clock import Clock
 from pytest_smtpd.errors import WaitTimeout, add_note, no_attribute, no_container
 from pytest_smtpd.log import explain
 from pytest_smtpd.log.log import LogStore, traceback_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import ssl
 
     from pytest_smtpd.certificates import CA, Authority
+    from pytest_smtpd.lint.finding import Lint
 
 
 class SMTPServer:
@@ -52,12 +54,13 @@ class SMTPServer:
 
     def __init__(self, *, on: Iterable[Rule] = (), **settings: Unpack[SettingsDict]) -> None:
         __tracebackhide__ = True
-        self.settings: Settings = make_settings(settings)
+        self.settings: Settings = _checked(make_settings(settings))
         self._first = self.settings
         #: How many seconds a wait lasts by default: the ini option ``smtpd_timeout``, or 5 without pytest. Assign
         #: another.
         self.wait_timeout: float = 5.0
         self.strict_rules: bool = False  # whether rules added from now on have to be used
+        self.clock: Clock = Clock()  #: The ``Clock`` by which its waits go, and ``pytest_smtpd.limits``.
         self._store = LogStore()
         self._rules = RuleSet(rule.copy() for rule in as_rules(on))
         self._running: Running | None = None
@@ -82,7 +85,8 @@ class SMTPServer:
         __tracebackhide__ = True
         with self._lock:
             if self._running is None:
-                self._running = Running(lambda: self.settings, self._port, self._rules, self._store)
+                self._running = Running(lambda: self.settings, self._port, self._rules, self._store, self.clock)
+                self.clock.move = self._running.advance
                 self._port, self._path = self._running.port, self._running.path
                 _running.add(self)
         return self
@@ -97,7 +101,7 @@ class SMTPServer:
         with self._lock:
             if self._running is not None:
                 blocked = self._running.stop()
-                self._running = None
+                self._running = self.clock.move = None
                 _running.discard(self)
         if blocked:
             names = ", ".join(blocked)
@@ -111,6 +115,7 @@ class SMTPServer:
         """In the child of a fork: hold nothing open, and wait for nobody's lock."""
         self._lock = threading.Lock()
         self._store.changes.forked()
+        self.clock.forked()
         self._rules.forked()
         if self._running is not None:
             self._running.forked()
@@ -145,17 +150,31 @@ class SMTPServer:
             running.catch_up()
 
     def verify(self) -> None:
-        """Raise the first exception, other than ``Reject``, that a hook raised. Leaving a ``with`` block does it."""
+        """Raise the first exception, other than ``Reject``, that a hook raised; else what the ``lint`` setting finds.
+
+        The latter is an ``AssertionError``, or with ``lint="warn"`` an ``SMTPLintWarning`` for each finding. Leaving a
+        ``with`` block does this.
+        """
         __tracebackhide__ = True
         if self.errors:
             raise self.errors[0]
+        if not self.settings.lint:
+            return
+        from pytest_smtpd.lint.report import failure, warnings_of
+
+        self.catch_up()
+        for warning in warnings_of(self.settings, self.log, self.name):
+            warnings.warn(warning, stacklevel=2)
+        problem = failure(self.settings, self.log, self.name)
+        if problem:
+            raise AssertionError(problem)
 
     def configure(self, settings: Mapping[str, Any]) -> None:
         """Other settings than those it was made with, for connections from now on.
 
         Raises ``ValueError`` for a setting that only counts when a server starts.
         """
-        changed = make_settings(settings, self._first)
+        changed = _checked(make_settings(settings, self._first))
         for name in self._first.fixed_differences(changed):
             raise ValueError(f"{name} cannot change on a running server")
         self.settings = changed
@@ -284,6 +303,14 @@ class SMTPServer:
 
     # --- what came --------------------------------------------------------------------------------------------------
 
+    @property
+    def lint(self) -> "list[Lint]":
+        """What the clients did wrong, by all lint rules, in the order of time; what they have sent by now included."""
+        from pytest_smtpd.lint.choice import lint
+
+        self.catch_up()
+        return lint(self.log)
+
     def one(self, **match: Unpack[EnvelopeMatch]) -> Envelope:
         """The one accepted envelope that matches.
 
@@ -362,6 +389,16 @@ class SMTPServer:
 
     def _seconds(self, timeout: float | None) -> float:
         return self.wait_timeout if timeout is None else timeout
+
+
+def _checked(settings: Settings) -> Settings:
+    """The settings; those of lint name rules that there are. Raises ``ValueError``."""
+    __tracebackhide__ = True
+    if settings.lint or settings.lint_ignore:
+        from pytest_smtpd.lint.choice import chosen
+
+        chosen(settings.lint, settings.lint_ignore)
+    return settings
 
 
 _running: "weakref.WeakSet[SMTPServer]" = weakref.WeakSet()

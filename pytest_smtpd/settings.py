@@ -13,6 +13,7 @@ from pytest_smtpd.kinds import (
     Check,
     Choices,
     are_lines,
+    are_names,
     are_words,
     is_auth,
     is_context,
@@ -22,8 +23,11 @@ from pytest_smtpd.kinds import (
     read_keywords,
     read_lines,
     read_methods,
+    read_names,
+    read_profile,
 )
-from pytest_smtpd.smtp.options import AuthMethod, Options, TLSMode
+from pytest_smtpd.smtp.extensions import EXTENSIONS, keyword_of
+from pytest_smtpd.smtp.options import AuthMethod, Introduction, Options, TLSMode
 from pytest_smtpd.smtp.passwords import SHORTEST_KNOWN
 from pytest_smtpd.smtp.sasl import MECHANISMS
 from pytest_smtpd.smtp.table import Table, not_callable
@@ -89,11 +93,17 @@ class SettingsDict(TypedDict, total=False):
     xclient: bool
     xforward: bool
     strict: bool
+    profile: str | None
+    lint: bool | str | Collection[str]
+    lint_ignore: str | Collection[str]
     name: str
 
 
 class Settings(Options):
-    """All settings of a server, as attributes. Made by ``make_settings``, which checks them; they cannot be changed."""
+    """All settings of a server, as attributes. Made by ``make_settings``, which checks them; they cannot be changed.
+
+    ``given`` are those that were not left out.
+    """
 
     host: str
     port: int
@@ -104,10 +114,16 @@ class Settings(Options):
     trust: bool
     max_clients: int | None
     timeout: float | None
+    profile: str | None
+    lint: bool | str | frozenset[str]
+    lint_ignore: frozenset[str]
     name: str
+    given: Mapping[str, Any]
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        self.__dict__.update({name: row.default for name, row in SETTINGS.items()}, cache={}, **given)
+        fields = _introduced(given) if given.get("profile") else given
+        defaults = {name: row.default for name, row in SETTINGS.items()}
+        self.__dict__.update(defaults, cache={}, given=given, **{"introduction": None, **fields})
 
     @cached_property
     def passwords(self) -> tuple[str, ...]:
@@ -130,7 +146,7 @@ class Settings(Options):
 
     def changed(self, given: Mapping[str, Any]) -> "Settings":
         """The same with some others."""
-        return Settings({name: getattr(self, name) for name in SETTINGS} | dict(given))
+        return Settings({**self.given, **given})
 
     def fixed_differences(self, other: "Settings") -> list[str]:
         """The settings in which ``other`` differs although they count only when a server starts."""
@@ -139,7 +155,7 @@ class Settings(Options):
         return [*names, *(["tls"] if implicit else [])]
 
 
-Where = Literal["listener", "protocol", "conversation", "certificates", "plugin", "reports"]
+Where = Literal["listener", "protocol", "conversation", "certificates", "plugin", "lint", "settings", "reports"]
 
 
 class Setting(NamedTuple):
@@ -175,7 +191,7 @@ class Setting(NamedTuple):
 
     def problems(self, name: str) -> Iterator[str]:
         """What is wrong with a row."""
-        if not name.isidentifier() or name in ("on", "cache") or hasattr(Settings, name):
+        if not name.isidentifier() or name in ("on", "cache", "given") or hasattr(Settings, name):
             yield "its name must be one that a keyword argument can have, and nothing else of Settings has"
         if not self.meaning or not (self.wanted or self.choices):
             yield "meaning= must say what it does, and wanted= or choices= what it may be"
@@ -372,6 +388,33 @@ _ROWS: Final = {
     "strict": Setting(
         False, *A_FLAG, "protocol", "refuse what RFC 5321 forbids and servers usually tolerate, see below"
     ),
+    "profile": Setting(
+        None,
+        or_none(is_word),
+        "the name of a provider, like 'gmail', or None",
+        "settings",
+        "introduce itself as the server of a [provider](providers.md#profiles): greeting, EHLO list, and the limits "
+        "that it names. What it does not list is disabled. Settings that are given beside it win",
+        normalise=read_profile,
+    ),
+    "lint": Setting(
+        False,
+        lambda value: is_flag(value) or are_names(value),
+        "True, False, 'warn', 'all', the name of a lint rule, or a collection of names",
+        "lint",
+        "fail a test that passed otherwise for what its client did wrong, by the [lint rules](lint.md): `True` for the "
+        'default ones, `"all"`, or these (a name, or a collection of names); `"warn"`: an `SMTPLintWarning` for the '
+        "default ones. Whatever it is, `smtpd.lint` has the findings of all",
+        normalise=lambda value: value if isinstance(value, bool | str) else frozenset(value),
+    ),
+    "lint_ignore": Setting(
+        frozenset(),
+        are_names,
+        "the name of a lint rule, or a collection of names",
+        "lint",
+        "[lint rules](lint.md) that `lint` does not ask for",
+        normalise=read_names,
+    ),
     "name": Setting(
         "smtpd",
         is_word,
@@ -381,6 +424,29 @@ _ROWS: Final = {
     ),
 }
 SETTINGS: Final = Table("setting", Setting.problems, _ROWS)
+
+
+def _introduced(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of a server that introduces itself as another: what ``profile`` says, unless it is given."""
+    from pytest_smtpd import providers
+
+    found = providers.profile(given["profile"])
+    clear, under_tls = ({keyword_of(line) for line in lines[1:]} for lines in found.ehlo)
+    unlisted = {
+        keyword
+        for keyword, row in EXTENSIONS.items()
+        if keyword not in clear | under_tls and not row.decided_by & given.keys()
+    }
+    usual: dict[str, Any] = {"size": found.size, "max_recipients": found.max_recipients}
+    if "AUTH" in clear | under_tls:
+        usual["auth_methods"] = tuple(method for method in found.auth_methods if method in MECHANISMS)
+        usual["auth_requires_tls"] = "AUTH" not in clear
+    return {
+        **usual,
+        **given,
+        "disable": given.get("disable", frozenset()) | (unlisted - given.get("hide", frozenset())),
+        "introduction": Introduction(found.greeting, *found.ehlo, frozenset(given)),
+    }
 
 
 def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -428,9 +494,10 @@ def make_settings(given: Mapping[str, Any], base: Settings | None = None) -> Set
     for name, makes_senseless, others, instead in _CONTRADICTIONS:
         value = getattr(settings, name)
         for other in others if makes_senseless(value) else ():
-            if getattr(settings, other) != SETTINGS[other].default and getattr(settings, other):
+            given_too = settings.given.get(other)
+            if given_too and given_too != SETTINGS[other].default:
                 raise ValueError(
-                    f"{name}={described(value)} and {other}={described(getattr(settings, other))} contradict each "
+                    f"{name}={described(value)} and {other}={described(given_too)} contradict each "
                     f"other: leave out one of them{instead}"
                 )
     return settings

@@ -18,7 +18,7 @@ from docstrings import Member, attributes, linked, markdown, methods, signature 
 from tables import code, codes, explained, fill, note, table, write_or_check  # noqa: E402
 
 import pytest_smtpd  # noqa: E402
-from pytest_smtpd import plugin  # noqa: E402
+from pytest_smtpd import limits, plugin  # noqa: E402
 from pytest_smtpd.rules import match, options  # noqa: E402
 from pytest_smtpd.rules.hooks import HOOKS  # noqa: E402
 from pytest_smtpd.rules.match import KEYS, WHEN, WHEN_MEANING  # noqa: E402
@@ -143,14 +143,15 @@ def standard_replies() -> str:
 # The classes of the page, each with what is public to the package only: nothing for users to rely on.
 CLASSES: Mapping[str, str] = {
     "SMTPServer": "catch_up configure errors explain_unused rules settings strict_rules trust_env use_rules",
-    "Log": "",
-    "Envelope": "mail",
+    "Log": "annotated",
+    "Clock": "forked monotonic move skipped",
+    "Envelope": "complete mail",
     "Attachment": "",
     "Address": "",
-    "Session": "lmtp mail passwords read recipients server set_remote shown_user verbs",
+    "Session": "clock lmtp mail passwords read recipients server set_remote shown_user verbs",
     "TLSInfo": "",
     "Call": "about content decorations mail message records replies shared traceback wires",
-    "Command": "known passwords secret shown_verb",
+    "Command": "followed known passwords secret shown_verb",
     "Auth": "passwords server_final unproven",
     "Stream": "open",
     "Reply": "digit line refuses wire",
@@ -209,6 +210,31 @@ def received_page() -> str:
     return note(SCRIPT) + fill("received", parts)
 
 
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+# The functions that count, and the reply with which each refuses by default.
+LIMITS: Mapping[str, replies.Reply] = {
+    "greylist": replies.GREYLISTED,
+    "rate": replies.RATE_EXCEEDED,
+    "quota": replies.QUOTA_EXCEEDED,
+}
+
+
+def limits_page() -> str:
+    functions = {name: getattr(limits, name) for name in limits.__all__}
+    texts = explained(LIMITS, {name: markdown(function.__doc__) for name, function in functions.items()}, "limits")
+    rows = [(code(as_called(name, functions[name])), text, code(LIMITS[name])) for name, text in texts]
+    parts = {"table": table(("function", "what it does", "refuses with"), rows)}
+    return note(SCRIPT) + fill("limits", parts)
+
+
+def as_called(name: str, function: Any) -> str:
+    """A function as it is called: names and defaults, no types."""
+    given = inspect.signature(function).parameters.values()
+    plain = [each.replace(annotation=inspect.Parameter.empty) for each in given]
+    return name + str(inspect.Signature(plain)).replace("'", '"')
+
+
 # --- fixtures -------------------------------------------------------------------------------------------------------
 
 
@@ -233,6 +259,7 @@ PAGES = {
     "reference/hooks.md": hooks_page,
     "reference/rules.md": rules_page,
     "reference/received.md": received_page,
+    "reference/limits.md": limits_page,
     "reference/fixtures.md": fixtures_page,
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from email.message import EmailMessage
-from email.utils import make_msgid
+from email.utils import localtime, make_msgid
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,7 @@ class SignUp:
         message["From"] = self._mail.sender
         message["To"] = ", ".join(to)
         message["Subject"] = subject
+        message["Date"] = localtime()
         # Made once, so that every attempt carries the same one and a receiver can tell a duplicate.
         message["Message-ID"] = make_msgid(domain="app.example.com")
         message.set_content(body)

@@ -257,6 +257,7 @@ class LogStore:
     def message(self, envelope: Envelope, call: Call | None) -> None:
         """A transaction has ended, accepted or refused; it belongs where its ``data`` call is logged."""
         records: Records = self.records if call is None else call.records
+        envelope.__dict__["at"] = monotonic() + self.epoch  # read-only for everybody else
         records.envelopes.append(envelope)
         if envelope.accepted:
             records.accepted.append(envelope)

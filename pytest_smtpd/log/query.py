@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Unpack, overload
 
 from pytest_smtpd.errors import WaitTimeout, no_attribute, no_container
 from pytest_smtpd.log import explain
-from pytest_smtpd.log.log import Call, LogStore
+from pytest_smtpd.log.log import Call, LogStore, Note
 from pytest_smtpd.log.waiting import wait_async
 from pytest_smtpd.rules.compare import WHEN
 from pytest_smtpd.rules.hooks import check_hook
@@ -174,9 +174,14 @@ class Log:
 
     def transcript(self, session: Session | None = None) -> str:
         """What client and server said on this connection, or on all, as a text: secrets masked, content folded."""
+        return self.annotated({}, session)
+
+    def annotated(self, remarks: Mapping[Session, Sequence[Note]], session: Session | None = None) -> str:
+        """The transcript with further lines, each in its place, for reports."""
         from pytest_smtpd.log.transcript import transcript
 
-        return transcript(self._store, [session] if session else list(self._store.records.sessions))
+        sessions = [session] if session else list(self._store.records.sessions)
+        return transcript(self._store, sessions, remarks)
 
     def wait_for(
         self, hook: HookName, count: int = 1, *, timeout: float | None = None, **match: Unpack[CallMatch]

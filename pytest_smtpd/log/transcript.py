@@ -1,6 +1,7 @@
 """The transcript of a connection: who said what, when, and by which rule."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from pytest_smtpd.log.log import Call, LogStore, Note
@@ -13,31 +14,38 @@ LONGEST: Final = 200  # lines of one session in a report
 WIDEST: Final = 200  # characters of one line
 
 _ENDINGS: Final = {"dropped": "dropped", "hung": "hanging", "pending": "waiting"}
+_NONE: Final[Mapping[Session, Sequence[Note]]] = MappingProxyType({})
 Line = tuple[float, float, str, str]  # when, place, who, what
 
 
-def transcript(store: LogStore, sessions: Sequence[Session]) -> str:
-    """Each session's lines under its heading; of very many sessions, the first and the last."""
-    blocks = [_block(store, session) for session in (*sessions[:MOST], *sessions[MOST:][-MOST:])]
+def transcript(store: LogStore, sessions: Sequence[Session], remarks: Mapping[Session, Sequence[Note]] = _NONE) -> str:
+    """Each session's lines under its heading; of very many sessions, the first and the last.
+
+    ``remarks`` are lines that are not in the log, each in its place.
+    """
+    shown = (*sessions[:MOST], *sessions[MOST:][-MOST:])
+    blocks = [_block(store, session, remarks.get(session, ())) for session in shown]
     if len(sessions) > 2 * MOST:
         blocks.insert(MOST, f"... {len(sessions) - 2 * MOST} more sessions ...")
     return "\n".join(blocks)
 
 
-def _block(store: LogStore, session: Session) -> str:
+def _block(store: LogStore, session: Session, remarks: Sequence[Note]) -> str:
     """A session's lines; a hook may have repeated a known password to the client, or in its error."""
-    text = "\n".join(_session_lines(store, session))
+    text = "\n".join(_session_lines(store, session, remarks))
     return hidden(text, session.passwords)
 
 
-def _session_lines(store: LogStore, session: Session) -> Iterator[str]:
+def _session_lines(store: LogStore, session: Session, remarks: Sequence[Note]) -> Iterator[str]:
     entries = list(store.records.entries.get(session, ()))
     known = store.records.sessions
     number = known.index(session) + 1 if session in known else 0
     said_goodbye = any(isinstance(entry, Call) and _is_goodbye(entry) for entry in entries[-1:])
     state = "still open" if session in store.open and not said_goodbye else "closed"
     yield f"session {number} from {_peer(session)} {state}"
-    lines = [f"{at - session.at:8.3f} {who}: {text}" for at, _, who, text in _lines(entries)]
+    behind = [(at, float("inf"), who, printable(text)) for at, who, text in remarks]
+    ordered = sorted([*_lines(entries), *behind], key=lambda line: line[:2])
+    lines = [f"{at - session.at:8.3f} {who}: {text}" for at, _, who, text in ordered]
     if len(lines) > LONGEST:
         half = LONGEST // 2
         lines[half:-half] = [f"         ... {len(lines) - 2 * half} more lines ..."]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from pytest_smtpd.clock import Clock
 from pytest_smtpd.net.mailbox import Mailbox
 from pytest_smtpd.net.poller import READ, Action, Poller, Served
 from pytest_smtpd.net.sockets import close_listener
@@ -59,13 +60,14 @@ class Listener(Served):
         name: str,
         crashed: Callable[[BaseException], object],
         dismiss: Callable[[], tuple[list[threading.Thread], list[str]]],
+        clock: Clock | None = None,
     ) -> None:
         self._socket = sock
         self._is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
         self._name = name
         self._crashed = crashed
         self._dismiss = dismiss
-        self.poller: Poller = Poller(crashed)
+        self.poller: Poller = Poller(crashed, clock)
         try:
             self._mailbox = Mailbox(self.poller)
         except BaseException:
@@ -192,15 +194,42 @@ class Listener(Served):
         done = threading.Event()
 
         def process() -> None:
-            while self._accept():
-                pass
-            for client in list(self._clients):
-                client.catch_up()
+            self._process_all()
             self.poller.soon(done.set)
 
         with contextlib.suppress(RuntimeError):  # it has stopped
             self.post(process)
             done.wait(timeout)
+
+    def _process_all(self) -> None:
+        while self._accept():
+            pass
+        for client in list(self._clients):
+            client.catch_up()
+
+    def advance(self, seconds: float) -> bool:
+        """Move the clock forward, behind what clients have sent by now; whether the thread was there to do it.
+
+        From any other thread. Raises ``TimeoutError`` if the thread does not react.
+        """
+        done = threading.Event()
+
+        def move() -> None:
+            try:
+                self._process_all()
+                self.poller.advance(seconds)
+            finally:
+                done.set()
+
+        try:
+            self.post(move)
+        except RuntimeError:  # it has stopped
+            return False
+        if done.wait(_BLOCKED * 5):
+            return True
+        if self._thread.is_alive():
+            raise TimeoutError(f"{self._name}: the clock cannot be moved, for an async def hook or a match is blocked")
+        return False
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

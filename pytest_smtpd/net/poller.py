@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final
 
-from pytest_smtpd.clock import monotonic
+from pytest_smtpd.clock import Clock, monotonic
 
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
@@ -43,13 +43,13 @@ class Poller(selectors.DefaultSelector):
     """A selector whose ``select`` serves sockets, and calls what is due.
 
     ``crashed`` gets the exceptions of what it calls. ``in_turn`` is ``call_soon`` of the asyncio loop on top of it, if
-    there is one. ``skipped`` are the seconds by which a test has moved the clock forward.
+    there is one. Timers go by ``clock``, which a test can move forward.
     """
 
-    def __init__(self, crashed: Callable[[BaseException], object]) -> None:
+    def __init__(self, crashed: Callable[[BaseException], object], clock: Clock | None = None) -> None:
         super().__init__()
         self.in_turn: Callable[..., object] | None = None
-        self.skipped: float = 0.0
+        self._clock = clock or Clock()
         self._crashed = crashed
         self._soon: list[Action] = []
         self._timers: list[tuple[float, int, Timer]] = []
@@ -61,7 +61,7 @@ class Poller(selectors.DefaultSelector):
 
     def later(self, seconds: float, action: Action) -> Timer:
         """Call this after so many seconds."""
-        timer = Timer(monotonic() + self.skipped + seconds, action)
+        timer = Timer(self._clock.monotonic() + seconds, action)
         heappush(self._timers, (timer.due, next(self._order), timer))
         return timer
 
@@ -90,7 +90,7 @@ class Poller(selectors.DefaultSelector):
 
     def _until_next(self, timeout: float | None) -> float:
         """How long to wait for the next timer, at most."""
-        seconds = max(0.0, self._timers[0][0] - monotonic() - self.skipped)
+        seconds = max(0.0, self._timers[0][0] - self._clock.monotonic())
         return seconds if timeout is None else min(seconds, timeout)
 
     def _serve(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
@@ -106,17 +106,34 @@ class Poller(selectors.DefaultSelector):
 
     def call_due(self) -> None:
         """Call what is due by now, in the order of time."""
-        now = monotonic() + self.skipped
+        now = self._clock.monotonic()
         while self._timers and self._timers[0][0] <= now:
             timer = heappop(self._timers)[2]
             if timer.action is not None:
                 self._call(timer.action)
 
-    def next_due(self) -> float | None:
-        """When the next call is due; None if there is none."""
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward, from one timer that is due on the way to the next, and call each in its time.
+
+        So what one of them starts, the next byte of a drip say, belongs to the same way if it is due on it.
+        """
+        clock = self._clock
+        end = clock.skipped + seconds
+        while True:
+            while self._soon:
+                self._call_soon()
+            skipped = self._until_due()
+            if skipped is None or skipped > end:
+                break
+            clock.skipped = max(clock.skipped, skipped)
+            self.call_due()
+        clock.skipped = end
+
+    def _until_due(self) -> float | None:
+        """How far the clock has to be moved, in all, to be at the next timer; None if there is none."""
         while self._timers and self._timers[0][2].action is None:
             heappop(self._timers)
-        return self._timers[0][0] if self._timers else None
+        return self._timers[0][0] - monotonic() if self._timers else None
 
     def _call(self, action: Action) -> None:
         try:

@@ -3,12 +3,15 @@
 import contextlib
 import socket
 import struct
+from fcntl import ioctl
+from termios import FIONREAD
 from typing import Final, Protocol
 
 from pytest_smtpd.net.poller import READ, WRITE, Poller, Served
 
 _MOST: Final = 1 << 18  # bytes read at once
 _RESET: Final = struct.pack("ii", 1, 0)
+_NONE: Final = struct.pack("i", 0)
 
 
 class Client(Protocol):
@@ -56,9 +59,10 @@ class Transport(Served):
 
     # --- what comes -------------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Listen to the client."""
-        self._watch()
+    def look(self) -> None:
+        """Take what the client has sent already, although it should have waited. Costs one system call."""
+        if not self.closed and not self.paused and ioctl(self._socket, FIONREAD, _NONE) != _NONE:
+            self.ready(READ)
 
     def ready(self, events: int) -> None:
         """The socket can be read, or written to."""
@@ -89,12 +93,12 @@ class Transport(Served):
     def pause_reading(self) -> None:
         """Leave what comes in the kernel's buffer."""
         self.paused = True
-        self._watch()
+        self.watch()
 
     def resume_reading(self) -> None:
         """Read again what comes."""
         self.paused = False
-        self._watch()
+        self.watch()
 
     # --- what goes --------------------------------------------------------------------------------------------------
 
@@ -111,7 +115,7 @@ class Transport(Served):
                 return
             data = data[sent:]
         self.unsent += data
-        self._watch()
+        self.watch()
 
     def _send_rest(self) -> None:
         try:
@@ -121,7 +125,7 @@ class Transport(Served):
         del self.unsent[:sent]
         if self.unsent or self._mute:
             return
-        self._watch()
+        self.watch()
         if self._ends:
             self._shut_down()
         self.client.drained()
@@ -137,7 +141,7 @@ class Transport(Served):
         self.was_reset = self.was_reset or not isinstance(error, BrokenPipeError)
         self._mute = True
         self.unsent.clear()
-        self._watch()
+        self.watch()
         self.client.unheard()
         return 0
 
@@ -182,7 +186,7 @@ class Transport(Served):
 
     def _end(self) -> None:
         self._mute = self.paused = True
-        self._watch()
+        self.watch()
         self.closed = True
 
     def abandon(self) -> None:
@@ -190,8 +194,8 @@ class Transport(Served):
         self.closed = self._mute = True
         self._socket.close()
 
-    def _watch(self) -> None:
-        """Have the poller look for what matters now."""
+    def watch(self) -> None:
+        """Have the poller look for what matters now; from the first call on, the client is listened to."""
         if self.closed:
             return
         wanted = (WRITE if self.unsent else 0) | (0 if self.paused else READ)

@@ -4,7 +4,7 @@ It imports pytest and nothing else; the rest of the package is loaded by the fir
 """
 
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,15 +30,18 @@ _MARKERS = (
 _SERVERS: "pytest.StashKey[TestServers | None]" = pytest.StashKey()
 _SHARED: "pytest.StashKey[SharedServer]" = pytest.StashKey()
 _IN_BODY: "pytest.StashKey[bool]" = pytest.StashKey()
+_DEFAULTS: "pytest.StashKey[Mapping[str, Any]]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The one option, in ini files only."""
+    """The options, in ini files only."""
     parser.addini("smtpd_timeout", "seconds that every wait of an smtpd server lasts by default", "float", 5.0)
+    parser.addini("smtpd_lint", "the lint setting of every smtpd server: true, warn, all, or names of rules", "string")
+    parser.addini("smtpd_lint_ignore", "the lint_ignore setting of every smtpd server: names of rules", "string")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers, and check the option."""
+    """Register the markers, and check the options."""
     sys.modules.update(_lasting)
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
@@ -52,6 +55,19 @@ def pytest_configure(config: pytest.Config) -> None:
             problem = f"not {seconds:g}"
     if problem:
         raise pytest.UsageError(f"smtpd_timeout must be a number of seconds above 0: {problem}")
+    config.stash[_DEFAULTS] = _lint_settings(config)
+
+
+def _lint_settings(config: pytest.Config) -> dict[str, Any]:
+    lint, ignored = (config.getini(name) or "" for name in ("smtpd_lint", "smtpd_lint_ignore"))
+    if not lint and not ignored:
+        return {}
+    from pytest_smtpd.plugin.lint import read_ini
+
+    try:
+        return read_ini(lint, ignored)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -101,7 +117,7 @@ def pytest_runtest_call_has_passed(item: pytest.Item) -> None:
     __tracebackhide__ = True
     servers = item.stash.get(_SERVERS, None)  # the body may have asked for it
     if servers is not None:
-        servers.leave_body()
+        servers.leave_body(item)
     elif item.get_closest_marker("smtpd_on"):
         from pytest_smtpd.plugin.markers import refuse_unused
 
@@ -172,7 +188,10 @@ def _servers(request: pytest.FixtureRequest) -> "TestServers":
     if servers is None:
         from pytest_smtpd.plugin.servers import TestServers
 
-        servers = TestServers(request.config.getini("smtpd_timeout"), in_body=item.stash.get(_IN_BODY, False))
+        config = request.config
+        servers = TestServers(
+            config.getini("smtpd_timeout"), config.stash.get(_DEFAULTS, {}), in_body=item.stash.get(_IN_BODY, False)
+        )
         item.stash[_SERVERS] = servers
     return servers
 
@@ -209,7 +228,9 @@ def smtpd_session(request: pytest.FixtureRequest) -> Iterator["SMTPServer"]:
     """
     from pytest_smtpd.plugin.servers import SharedServer, session_config
 
-    shared = request.session.stash[_SHARED] = SharedServer(session_config(request))
+    shared = request.session.stash[_SHARED] = SharedServer(
+        session_config(request, request.config.stash.get(_DEFAULTS, {}))
+    )
     yield shared.server
     shared.server.stop()
     shared.verify()

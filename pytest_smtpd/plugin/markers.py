@@ -66,7 +66,12 @@ def read_dict(given: Mapping[str, Any], where: str, *, optional: bool) -> Declar
         raise TypeError(f"{where} must be a dict of settings, not {described(given)}")
     settings = {name: value for name, value in given.items() if name != "on"}
     try:
-        return Declared(check_settings(settings), read_rules(given.get("on", ()), optional=optional))
+        checked = check_settings(settings)
+        if checked.keys() & {"lint", "lint_ignore"}:
+            from pytest_smtpd.lint.choice import check_choice
+
+            check_choice(checked)
+        return Declared(checked, read_rules(given.get("on", ()), optional=optional))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{where}: {error}") from None
 

@@ -1,7 +1,7 @@
 """The servers of one test: made, trusted, borrowed, reported and verified together."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Unpack
+from typing import Any, Unpack
 
 import pytest
 
@@ -12,7 +12,7 @@ from pytest_smtpd.plugin.trust import Trust
 from pytest_smtpd.rules.compare import agrees
 from pytest_smtpd.rules.rule import Rule
 from pytest_smtpd.server import SMTPServer
-from pytest_smtpd.settings import SettingsDict
+from pytest_smtpd.settings import Settings, SettingsDict
 from pytest_smtpd.smtp.values import printable, safe_repr
 
 
@@ -21,13 +21,14 @@ class TestServers:
 
     __test__ = False  # pytest would collect it by its name
 
-    def __init__(self, wait_timeout: float, *, in_body: bool) -> None:
+    def __init__(self, wait_timeout: float, defaults: Mapping[str, Any], *, in_body: bool) -> None:
         self.servers: list[SMTPServer] = []
         self.in_body: bool = in_body
         self._wait_timeout = wait_timeout
+        self._defaults = defaults
         self._trust = Trust()
         self._declared: list[DeclaredRule] = []
-        self._past: dict[SMTPServer, Log] = {}
+        self._past: dict[SMTPServer, tuple[Log, Settings]] = {}
         self._reported: list[BaseException] = []
         self._late: list[BaseException] = []
 
@@ -41,7 +42,7 @@ class TestServers:
         __tracebackhide__ = True
         own = {id(one.rule) for one in declared.rules}
         named = [one for one in self._declared if "name" in one.rule.match and id(one.rule) not in own]
-        server = SMTPServer(**declared.settings)
+        server = SMTPServer(**{**self._defaults, **declared.settings})
         server.use_rules([one.copy() for one in (*declared.rules, *named)])
         server.start()
         return self.take(server)
@@ -59,12 +60,16 @@ class TestServers:
         """From here on, rules are declared by the test itself."""
         self._set_body(inside=True)
 
-    def leave_body(self) -> None:
+    def leave_body(self, item: pytest.Item) -> None:
         """The test has passed so far: verify its servers. Raises a hook error, or fails the test."""
         self._set_body(inside=False)
-        problem = self.verify()
-        if problem:
-            pytest.fail(problem, pytrace=False)  # where all frames were hidden, pytest would mention it in the report
+        problems = self.verify()
+        if any(server.settings.lint for server in self.servers):
+            from pytest_smtpd.plugin import lint
+
+            problems += [*lint.problems(self.servers), *lint.warn(item, self.servers)]
+        if problems:  # without a traceback: where all frames were hidden, pytest would mention it in the report
+            pytest.fail("\n".join(problems), pytrace=False)
 
     def _set_body(self, *, inside: bool) -> None:
         self.in_body = inside
@@ -83,9 +88,10 @@ class TestServers:
 
     def release(self, shared: "SharedServer") -> None:
         """The session's server goes on to other tests; its log is kept for this one's report and verdict."""
+        settings = shared.server.settings
         past = shared.reset()
         self._late += shared.collect_errors()
-        self._past[shared.server] = past
+        self._past[shared.server] = past, settings
 
     def end(self) -> None:
         """The test and its fixtures are over. Raises a hook error that no report has shown yet."""
@@ -94,15 +100,15 @@ class TestServers:
             if not any(error is one for one in self._reported):
                 raise as_test_error(error)
 
-    def verify(self) -> str | None:
-        """Raise a hook error, if there is one; else return the text about rules of the test that were never used."""
+    def verify(self) -> list[str]:
+        """Raise a hook error, if there is one; else return the texts about rules of the test that were never used."""
         __tracebackhide__ = True
         for server in self.servers:
             server.catch_up()
         self._reported = self.errors
         if self._reported:
             raise as_test_error(self._reported[0])
-        return "\n".join(self._unused()) or None
+        return self._unused()
 
     def _unused(self) -> list[str]:
         """Rules that have to be used; one that was handed to several servers, by any of them."""
@@ -123,8 +129,8 @@ class TestServers:
         """The name and transcript of each server, for a report, which then shows the hook errors too."""
         self._reported = self.errors
         for server in self.servers:
-            logs = [self._past[server], server.log] if server in self._past else [server.log]
-            yield server.name, _transcript(server, logs)
+            past = [self._past[server]] if server in self._past else []
+            yield server.name, _transcript(server, [*past, (server.log, server.settings)])
 
     @property
     def errors(self) -> list[BaseException]:
@@ -159,9 +165,17 @@ def _has_truth(error: BaseException) -> bool:
         return False
 
 
-def _transcript(server: SMTPServer, logs: Iterable[Log]) -> str:
-    transcripts = [text for log in logs if (text := log.transcript())]
+def _transcript(server: SMTPServer, logs: Iterable[tuple[Log, Settings]]) -> str:
+    transcripts = [text for log, settings in logs if (text := _with_remarks(log, settings))]
     return "\n".join(transcripts) or f"nobody has connected to {server.url.partition('://')[2]}"
+
+
+def _with_remarks(log: Log, settings: Settings) -> str:
+    if not settings.lint:
+        return log.transcript()
+    from pytest_smtpd.lint.report import remarks
+
+    return log.annotated(remarks(settings, log))
 
 
 def _explain_unused(servers: list[SMTPServer], rule: Rule) -> str:
@@ -247,7 +261,7 @@ class SharedServer:
 
     def sections(self) -> Iterator[tuple[str, str]]:
         """The server's name and transcript, while it is no test's."""
-        yield self.server.name, _transcript(self.server, [self.server.log])
+        yield self.server.name, _transcript(self.server, [(self.server.log, self.server.settings)])
 
     def verify(self) -> None:
         """Raise, once, a hook error from a time when the server belonged to no test."""
@@ -286,7 +300,7 @@ class SharedServer:
         return past
 
 
-def session_config(request: pytest.FixtureRequest) -> Declared:
+def session_config(request: pytest.FixtureRequest, defaults: Mapping[str, Any]) -> Declared:
     """What ``smtpd_config`` gives for the whole session, if its override has that scope."""
     try:
         config = request.getfixturevalue("smtpd_config")
@@ -294,4 +308,6 @@ def session_config(request: pytest.FixtureRequest) -> Declared:
         if not str(error).startswith("ScopeMismatch"):  # the override itself has failed
             raise
         config = {}  # a narrower scope: each test's own business
-    return read_dict(config, "smtpd_config", optional=True)
+    declared = read_dict(config, "smtpd_config", optional=True)
+    declared.add(Declared(defaults))
+    return declared

@@ -11,6 +11,7 @@ from pytest_smtpd.rules.effects import read_reply
 from pytest_smtpd.rules.hooks import HOOKS, check_hook
 from pytest_smtpd.rules.match import KEYS, check_value
 from pytest_smtpd.rules.options import OPTIONS, given, given_actions, listed, why
+from pytest_smtpd.rules.stateful import Stateful
 from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.values import described, quoted
 from pytest_smtpd.suggest import did_you_mean
@@ -104,6 +105,13 @@ def _check_function(hook: str, function: Callable[..., Any]) -> None:
     name = getattr(function, "__name__", type(function).__name__)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"on({hook!r}): {name} is a generator, whose body would never run; leave out its yield")
+    check_signature(hook, function, "the hook")
+    if isinstance(function, Stateful):
+        function.check(hook)
+
+
+def check_signature(hook: str, function: Callable[..., Any], what: str) -> None:
+    """Raise ``TypeError`` for a function that does not take the arguments of the hook."""
     arguments = HOOKS[hook].arguments
     try:
         signature = inspect.signature(function)
@@ -112,5 +120,6 @@ def _check_function(hook: str, function: Callable[..., Any]) -> None:
     try:
         signature.bind(*arguments)
     except TypeError:
+        name = getattr(function, "__name__", type(function).__name__)
         called, takes = ", ".join(arguments), ", ".join(signature.parameters)
-        raise TypeError(f"on({hook!r}): the hook is called with ({called}), not as {name}({takes})") from None
+        raise TypeError(f"on({hook!r}): {what} is called with ({called}), not as {name}({takes})") from None

@@ -10,6 +10,7 @@ from pytest_smtpd.rules.hooks import HOOKS
 from pytest_smtpd.rules.match import KEYS, Match
 from pytest_smtpd.rules.options import OPTIONS, decoration_fields, given, in_order, verdict_fields
 from pytest_smtpd.rules.shown import shown
+from pytest_smtpd.rules.stateful import Stateful
 from pytest_smtpd.rules.verdict import Verdict
 from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.replies import Reply
@@ -20,6 +21,7 @@ __tracebackhide__ = True  # errors point at the caller's line
 Drop = bool | Literal["fin", "rst"]
 HookFunction = Callable[..., Any]
 F = TypeVar("F", bound=HookFunction)
+H = TypeVar("H", bound=HookFunction | None)
 
 
 class HookOptions(Match, total=False):
@@ -121,6 +123,7 @@ class Rule:
         fresh.ended = False
         fresh.origin = self.origin
         fresh.optional = optional if self.optional is None else self.optional
+        fresh.function = _fresh(self.function)
         fresh.verdicts = tuple(verdict._replace(rule=fresh) for verdict in self.verdicts)
         fresh.decoration = self.decoration and self.decoration._replace(rule=fresh)
         return fresh
@@ -188,7 +191,13 @@ class RuleDecorator(Rule):
         else:
             self.options: Mapping[str, Any] = _in_order(complete)
             self._compile()
+            self.function = _fresh(function)
         return function
+
+
+def _fresh(function: Any) -> Any:
+    """The function that one server asks: one with a memory of its own, if it has any."""
+    return function.fresh() if isinstance(function, Stateful) else function
 
 
 def _in_order(given_options: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -93,7 +93,7 @@ def _hello(command: Command, argument: str, context: Context) -> Event:
 
 def _hello_as_it_stands(command: Command, argument: str, context: Context) -> Event:
     keywords = () if command.verb == "HELO" else ehlo_keywords(context.options, context.session)
-    default = replies.hello((context.options.hostname, *keywords))
+    default = replies.hello((context.options.hello, *keywords))
     return Hello(command=command, domain=argument.lower(), default=default)
 
 

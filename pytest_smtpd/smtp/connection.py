@@ -154,7 +154,10 @@ class Connection:
             raise RuntimeError("there is nothing to answer")
         self._event = None
         context = self._context
-        context.buffer.early = bool(context.buffer.data)
+        buffer = context.buffer
+        buffer.early = bool(buffer.data) and type(event) is not events.Secured  # to which no reply is due
+        if buffer.early and event.command is not None:
+            event.command.followed = True
         if not verdicts:
             event.apply((), context)
             self._move(event.name, 0)

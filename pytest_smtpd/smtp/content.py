@@ -89,7 +89,7 @@ class ContentBegins(Event):
             context.phase, mail.early_reply = Phase.ANSWERED, verdict.reply
             return None
         context.phase = Phase.DISCARDING
-        envelope = finish(verdicts, context)
+        envelope = finish(verdicts, context, complete=False)
         context.session.mail = None
         return envelope
 
@@ -118,7 +118,7 @@ class ChunkReceived(Event):
     def apply(self, verdicts: Sequence[Decision], context: Context) -> Envelope | None:
         """A refused chunk ends the message; in LMTP, too, there is one reply for all recipients."""
         for_all = [verdicts[0]] * len(context.session.recipients)
-        return finish(for_all, context) if verdicts[0].digit >= 4 else None
+        return finish(for_all, context, complete=False) if verdicts[0].digit >= 4 else None
 
 
 class Content(Event):
@@ -136,10 +136,11 @@ class Content(Event):
         return finish(verdicts, context)
 
 
-def finish(verdicts: Sequence[Decision], context: Context) -> Envelope:
+def finish(verdicts: Sequence[Decision], context: Context, *, complete: bool = True) -> Envelope:
     """The envelope of a transaction that ends, accepted or refused (RFC 5321 section 4.1.1.4).
 
-    In LMTP there is a verdict for each recipient (RFC 2033 section 4.2), in SMTP one for the message.
+    In LMTP there is a verdict for each recipient (RFC 2033 section 4.2), in SMTP one for the message. ``complete`` is
+    whether all of its content has arrived.
     """
     session, options = context.session, context.options
     mail = session.mail
@@ -158,6 +159,7 @@ def finish(verdicts: Sequence[Decision], context: Context) -> Envelope:
         accepted=accepted,
         reply=next((reply for reply in given if reply.digit == 2), given[0] if given else mail.early_reply),
         rcpt_to=recipients,
+        complete=complete,
     )
     mail.chunks = []
     session.transaction += 1

@@ -57,6 +57,7 @@ class Extension(NamedTuple):
     """A row. ``argument`` gives what stands behind the keyword in the EHLO reply, None where it is not offered.
 
     ``more_octets`` is by how much the extension lengthens a verb's longest command (RFC 5321 section 4.5.3.1.4).
+    ``settings`` are those that decide what its line says, ``switches`` those that decide whether it is offered.
     """
 
     rfc: str
@@ -64,6 +65,13 @@ class Extension(NamedTuple):
     mail: Mapping[str, Parameter] = _NO_PARAMETERS
     rcpt: Mapping[str, Parameter] = _NO_PARAMETERS
     more_octets: Mapping[str, int] = MappingProxyType({})
+    settings: frozenset[str] = frozenset()
+    switches: frozenset[str] = frozenset()
+
+    @property
+    def decided_by(self) -> frozenset[str]:
+        """All settings that have a say in it."""
+        return self.settings | self.switches
 
     def parameters(self, verb: str) -> Mapping[str, Parameter]:
         """Those of MAIL or of RCPT."""
@@ -82,6 +90,9 @@ class Extension(NamedTuple):
         for verb, octets in self.more_octets.items():
             if not any(verb in row for row in SEQUENCE.values()) or octets < 1:
                 yield f"more_octets= is by how many octets which verb's command is longer, not {verb!r}: {octets!r}"
+
+
+NOT_KNOWN: Final = Extension("")  # a keyword that stands in another server's list
 
 
 def _text(value: Value) -> str:
@@ -183,6 +194,7 @@ _ROWS: Final = {
         argument=lambda options, session: "" if options.size is None else str(options.size),
         mail={"SIZE": Parameter(_size)},
         more_octets={"MAIL": 26},
+        settings=frozenset({"size"}),
     ),
     "8BITMIME": Extension(rfc="RFC 6152", mail={"BODY": Parameter(_body, "body_type")}, more_octets={"MAIL": 17}),
     "SMTPUTF8": Extension(rfc="RFC 6531", mail={"SMTPUTF8": _SMTPUTF8}, more_octets={"MAIL": 10, "VRFY": 9, "EXPN": 9}),
@@ -206,13 +218,17 @@ _ROWS: Final = {
         mail={"BODY": Parameter(_body, "body_type")},
     ),
     "STARTTLS": Extension(
-        rfc="RFC 3207", argument=_when(lambda options, session: options.tls == "starttls" and not session.secure)
+        rfc="RFC 3207",
+        argument=_when(lambda options, session: options.tls == "starttls" and not session.secure),
+        switches=frozenset({"tls"}),
     ),
     "AUTH": Extension(
         rfc="RFC 4954",
         argument=_auth_methods,
         mail={"AUTH": Parameter(_submitter)},
         more_octets={"MAIL": 500},
+        settings=frozenset({"auth_methods"}),
+        switches=frozenset({"auth", "auth_requires_tls", "require_auth"}),
     ),
     "REQUIRETLS": Extension(
         rfc="RFC 8689",
@@ -220,12 +236,16 @@ _ROWS: Final = {
         mail={"REQUIRETLS": Parameter(_require_tls, "require_tls")},
         more_octets={"MAIL": 11},
     ),
-    "LIMITS": Extension(rfc="RFC 9422", argument=_limits),
+    "LIMITS": Extension(rfc="RFC 9422", argument=_limits, settings=frozenset({"max_messages", "max_recipients"})),
     "XCLIENT": Extension(
-        rfc="Postfix XCLIENT", argument=_when(lambda options, session: options.xclient, " ".join(XCLIENT_NAMES))
+        rfc="Postfix XCLIENT",
+        argument=_when(lambda options, session: options.xclient, " ".join(XCLIENT_NAMES)),
+        switches=frozenset({"xclient"}),
     ),
     "XFORWARD": Extension(
-        rfc="Postfix XFORWARD", argument=_when(lambda options, session: options.xforward, " ".join(XFORWARD_NAMES))
+        rfc="Postfix XFORWARD",
+        argument=_when(lambda options, session: options.xforward, " ".join(XFORWARD_NAMES)),
+        switches=frozenset({"xforward"}),
     ),
 }
 EXTENSIONS: Final = Table("EHLO keyword", Extension.problems, _ROWS)
@@ -235,15 +255,35 @@ def ehlo_keywords(options: Options, session: Session) -> tuple[str, ...]:
     """The keyword lines of the EHLO reply (RFC 5321 section 4.1.1.1)."""
     key = ("EHLO", session.tls is not None, session.user is not None)
     if key not in options.cache:
-        offered = {
-            keyword: extension.argument(options, session)
+        own = {
+            keyword: f"{keyword} {argument}".rstrip()
             for keyword, extension in EXTENSIONS.items()
-            if options.shows(keyword)
+            if options.shows(keyword) and (argument := extension.argument(options, session)) is not None
         }
-        lines = [f"{keyword} {argument}".rstrip() for keyword, argument in offered.items() if argument is not None]
+        lines = own.values() if options.introduction is None else _introduced(options, session, own)
         options.cache[key] = (*lines, *options.advertise)
     found: tuple[str, ...] = options.cache[key]
     return found
+
+
+def _introduced(options: Options, session: Session, own: Mapping[str, str]) -> Iterator[str]:
+    """The lines of another server's list; a setting that a test has given beside it decides as it does without one."""
+    assert options.introduction is not None
+    _, clear, tls, given = options.introduction
+    listed = {line: keyword_of(line) for line in (tls if session.secure else clear)[1:]}
+    for line, keyword in listed.items():
+        row = EXTENSIONS.get(keyword, NOT_KNOWN)
+        if not options.shows(keyword) or (given & row.decided_by and keyword not in own):
+            continue
+        yield own[keyword] if given & row.settings else line
+    for keyword, line in own.items():
+        if given & EXTENSIONS[keyword].decided_by and keyword not in listed.values():
+            yield line
+
+
+def keyword_of(line: str) -> str:
+    """The keyword of an EHLO line, in upper case; AUTH in the old form too, ``AUTH=PLAIN``."""
+    return line.partition(" ")[0].partition("=")[0].upper()
 
 
 def known_parameters(verb: str, options: Options) -> Mapping[str, Parameter | None]:

@@ -21,7 +21,7 @@ _HELD_BACK: Final = tuple(_END_OF_DATA[:length] for length in range(4, 0, -1))
 class Command:
     """A command line. As text it is the line with secrets masked."""
 
-    __slots__ = ("known", "passwords", "pipelined", "raw", "secret", "verb")
+    __slots__ = ("followed", "known", "passwords", "pipelined", "raw", "secret", "verb")
     __module__ = "pytest_smtpd"
 
     if not TYPE_CHECKING:  # for type checkers, what is not there is an error
@@ -33,6 +33,7 @@ class Command:
         self.verb: str = intern(raw.rstrip(b" \t").partition(b" ")[0].upper().decode("utf-8", "replace"))
         #: Whether the line had begun to arrive before the reply to the one before it was written (RFC 2920).
         self.pipelined: bool = pipelined
+        self.followed: bool = False  # whether something had arrived behind it when its own reply was written
         self.passwords: tuple[str, ...] = passwords  # known ones, which are masked wherever they stand
         self.known: bool = True  # whether the server knows the verb
         self.secret: bool = False  # a line that is no command, once a login has begun: it may be a password

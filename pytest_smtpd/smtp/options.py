@@ -2,13 +2,28 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.passwords import SHORTEST_KNOWN
+from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.sasl import MECHANISMS
 
 TLSMode = Literal["starttls", "implicit"]
 AuthMethod = Literal["PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", "SCRAM-SHA-256"]
+
+
+class Introduction(NamedTuple):
+    """How another server introduces itself, for a server that does the same.
+
+    ``greeting`` is the whole line with its code. ``clear`` and ``tls`` are the lines of the EHLO reply without their
+    code, in clear and once TLS is on. ``given`` are the settings that a test gave beside it, and that win.
+    """
+
+    greeting: str
+    clear: tuple[str, ...]
+    tls: tuple[str, ...]
+    given: frozenset[str]
 
 
 class Options:
@@ -33,8 +48,23 @@ class Options:
     xclient: bool
     xforward: bool
     strict: bool
+    introduction: Introduction | None
     # What has been found out before: the EHLO keywords, the verbs on offer, the parameters of MAIL and RCPT.
     cache: dict[Any, Any]
+
+    @cached_property
+    def hello(self) -> str:
+        """The first line of the EHLO reply: this server's name, unless it introduces itself as another."""
+        if self.introduction is None or "hostname" in self.introduction.given:
+            return self.hostname
+        return self.introduction.clear[0]
+
+    @cached_property
+    def greeting(self) -> Reply:
+        """RFC 5321 section 3.1; another server's, unless a test has given a name or a text."""
+        if self.introduction is None or self.introduction.given & {"hostname", "banner"}:
+            return replies.greeting(self.hostname, "LMTP" if self.lmtp else "ESMTP", self.banner)
+        return replies.parse_reply(self.introduction.greeting)
 
     @cached_property
     def methods(self) -> tuple[str, ...]:

@@ -30,11 +30,10 @@ def _read_proxy(context: Context) -> Event | None:
 
 
 def _read_connected(context: Context) -> Event:
-    options, session = context.options, context.session
-    default = replies.greeting(options.hostname, "LMTP" if options.lmtp else "ESMTP", options.banner)
+    session = context.session
     login, context.xclient_login = context.xclient_login, None
     tls = None if session.xclient else session.tls  # after XCLIENT there was no new handshake
-    return events.Connected(default=default, tls=tls, login=login)
+    return events.Connected(default=context.options.greeting, tls=tls, login=login)
 
 
 def _read_secured(context: Context) -> Event:

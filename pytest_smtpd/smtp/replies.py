@@ -237,6 +237,11 @@ TOO_MANY_CLIENTS: Final = own(421, "4.3.2", "Too many connections")
 TOO_MANY_MESSAGES: Final = own(421, "4.7.0", "Too many messages on this connection")
 TOO_MANY_RECIPIENTS: Final = own(452, "4.5.3", "Too many recipients")
 
+# What the functions of limits.py refuse with.
+GREYLISTED: Final = own(451, "4.7.1", "Greylisted, try again later")
+RATE_EXCEEDED: Final = own(450, "4.7.1", "Rate limit exceeded")
+QUOTA_EXCEEDED: Final = own(452, "4.3.1", "Quota exceeded")
+
 UNKNOWN_COMMAND: Final = own(500, "5.5.2", "Command not recognized")
 LINE_TOO_LONG: Final = own(500, "5.5.2", "Line too long")
 SASL_LINE_TOO_LONG: Final = own(500, "5.5.6", "Authentication exchange line is too long")

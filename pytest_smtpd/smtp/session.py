@@ -77,6 +77,7 @@ class Envelope(ReadOnly):
     #: ``{address: Reply}`` for the recipients of this transaction that were refused.
     refused: Mapping[Address, Reply] = _NONE_REFUSED
     at: float = 0.0  #: When the message was complete, in seconds since the epoch.
+    complete: bool = True  # whether all of the message had arrived when it was answered
     mail: Message
 
     def __init__(self, read: ReadMessage, **fields: Any) -> None:
@@ -188,6 +189,7 @@ class Session:
         "_now",
         "at",
         "client_hostname",
+        "clock",
         "closed",
         "ended",
         "error",
@@ -227,6 +229,7 @@ class Session:
         remote: tuple[str, int] = ("", 0),
         lmtp: bool = False,
         now: Callable[[], float] = lambda: 0.0,
+        clock: Callable[[], float] | None = None,
         **attributes: Any,
     ) -> None:
         self.id: str = id  #: No other session of this run has the same.
@@ -242,6 +245,7 @@ class Session:
         self.client_hostname: str = f"[{remote[0]}]" if remote[0] else ""
         self.lmtp: bool = lmtp
         self._now: Callable[[], float] = now
+        self.clock: Callable[[], float] | None = clock  # seconds of the server's clock
         self.at: float = now()  #: When the client connected, in seconds since the epoch.
         #: The name that the client gave in EHLO, HELO or LHLO, in lower case.
         self.hostname_appears_as: str | None = None

@@ -13,7 +13,7 @@ from tests.docs.pages import DOCS, ROOT
 GENERATORS = DOCS / "_generate"
 
 
-@pytest.mark.parametrize("script", ["reference.py", "protocol.py", "providers.py", "map.py", "faults.py"])
+@pytest.mark.parametrize("script", ["reference.py", "protocol.py", "providers.py", "lint.py", "map.py", "faults.py"])
 def test_committed_pages_are_what_the_code_gives(script: str) -> None:
     command = [sys.executable, str(GENERATORS / script), "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -89,6 +89,8 @@ READERS: Mapping[Where, tuple[str, ...]] = {
     "conversation": ("conversation.py",),
     "certificates": ("running.py",),
     "plugin": ("plugin/*.py",),
+    "lint": ("lint/*.py",),
+    "settings": ("settings.py",),
     "reports": ("server.py", "conversation.py"),
 }
 

@@ -26,6 +26,7 @@ PUBLIC = {
     *("SMTPServer", "SMTPServerFactory", "on", "Rule", "Reject", "WaitTimeout"),
     *("Address", "Auth", "Command", "Reply", "Session", "Stream", "TLSInfo"),
     *("Attachment", "Call", "Envelope", "Log"),
+    *("Clock", "Lint", "SMTPLintWarning"),
 }
 
 MODULES = """

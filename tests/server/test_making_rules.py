@@ -91,7 +91,7 @@ SENSELESS: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         TypeError,
         "unknown action, modifier or match key 'sender' - did you mean 'mail_from'?",
     ),
-    ("rcpt_to", {"reply": 550, "size": 3}, TypeError, "unknown action, modifier or match key 'size' - that is a setting"),
+    ("rcpt_to", {"reply": 550, "size": 3}, TypeError, "match key 'size' - that is a setting"),
     ("rcpt_to", {"reply": 550, "verb": "x"}, TypeError, "on('rcpt_to'): 'verb' applies to command, not to rcpt_to"),
     ("connect", {"reply": 550, "to": "x"}, TypeError, "on('connect'): 'to' applies to "),
     ("connect", {"reply": 550, "user": "x"}, TypeError, "not to connect"),

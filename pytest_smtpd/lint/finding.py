@@ -1,0 +1,71 @@
+"""What a rule has found: as the rule sees it, and as users get it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from pytest_smtpd.lint.facts import Facts
+from pytest_smtpd.smtp.session import Envelope, Session
+from pytest_smtpd.smtp.values import short
+
+
+class Lint(NamedTuple):
+    """One finding: the name of the ``rule``, and in ``text`` what was seen, where, the RFC's section, and what to do.
+
+    ``certain`` is whether it breaks the RFC without any doubt. ``envelope`` is None where it is about no message.
+    """
+
+    rule: str
+    certain: bool
+    text: str
+    session: Session
+    envelope: Envelope | None
+
+    def __repr__(self) -> str:
+        return f"<Lint {self.rule} {short(self.text)!r}>"
+
+
+Lint.__module__ = "pytest_smtpd"
+
+
+class SMTPLintWarning(UserWarning):
+    """What ``lint="warn"`` says about a client, in a test that passes."""
+
+    __module__ = "pytest_smtpd"
+
+
+class Seen(NamedTuple):
+    """What a rule has seen, and when: ``at`` is in seconds since the epoch. ``rfc`` stands in place of the row's."""
+
+    at: float
+    text: str
+    session: Session
+    envelope: Envelope | None = None
+    rfc: str = ""
+
+
+class LintRule(NamedTuple):
+    """A row. ``what`` says in few words what is wrong, for the reference, and ``advice`` what to do.
+
+    ``certain`` is whether what it finds breaks the RFC without any doubt, ``default`` whether ``lint=True`` asks for
+    it.
+    """
+
+    what: str
+    rfc: str
+    certain: bool
+    default: bool
+    find: Callable[[Facts], Iterable[Seen]]
+    advice: str
+
+    def findings(self, name: str, facts: Facts) -> "Iterator[Found]":
+        """What the rule finds, in words."""
+        for seen in self.find(facts):
+            text = f"{seen.text} ({seen.rfc or self.rfc}); {self.advice}"
+            yield Found(seen.at, Lint(name, self.certain, text, seen.session, seen.envelope))
+
+
+class Found(NamedTuple):
+    """A finding, with its place in the transcript."""
+
+    at: float
+    lint: Lint

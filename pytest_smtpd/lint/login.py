@@ -1,0 +1,66 @@
+"""Rules about logins: passwords in clear, and wrong ones again."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from pytest_smtpd.lint.facts import Facts, Login, Step
+from pytest_smtpd.lint.finding import Seen
+from pytest_smtpd.smtp.auth import Auth
+from pytest_smtpd.smtp.sasl import MECHANISMS
+from pytest_smtpd.smtp.values import printable, short
+
+_WRONG_PASSWORD: Final = 535
+
+
+def clear_password(facts: Facts) -> Iterator[Seen]:
+    """A mechanism that shows the password or token, without TLS; also where the server refuses it for that reason."""
+    for dialogue in facts.dialogues:
+        if not dialogue.session.remote_address:  # a Unix socket: nobody can listen
+            continue
+        complete = {id(login.step) for login in dialogue.logins}
+        told = [
+            *((step.call.at, _method(step)) for step in dialogue.steps if id(step) not in complete and _tells(step)),
+            *((login.call.at, login.auth.method) for login in dialogue.logins if _shows(login.auth.method, login)),
+        ]
+        for at, method in sorted(told):
+            yield Seen(at, f"AUTH {method} sent a password or token in clear", dialogue.session)
+
+
+def _shows(method: str, where: Login | Step) -> bool:
+    """Whether someone who listens learns the password or token."""
+    return method in MECHANISMS and MECHANISMS[method].secret_in_clear and not where.secure
+
+
+def _method(step: Step) -> str:
+    return (step.command.argument.upper().split() or [""])[0]
+
+
+def _tells(step: Step) -> bool:
+    """Whether an AUTH that was refused at once had its password with it; the initial response of LOGIN is a name."""
+    words = step.command.argument.split()
+    if step.command.verb != "AUTH" or len(words) < 2 or words[1] == "=":
+        return False
+    return _method(step) != "LOGIN" and _shows(_method(step), step)
+
+
+def auth_again(facts: Facts) -> Iterator[Seen]:
+    """The same password for the same user, after a 535 has said that it is wrong."""
+    logins = [login for dialogue in facts.dialogues for login in dialogue.logins]
+    wrong: list[Auth] = []
+    for login in sorted(logins, key=lambda login: login.call.number):
+        auth = login.auth
+        if any(auth.username == other.username and _is_same(auth, other) for other in wrong):
+            user = printable(short(auth.username))
+            text = f"AUTH {auth.method} for {user!r} sent the password once more that a 535 had refused"
+            yield Seen(login.call.at, text, login.call.session)
+        if login.call.code == _WRONG_PASSWORD:
+            wrong.append(auth)
+
+
+def _is_same(one: Auth, other: Auth) -> bool:
+    """Whether both have the same password or token. Of two that only prove that they know it, nobody can tell."""
+    for told, proof in ((one, other), (other, one)):
+        secret = told.access_token if told.password is None else told.password
+        if secret is not None:
+            return proof.validate_password(secret)
+    return False
