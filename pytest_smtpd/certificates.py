@@ -2,14 +2,11 @@
 
 import datetime
 import os
-import shutil
 import ssl
 import sys
-import tempfile
 import threading
 import weakref
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import trustme
@@ -18,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from pytest_smtpd import _lasting
+from pytest_smtpd import _lasting, files
 from pytest_smtpd.settings import CertificateMode, ClientCertificateMode
 
 CA = trustme.CA  # for those who name the type
@@ -35,44 +32,56 @@ class Authority:
     def __init__(self) -> None:
         self.ca: trustme.CA = trustme.CA()
         self.pem: bytes = self.ca.cert_pem.bytes()
-        self._folder: Path | None = None
+        self._folder: str | None = None
         self._bundles: dict[tuple[str, int, int], str] = {}
         self._lock = threading.RLock()
 
     @property
-    def folder(self) -> Path:
-        """Where the files are."""
+    def folder(self) -> str:
+        """Where the files are; another one if a test has removed it. Raises ``OSError`` if there can be none."""
         with self._lock:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="pytest-smtpd-"))
-                weakref.finalize(self, _remove, str(self._folder), os.getpid())
+            if self._folder is None or not files.exists(self._folder):
+                try:
+                    self._folder = files.make_folder("pytest-smtpd-")
+                except OSError as error:
+                    raise type(error)(
+                        error.errno,
+                        f"no folder for the certificate of the test CA: {error.strerror}: {error.filename}; "
+                        "name one in TMPDIR, or do without TLS: tls=None",
+                    ) from None
+                self._bundles.clear()
+                weakref.finalize(self, _remove, self._folder, os.getpid())
             return self._folder
 
     @property
     def file(self) -> str:
         """The CA's certificate as a PEM file."""
-        return self._write("ca.pem", self.pem)
+        return self._write(f"{self.folder}/ca.pem", self.pem)
 
     def bundle(self, beside: str | None) -> str:
         """A PEM file with the CA's certificate beside those in the file ``beside``; None stands for the system's."""
         source = ssl.get_default_verify_paths().openssl_cafile if beside is None else beside
         try:
-            facts = os.stat(source)  # noqa: PTH116  Path("") would be the working directory
-            key = (source, facts.st_mtime_ns, facts.st_size)
-        except OSError:
+            key = (source or "", *files.state(source or ""))
+            others = files.read(source or "")
+        except OSError:  # no such file, or a folder
             return self.file
         with self._lock:
-            if key not in self._bundles:
-                others = Path(source).read_bytes().rstrip(b"\n")
-                self._bundles[key] = self._write(f"bundle-{len(self._bundles)}.pem", others + b"\n" + self.pem)
+            folder = self.folder
+            if key not in self._bundles or not files.exists(self._bundles[key]):
+                content = others.rstrip(b"\n") + b"\n" + self.pem
+                self._bundles[key] = self._write(f"{folder}/bundle-{len(self._bundles)}.pem", content)
             return self._bundles[key]
 
-    def _write(self, name: str, content: bytes) -> str:
+    def _write(self, path: str, content: bytes) -> str:
         with self._lock:
-            path = self.folder / name
-            if not path.exists():
-                path.write_bytes(content)
-            return str(path)
+            if not files.exists(path):
+                files.write(path, content)
+            return path
+
+    def forked(self) -> None:
+        """In the child of a fork: whoever held the lock was a thread that is not here."""
+        self._lock = threading.RLock()
 
     def client_context(self) -> ssl.SSLContext:
         """A client's context that trusts the test CA only."""
@@ -112,7 +121,16 @@ def _certify(context: ssl.SSLContext, authority: Authority, mode: CertificateMod
         leaf = ca.issue_cert(*_EVERYWHERE, **extra)
     if mode == "self-signed":
         leaf = _sign_itself(leaf)
-    leaf.configure_cert(context)
+    _load(context, leaf, f"{authority.folder}/leaf.pem")
+
+
+def _load(context: ssl.SSLContext, leaf: trustme.LeafCert, path: str) -> None:
+    """OpenSSL reads files only. trustme writes them where ``tempfile`` does, which a test may have changed."""
+    files.write(path, leaf.private_key_and_cert_chain_pem.bytes())
+    try:
+        context.load_cert_chain(path)
+    finally:
+        files.remove(path)
 
 
 def _sign_itself(leaf: trustme.LeafCert) -> trustme.LeafCert:
@@ -133,7 +151,9 @@ def _sign_itself(leaf: trustme.LeafCert) -> trustme.LeafCert:
 
 def note_server_name(context: ssl.SSLContext) -> None:
     """Remember, on each session's object, the name that the client asked for (SNI)."""
-    context.sni_callback = _note_server_name
+    # By the property of the C class: gevent's expects the server's end to be a socket of its own.
+    first = next(kind for kind in reversed(type(context).__mro__) if "sni_callback" in vars(kind))
+    vars(first)["sni_callback"].__set__(context, _note_server_name)
 
 
 def _note_server_name(session: Any, name: str | None, context: ssl.SSLContext) -> None:
@@ -143,7 +163,7 @@ def _note_server_name(session: Any, name: str | None, context: ssl.SSLContext) -
 def _remove(path: str, owner: int) -> None:
     """Take the files away; not a forked child, which would take its parent's."""
     if os.getpid() == owner:
-        shutil.rmtree(path, ignore_errors=True)
+        files.remove(path)
 
 
 @cache
@@ -154,10 +174,22 @@ def _authority() -> Authority:
     return made
 
 
-_ONE_AT_A_TIME: Final = threading.Lock()
+_one_at_a_time = threading.Lock()
 
 
 def authority() -> Authority:
     """This process's test CA; the test's thread and a server's may ask for it at the same moment."""
-    with _ONE_AT_A_TIME:
+    with _one_at_a_time:
         return _authority()
+
+
+def _forked() -> None:
+    """In the child of a fork: whoever held a lock was a thread that is not here."""
+    global _one_at_a_time  # noqa: PLW0603
+    _one_at_a_time = threading.Lock()
+    if _authority.cache_info().currsize:
+        _authority().forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -26,7 +26,9 @@ from pytest_smtpd.message import Message
 from pytest_smtpd.net.pauses import Drain, Pause
 from pytest_smtpd.net.poller import Poller, Timer
 from pytest_smtpd.net.tls import TLS
+from pytest_smtpd.policy.executor import Job, Run
 from pytest_smtpd.policy.responder import Responder, Server
+from pytest_smtpd.policy.stream import Pipe
 from pytest_smtpd.rules.verdict import Verdict
 from pytest_smtpd.settings import Settings
 from pytest_smtpd.smtp import events
@@ -89,6 +91,9 @@ class Conversation:
         self._leaving = False  # the server stops
         self._deferred = False  # others take their turn first
         self._pumping = False
+        self._received = 0  # bytes in all, in clear
+        self._past: int | None = None  # as many of them belong to what was before the log was emptied
+        self._barriers: list[Callable[[], object]] = []  # who waits until it has caught up
 
     def __repr__(self) -> str:
         return f"<Conversation {self._session!r}>"
@@ -100,11 +105,39 @@ class Conversation:
         self._transport.watch()
         self._pump()
 
-    def catch_up(self) -> None:
-        """Process everything that the client has sent by now."""
+    def catch_up(self, done: Callable[[], object]) -> None:
+        """Process all that the client has sent by now; ``done`` is called when all of it has come to its rules."""
         self._transport.read_all()
         while self._deferred:
             self._go_on()
+        self._barriers.append(done)
+        self._tell_barriers()
+
+    def _tell_barriers(self) -> None:
+        """A hook that ends soon is waited for, if something has been sent behind it; a delay is not."""
+        wait = self._turn.wait
+        behind = isinstance(wait, Job) or (isinstance(wait, Run | Pipe) and self._engine.buffered)
+        if self._closing or not (behind or self._deferred):
+            barriers, self._barriers = self._barriers, []
+            for done in barriers:
+                done()
+
+    def divide(self) -> None:
+        """The log and the rules that there have been so far are those of what the client has sent by now."""
+        if self._past is None:
+            self._log.pin(self._session)
+            self._responder.pin_rules()
+        self._past = self._received
+        self._leave_past()
+
+    def _leave_past(self) -> None:
+        """What comes next was sent later."""
+        if self._past is None or self._closing or self._turn.busy:
+            return
+        if self._received - self._engine.buffered >= self._past:
+            self._past = None
+            self._log.unpin(self._session)
+            self._responder.unpin_rules()
 
     def leave(self) -> None:
         """The server stops: end what is going on. A second call does not wait for the ``close`` hook either."""
@@ -134,6 +167,7 @@ class Conversation:
         if self._silence is not None:
             self._silence.cancel()
         if not self._line.discarding:
+            self._received += len(data)
             self._engine.receive_data(data)
             self._pump()
             if self._turn.busy and self._engine.buffered > _FULL:
@@ -148,10 +182,11 @@ class Conversation:
         self._let_go()
 
     def unheard(self) -> None:
-        """The last answer could not be delivered."""
+        """The last answer could not be delivered, and nobody is left who has to take it before there is another."""
         self._log.unheard(self._session)
         if isinstance(self._turn.wait, Drain):
             self._turn.wait.over()
+        self._pump()
 
     def drained(self) -> None:
         """The client has taken everything."""
@@ -167,7 +202,7 @@ class Conversation:
             self._log.note(self._session, "the client reset the connection")
         if isinstance(self._turn.wait, Pause):
             self._turn.wait.skip()
-        elif self._turn.busy and not self._closing:
+        elif self._turn.busy and not self._closing and not isinstance(self._turn.wait, Job):
             self._turn.cancel()
             self._finish()
         self._pump()
@@ -191,16 +226,21 @@ class Conversation:
             for _ in range(_TURNS):
                 if self._turn.busy or self._closing or self._transport.unsent:
                     return
+                if self._past is not None:
+                    self._leave_past()
                 event = self._special_event() if engine.state in _SPECIAL else engine.next_event()
                 if event is None:
                     self._expect_more()
                     return
                 self._take(event)
+                self._shared.poller.rounds += 1
             self._take_turns()
         except Exception as error:
             self._crash(error)
         finally:
             self._pumping = False
+            if self._barriers:
+                self._tell_barriers()
 
     def _take(self, event: Event) -> None:
         """Answer one event: at once if nobody has to be waited for."""
@@ -386,6 +426,8 @@ class Conversation:
         if not self._line.finished:
             self._line.close_notify()
         self._turn.run(self._pass_close())
+        if self._barriers:
+            self._tell_barriers()
 
     def _pass_close(self) -> Steps:
         try:

@@ -1,14 +1,12 @@
 """A running server, from its start to its stop: one socket, one thread, and the threads of its hooks."""
 
-import contextlib
 import os
-import shutil
 import ssl
-import tempfile
 import threading
 from collections.abc import Callable
 from typing import Any
 
+from pytest_smtpd import files
 from pytest_smtpd.clock import Clock
 from pytest_smtpd.conversation import Context, Conversation, fresh_ids
 from pytest_smtpd.log.log import LogStore
@@ -39,10 +37,12 @@ class Running:
         self._folder: str | None = None  # of our own, around the path
         self._executor: Executor | None = None
         self._pid = os.getpid()
-        sock = self._bind(first)
+        sock, listener = self._bind(first), None
         try:
-            self._listener = listener = Listener(sock, self._name, log.errors.append, self._dismiss, clock)
             local = sock.getsockname()
+            if self.path is None:
+                self.port = local[1]
+            self._listener = listener = Listener(sock, self._name, log.errors.append, self._dismiss, clock)
             shared = Context(
                 poller=listener.poller,
                 policy=Server(rules, log, self._get_executor, listener.post),
@@ -55,20 +55,22 @@ class Running:
                 clock=clock,
             )
             listener.start(lambda client, address: Conversation(shared, settings(), client, address))
-        except BaseException:
+        except BaseException as error:
+            if listener is not None:
+                listener.close()
             sock.close()
             self._remove_path()
+            if isinstance(error, OSError):
+                raise type(error)(error.errno, f"{self._name} cannot start: {error.strerror}") from None
             raise
 
     def _bind(self, settings: Settings) -> Any:
         __tracebackhide__ = True
         if settings.path is None:
-            sock = bind(settings.host, self.port)
-            self.port = sock.getsockname()[1]
-            return sock
+            return bind(settings.host, self.port)
         path = settings.path
         if path is True:
-            self._folder = tempfile.mkdtemp(prefix="smtpd-")
+            self._folder = files.make_folder("smtpd-")
             path = f"{self._folder}/smtpd.sock"
         try:
             sock = bind_path(path)
@@ -79,11 +81,9 @@ class Running:
         return sock
 
     def _remove_path(self) -> None:
-        if self.path is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(self.path)  # noqa: PTH108
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        for place in (self.path, self._folder):
+            if place is not None:
+                files.remove(place)
 
     def _get_executor(self) -> Executor:
         """Made when a hook function has to run for the first time."""
@@ -95,9 +95,14 @@ class Running:
         executor, self._executor = self._executor, None
         return ([], []) if executor is None else executor.dismiss()
 
-    def catch_up(self) -> None:
-        """Wait until all that clients have sent by now has come to its rules and hooks."""
-        self._listener.catch_up()
+    def catch_up(self, *, hooks: bool = True) -> None:
+        """Wait until all that clients have sent by now has been processed; ``hooks``: also behind hooks that run."""
+        in_hook = self._executor is not None and self._executor.runs_here
+        self._listener.catch_up(hooks=hooks and not in_hook)
+
+    def divide(self, action: Callable[[], object]) -> None:
+        """Begin something new by calling ``action``: what clients have sent before belongs to what was before."""
+        self._listener.divide(action)
 
     def advance(self, seconds: float) -> bool:
         """Move the clock forward; whether the server was still there to do it.

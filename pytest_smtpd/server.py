@@ -13,6 +13,7 @@ from pytest_smtpd.log import explain
 from pytest_smtpd.log.log import LogStore, traceback_of
 from pytest_smtpd.log.query import Envelopes, Log, Waiter, select
 from pytest_smtpd.log.waiting import wait_async
+from pytest_smtpd.outcomes import as_test_error
 from pytest_smtpd.policy.ruleset import RuleSet
 from pytest_smtpd.rules.check import check_rule
 from pytest_smtpd.rules.match import EnvelopeMatch, query_keys
@@ -141,13 +142,21 @@ class SMTPServer:
         the outcome of a hook that is still pending belongs to the log that is returned.
         """
         self.catch_up()
-        return Log(self._store.clear(), lambda: self.wait_timeout)
+        running, past = self._running, [self._store]
+        if running is None:
+            past[0] = self._store.clear()
+        else:
+            running.divide(lambda: past.__setitem__(0, self._store.clear()))
+        return Log(past[0], lambda: self.wait_timeout)
 
     def catch_up(self) -> None:
         """Wait until everything that clients have sent by now has reached its rules and hooks."""
+        self._catch_up(hooks=True)
+
+    def _catch_up(self, *, hooks: bool) -> None:
         running = self._running
         if running is not None:
-            running.catch_up()
+            running.catch_up(hooks=hooks)
 
     def verify(self) -> None:
         """Raise the first exception, other than ``Reject``, that a hook raised; else what the ``lint`` setting finds.
@@ -157,7 +166,7 @@ class SMTPServer:
         """
         __tracebackhide__ = True
         if self.errors:
-            raise self.errors[0]
+            raise as_test_error(self.errors[0])
         if not self.settings.lint:
             return
         from pytest_smtpd.lint.report import failure, warnings_of
@@ -374,7 +383,7 @@ class SMTPServer:
         Raises ``WaitTimeout`` after ``timeout`` seconds.
         """
         __tracebackhide__ = True
-        self.catch_up()
+        self._catch_up(hooks=False)
         seconds = self._seconds(timeout)
         if not self._store.changes.wait(lambda: not self._store.open, seconds):
             raise WaitTimeout(explain.still_connected(self._store, seconds))
@@ -382,7 +391,7 @@ class SMTPServer:
     async def wait_closed_async(self, timeout: float | None = None) -> None:
         """The same as ``wait_closed``, awaitable, for asyncio and trio."""
         __tracebackhide__ = True
-        self.catch_up()
+        self._catch_up(hooks=False)
         seconds = self._seconds(timeout)
         if not await wait_async(self._store.changes, lambda: not self._store.open, seconds):
             raise WaitTimeout(explain.still_connected(self._store, seconds))

@@ -156,6 +156,7 @@ class LogStore:
         self.errors: list[BaseException] = []
         self.epoch: float = epoch()
         self.changes: Changes = Changes()
+        self._pinned: dict[Session, Records] = {}
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -170,9 +171,17 @@ class LogStore:
         if self.changes.awaited:
             self.changes.notify()
 
+    def pin(self, session: Session) -> None:
+        """What this session does belongs to the records of now, also when the log has been emptied."""
+        self._pinned[session] = self.records
+
+    def unpin(self, session: Session) -> None:
+        """It belongs to the records of its time again."""
+        self._pinned.pop(session, None)
+
     def begin(self, hook: HookName, argument: Any, session: Session) -> Call:
         """A hook point has been reached."""
-        records = self.records
+        records = self._pinned.get(session, self.records)
         call = Call(hook, argument, session, len(records.calls) + 1, monotonic() + self.epoch)
         call.records = records
         records.of(session).append(call)
@@ -187,7 +196,7 @@ class LogStore:
 
     def begin_last(self, hook: HookName, session: Session) -> Call:
         """The last hook point of a connection. It is only logged if the connection is still in the log."""
-        if session in self.records.entries:
+        if session in self._pinned.get(session, self.records).entries:
             return self.begin(hook, None, session)
         call = Call(hook, None, session, 0, monotonic() + self.epoch)
         call.records = Records()
@@ -200,7 +209,7 @@ class LogStore:
 
         ``mail`` is the transaction as it was when the event came.
         """
-        records, at = self.records, monotonic() + self.epoch
+        records, at = self._pinned.get(session, self.records), monotonic() + self.epoch
         calls, entries = records.calls, records.entries.get(session) or records.of(session)
         replies = () if verdict.reply is None else (verdict.reply,)
         call = None
@@ -246,7 +255,8 @@ class LogStore:
 
     def unheard(self, session: Session) -> None:
         """The last answer on this connection could not be written whole."""
-        calls = [entry for entry in self.records.entries.get(session, ()) if isinstance(entry, Call)]
+        entries = self._pinned.get(session, self.records).entries.get(session, ())
+        calls = [entry for entry in entries if isinstance(entry, Call)]
         while calls and calls[-1].heard is None:  # begun since, and not answered yet
             calls.pop()
         for call in reversed(calls):
@@ -268,12 +278,14 @@ class LogStore:
 
     def note(self, session: Session, text: str, who: str = "-") -> None:
         """A line for the transcript. After ``clear()``, an old connection gets lines of client and server only."""
-        if who != "-" or session in self.records.entries:
-            self.records.of(session).append(Note(monotonic() + self.epoch, who, text))
+        records = self._pinned.get(session, self.records)
+        if who != "-" or session in records.entries:
+            records.of(session).append(Note(monotonic() + self.epoch, who, text))
 
     def closed(self, session: Session) -> None:
         """A connection has ended, and its ``close`` hook has run."""
         self.open.discard(session)
+        self._pinned.pop(session, None)
         if self.changes.awaited:
             self.changes.notify()
 

@@ -5,11 +5,12 @@ import errno
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_smtpd.clock import Clock
 from pytest_smtpd.net.mailbox import Mailbox
-from pytest_smtpd.net.poller import READ, Action, Poller, Served
+from pytest_smtpd.net.poller import READ, Action, Poller, Served, new_poller
 from pytest_smtpd.net.sockets import close_listener
 
 if TYPE_CHECKING:
@@ -27,8 +28,12 @@ class Connected(Protocol):
         """Greet it, and listen to it."""
         ...
 
-    def catch_up(self) -> None:
-        """Process all that it has sent by now."""
+    def catch_up(self, done: Callable[[], object]) -> None:
+        """Process all that it has sent by now; ``done`` is called when all of it has come to its rules and hooks."""
+        ...
+
+    def divide(self) -> None:
+        """What it has sent by now belongs to what was before; what it sends from now on does not."""
         ...
 
     def leave(self) -> None:
@@ -60,14 +65,14 @@ class Listener(Served):
         name: str,
         crashed: Callable[[BaseException], object],
         dismiss: Callable[[], tuple[list[threading.Thread], list[str]]],
-        clock: Clock | None = None,
+        clock: Clock,
     ) -> None:
         self._socket = sock
         self._is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
         self._name = name
         self._crashed = crashed
         self._dismiss = dismiss
-        self.poller: Poller = Poller(crashed, clock)
+        self.poller: Poller = new_poller(crashed, clock)
         try:
             self._mailbox = Mailbox(self.poller)
         except BaseException:
@@ -76,22 +81,33 @@ class Listener(Served):
         self.post: Callable[[Action], None] = self._mailbox.put
         self._connect: Connect
         self._clients: set[Connected] = set()
+        self._newest: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._for_loop: list[Action] = []  # what is to be done as soon as there is one
         self._helpers: list[threading.Thread] = []  # in which hooks have called asyncio.to_thread
         self._leaving = self._ending = self._over = False
         self._left: tuple[list[threading.Thread], list[str]] = ([], [])
+        self._last: object = None  # the task that ends the loop
+        self._stubborn: list[str] = []  # tasks that go on although they were cancelled
         self._thread = threading.Thread(target=self._serve, name=f"{name} server", daemon=True)
 
     def start(self, connect: Connect) -> None:
-        """Begin to serve; ``connect`` makes what serves a client, from its socket and address."""
+        """Begin to serve; ``connect`` makes what serves a client, from its socket and address.
+
+        If this fails, nothing serves, and ``close`` is for the caller to call.
+        """
         self._connect = connect
         try:
             self._thread.start()
         except BaseException:
-            self._mailbox.close()
-            self.poller.close()
+            if self._thread.is_alive():  # Ctrl-C has come when it had just begun
+                self.stop()
             raise
+
+    def close(self) -> None:
+        """Close what was opened for a thread that has not been started."""
+        self._mailbox.close()
+        self.poller.close()
 
     def _serve(self) -> None:
         poller = self.poller
@@ -122,7 +138,10 @@ class Listener(Served):
             self._helpers.append(threading.current_thread())
 
         class Loop(asyncio.SelectorEventLoop):
-            """A loop with a clock that cannot be frozen."""
+            """A loop with a clock that cannot be frozen, and never in debug mode, which reads source files."""
+
+            def get_debug(self) -> bool:
+                return False
 
             def time(self) -> float:
                 from pytest_smtpd.clock import monotonic
@@ -135,10 +154,14 @@ class Listener(Served):
             loop.set_default_executor(ThreadPoolExecutor(8, f"{self._name} to_thread", note_thread))
             loop.set_exception_handler(lambda loop, context: self._crashed(_exception(context)))
             self.poller.in_turn = loop.call_soon
+            self.poller.asyncio = asyncio
             for action in self._for_loop:
                 loop.call_soon(action)
+            self.poller.enter_loop()  # with none, which it is to be at the beginning
+            self.poller.loop = loop
             loop.run_forever()
         finally:
+            self.poller.leave_loop()
             loop.close()
 
     # --- clients ----------------------------------------------------------------------------------------------------
@@ -150,6 +173,7 @@ class Listener(Served):
     def _accept(self) -> bool:
         try:
             client, address = self._socket.accept()
+            self._newest = client
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return False
         except OSError as error:
@@ -184,28 +208,71 @@ class Listener(Served):
         """Whether this is the server's own thread, which cannot wait for itself."""
         return threading.current_thread() is self._thread
 
-    def catch_up(self, timeout: float = _BLOCKED) -> None:
+    def catch_up(self, *, hooks: bool) -> None:
         """Wait until all that clients have sent by now has been processed. From any other thread.
 
-        What is still pending then, a hook or a delay, is not waited for.
+        A delay is not waited for; a hook only if ``hooks``, only for what was sent behind it, and not for long.
         """
         if self.runs_here:
             return
-        done = threading.Event()
+        begun, done = threading.Event(), threading.Event()
 
         def process() -> None:
-            self._process_all()
-            self.poller.soon(done.set)
+            while self._accept():
+                pass
+            behind: set[Connected | None] = {None, *self._clients}
+
+            def caught_up(client: Connected | None) -> None:
+                behind.discard(client)
+                if not behind or (client is None and not hooks):
+                    self.poller.soon(done.set)
+
+            for client in list(self._clients):
+                client.catch_up(partial(caught_up, client))
+            caught_up(None)
+            begun.set()
 
         with contextlib.suppress(RuntimeError):  # it has stopped
             self.post(process)
-            done.wait(timeout)
+            if self._wait_while_it_works(begun.wait):
+                done.wait(_BLOCKED)
+
+    def divide(self, action: Action) -> None:
+        """Begin something new by calling ``action``: what clients have sent before belongs to what was before."""
+
+        def divide() -> None:
+            for client in self._clients if todo else ():
+                client.divide()
+            begin()
+
+        def begin() -> None:
+            with contextlib.suppress(IndexError):  # somebody else has begun it
+                todo.pop()()
+            done.set()
+
+        todo, done = [action], threading.Event()
+        if self.runs_here:
+            divide()
+            return
+        with contextlib.suppress(RuntimeError):  # it has stopped
+            self.post(divide)
+            self._wait_while_it_works(done.wait)
+        begin()
+
+    def _wait_while_it_works(self, wait: Callable[[float], bool]) -> bool:
+        """Wait for the server's thread, but not for one that a function of a rule blocks; whether that was enough."""
+        before = -1
+        while not wait(_BLOCKED):
+            if before == self.poller.rounds:
+                return False
+            before = self.poller.rounds
+        return True
 
     def _process_all(self) -> None:
         while self._accept():
             pass
         for client in list(self._clients):
-            client.catch_up()
+            client.catch_up(_nothing)
 
     def advance(self, seconds: float) -> bool:
         """Move the clock forward, behind what clients have sent by now; whether the thread was there to do it.
@@ -235,8 +302,9 @@ class Listener(Served):
 
     def stop(self) -> list[str]:
         """End everything. Returns the names of hooks that are still blocked."""
-        self.post(self._begin_to_leave)
-        self._thread.join(_PATIENCE * 3 + _BLOCKED)
+        with contextlib.suppress(RuntimeError):  # it has ended, and Ctrl-C kept an earlier stop from noticing that
+            self.post(self._begin_to_leave)
+        self._wait_while_it_works(self._has_ended)
         if self._thread.is_alive():
             from pytest_smtpd.net.blocked import what_blocks
 
@@ -247,6 +315,10 @@ class Listener(Served):
         for thread in self._helpers:
             thread.join(_PATIENCE)
         return self._left[1]
+
+    def _has_ended(self, seconds: float) -> bool:
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _begin_to_leave(self) -> None:
         if self._leaving:
@@ -284,21 +356,40 @@ class Listener(Served):
             self.in_loop(self._end_loop)
 
     def _end_loop(self) -> None:
+        """Cancel the tasks that async hooks have started, or are; the loop ends when they have, or does not wait."""
         import asyncio
+
+        assert self._loop is not None
+        loop = self._loop
+        tasks: set[Any] = asyncio.all_tasks(loop)
+
+        def over(task: Any = None) -> None:
+            tasks.discard(task)
+            if not tasks:
+                timer.cancel()
+                self._last = loop.create_task(end())
+
+        def give_up() -> None:
+            for task in tasks:
+                task._log_destroy_pending = False  # the warning of the stop names it
+            self._stubborn = list(dict.fromkeys(map(_name, tasks)))
+            tasks.clear()
+            over()
 
         async def end() -> None:
             try:
-                strays = asyncio.all_tasks() - {asyncio.current_task()}  # which async hooks have started
-                for stray in strays:
-                    stray.cancel()
-                if strays:
-                    await asyncio.wait(strays, timeout=_PATIENCE)
-                await asyncio.get_running_loop().shutdown_asyncgens()
+                await loop.shutdown_asyncgens()
             finally:
-                self._left = self._dismiss()
-                asyncio.get_running_loop().stop()
+                ready, blocked = self._dismiss()
+                self._left = (ready, [*self._stubborn, *blocked])
+                loop.stop()
 
-        self._last = asyncio.ensure_future(end())
+        timer = self.poller.later(_PATIENCE, give_up)
+        for task in list(tasks):
+            task.add_done_callback(over)
+            task.cancel()
+        if not tasks:
+            over()
 
     def _let_go(self) -> None:
         """The thread does not react: a hook blocks it. Close what a client could still see."""
@@ -310,10 +401,23 @@ class Listener(Served):
     def forked(self) -> None:
         """In the child of a fork, where the thread does not run: hold nothing open."""
         self._socket.close()
+        if self._newest is not None:  # which may not be among the clients yet
+            self._newest.close()
         for client in list(self._clients):
             client.forked()
-        self._mailbox.close()
+        self._mailbox.forked()
         self.poller.close()
+
+
+def _name(task: Any) -> str:
+    """How a warning calls a task: by its hook, or by the coroutine that a hook has started."""
+    name: str = task.get_name()
+    _, is_hook, hook = name.partition(" hook ")
+    return hook if is_hook else getattr(task.get_coro(), "__qualname__", name)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _exception(context: dict[str, Any]) -> BaseException:

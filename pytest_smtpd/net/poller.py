@@ -6,15 +6,23 @@ selector calls it as well, so both kinds of work share one thread and one wait.
 
 import selectors
 from collections.abc import Callable
+from functools import cache
 from heapq import heappop, heappush
 from itertools import count
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_smtpd.clock import Clock, monotonic
 
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
 Action = Callable[[], object]
+
+
+# At run time new_poller adds the real one.
+if TYPE_CHECKING:
+    _Selector = selectors.DefaultSelector
+else:
+    _Selector = selectors.BaseSelector
 
 
 class Served:
@@ -39,17 +47,22 @@ class Timer:
         self.action = None
 
 
-class Poller(selectors.DefaultSelector):
-    """A selector whose ``select`` serves sockets, and calls what is due.
+class Poller(_Selector):
+    """A selector whose ``select`` serves sockets, and calls what is due. Made by ``new_poller``.
 
     ``crashed`` gets the exceptions of what it calls. ``in_turn`` is ``call_soon`` of the asyncio loop on top of it, if
-    there is one. Timers go by ``clock``, which a test can move forward.
+    there is one. Timers go by ``clock``, which a test can move forward. ``rounds`` counts what has been done: while it
+    grows, the server's thread is not blocked. ``asyncio`` is that module, if ``loop`` runs on top.
     """
 
-    def __init__(self, crashed: Callable[[BaseException], object], clock: Clock | None = None) -> None:
+    def __init__(self, crashed: Callable[[BaseException], object], clock: Clock) -> None:
         super().__init__()
         self.in_turn: Callable[..., object] | None = None
-        self._clock = clock or Clock()
+        self.rounds: int = 0
+        self.asyncio: Any = None
+        self.loop: Any = None
+        self._outer: Any = None
+        self._clock = clock
         self._crashed = crashed
         self._soon: list[Action] = []
         self._timers: list[tuple[float, int, Timer]] = []
@@ -67,8 +80,9 @@ class Poller(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait for sockets and time, serve ours, and return the others."""
+        self.rounds += 1
         longest = 0 if self._soon else self._until_next(timeout) if self._timers else timeout
-        ready, others = super().select(longest), []
+        ready, others = self._wait(longest), []
         if ready and timeout == 0 and self.in_turn is not None:
             # The loop has work that was there before; a client's reset must not overtake the first step of a hook.
             # Nor must a time-out overtake what a client has sent in time.
@@ -87,6 +101,25 @@ class Poller(selectors.DefaultSelector):
         if self._timers:
             self.call_due()
         return others
+
+    def _wait(self, seconds: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is ready. Meanwhile our loop does not run: other greenlets of this thread may have their own."""
+        if self.asyncio is None:
+            return super().select(seconds)
+        self.leave_loop()
+        try:
+            return super().select(seconds)
+        finally:
+            self.enter_loop()
+
+    def leave_loop(self) -> None:
+        """From here on, the loop runs in this thread that ran here before ours: none, but for greenlets."""
+        self.asyncio._set_running_loop(self._outer)
+
+    def enter_loop(self) -> None:
+        """From here on, ours does."""
+        self._outer = self.asyncio._get_running_loop()
+        self.asyncio._set_running_loop(self.loop)
 
     def _until_next(self, timeout: float | None) -> float:
         """How long to wait for the next timer, at most."""
@@ -140,3 +173,13 @@ class Poller(selectors.DefaultSelector):
             action()
         except Exception as error:
             self._crashed(error)
+
+
+def new_poller(crashed: Callable[[BaseException], object], clock: Clock) -> Poller:
+    """A poller on the best selector that there is now: gevent and eventlet bring one that lets others run meanwhile."""
+    return _poller_class(selectors.DefaultSelector)(crashed, clock)
+
+
+@cache
+def _poller_class(selector: Any) -> type[Poller]:
+    return type("Poller", (Poller, selector), {"__module__": __name__})

@@ -176,11 +176,11 @@ class Transport(Served):
 
     def _lose(self) -> None:
         """Nothing can be read any more. This is reported later, when the present turn is over."""
-        if self.unsent:
-            self.client.unheard()
-        self._mute = True
+        unheard = bool(self.unsent)
         self.unsent.clear()
         self._end()
+        if unheard:
+            self.client.unheard()
         self._socket.close()
         self._poller.soon(lambda: self.client.lost(reset=self.was_reset))
 

@@ -79,6 +79,17 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return parameter_id(val)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Load everything before pyfakefs does its work: what is first imported amid a test, it throws away after it."""
+    if "pyfakefs" in sys.modules and (
+        "pytest_smtpd.server" in sys.modules
+        or any(name.startswith("smtpd") for item in session.items for name in getattr(item, "fixturenames", ()))
+    ):
+        from pytest_smtpd.plugin.whole import load_everything
+
+        load_everything()
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A test that uses ``smtpd_session`` gets it emptied, marked and verified."""
     names: list[str] = getattr(item, "fixturenames", [])

@@ -7,13 +7,14 @@ import pytest
 
 from pytest_smtpd.errors import add_note
 from pytest_smtpd.log.query import Log
+from pytest_smtpd.outcomes import as_test_error
 from pytest_smtpd.plugin.markers import Declared, DeclaredRule, read_dict, read_rules
 from pytest_smtpd.plugin.trust import Trust
 from pytest_smtpd.rules.compare import agrees
 from pytest_smtpd.rules.rule import Rule
 from pytest_smtpd.server import SMTPServer
 from pytest_smtpd.settings import Settings, SettingsDict
-from pytest_smtpd.smtp.values import printable, safe_repr
+from pytest_smtpd.smtp.values import safe_repr
 
 
 class TestServers:
@@ -45,7 +46,11 @@ class TestServers:
         server = SMTPServer(**{**self._defaults, **declared.settings})
         server.use_rules([one.copy() for one in (*declared.rules, *named)])
         server.start()
-        return self.take(server)
+        try:
+            return self.take(server)
+        except BaseException:
+            server.stop()
+            raise
 
     def take(self, server: SMTPServer) -> SMTPServer:
         """Let a running server take part in this test."""
@@ -138,33 +143,6 @@ class TestServers:
         return [error for server in self.servers for error in server.errors]
 
 
-class HookError(AssertionError):
-    """A hook tried to skip, xfail or end its test, which no hook can, or raised what pytest cannot show."""
-
-    __module__ = "pytest_smtpd"
-
-
-def as_test_error(error: BaseException) -> BaseException:
-    """The error with which a test fails for a hook error: the hook's own, unless that would undo the test."""
-    undoing = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception, KeyboardInterrupt, SystemExit)
-    if isinstance(error, undoing):
-        what = printable(f"{type(error).__name__}: {error}".rstrip(": "))
-        failure = HookError(f"a hook raised {what}; a hook cannot skip or end its test, it accepts or raises Reject")
-    elif not _has_truth(error):
-        failure = HookError(f"a hook raised {safe_repr(error)}")
-    else:
-        return error
-    return failure.with_traceback(error.__traceback__)
-
-
-def _has_truth(error: BaseException) -> bool:
-    """Whether an exception can be asked if it is true: pytest asks it, and ends the whole run if it cannot."""
-    try:
-        return bool(error) or True
-    except BaseException:
-        return False
-
-
 def _transcript(server: SMTPServer, logs: Iterable[tuple[Log, Settings]]) -> str:
     transcripts = [text for log, settings in logs if (text := _with_remarks(log, settings))]
     return "\n".join(transcripts) or f"nobody has connected to {server.url.partition('://')[2]}"
@@ -249,7 +227,11 @@ class SharedServer:
         self._trust = Trust()
         self.server.use_rules([one.copy() for one in config.rules])
         self.server.start()
-        self.begin_trust()
+        try:
+            self.begin_trust()
+        except BaseException:
+            self.server.stop()
+            raise
 
     def begin_trust(self) -> None:
         """An application may be set up now, by a fixture of the session, and connect before its first test."""

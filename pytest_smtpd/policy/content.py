@@ -45,7 +45,7 @@ class Content:
         self._size = options.size
         self._session = session
         self._stream: Stream = call.argument
-        here = rules.by_hook.get(call.hook, ())
+        here = list(rules.at(call.hook))
         self._early = [rule for rule in here if _can_be_early(rule, options.size)]
         self._rules = [rule for rule in here if rule.after is None]
         self._next = 0

@@ -7,15 +7,19 @@ function that was cancelled has no result.
 import contextlib
 import inspect
 import os
+import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_smtpd.smtp.values import printable
 from pytest_smtpd.turn import Resume
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 _OURS: Final = str(Path(__file__).parents[1]) + os.sep
 
@@ -93,6 +97,10 @@ class Run:
             resume(self)
 
 
+class Job(Run):
+    """Work of the server's own, that would keep other clients waiting in its thread."""
+
+
 class FirstStep:
     """Until a coroutine that has just been started has come to where it waits for something itself.
 
@@ -141,12 +149,25 @@ class Executor:
         """A call of this function, not yet started."""
         return Run(self, function, args)
 
+    def job(self, function: Callable[[], Any]) -> Job:
+        """A call of a function of the server's own, not yet started."""
+        return Job(self, function, ())
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether this is the thread of a hook, which cannot wait for itself."""
+        return threading.current_thread() in self._workers
+
     def start(self, run: Run) -> None:
         """Let a function run."""
         if is_async(run.function):
             self._in_loop(lambda: self._start_task(run, run.function, run.args))
             return
-        inbox = self._idle.pop() if self._idle else self._hire()
+        try:
+            inbox = self._idle.pop() if self._idle else self._hire()
+        except RuntimeError as error:  # no thread can be started
+            self._post(partial(run.finish, None, error))
+            return
         self._busy[inbox] = run.name
         inbox.put(run)
 
@@ -171,11 +192,11 @@ class Executor:
     # --- threads ----------------------------------------------------------------------------------------------------
 
     def _hire(self) -> "SimpleQueue[Run | None]":
-        inbox: SimpleQueue[Run | None] = SimpleQueue()
+        inbox: SimpleQueue[Run | None] = queue.SimpleQueue()  # gevent has one of its own
         name = f"{self._name} hook {len(self._workers) + 1}"
         thread = threading.Thread(target=self._work, args=(inbox,), name=name, daemon=True)
-        self._workers[thread] = inbox
         thread.start()
+        self._workers[thread] = inbox
         return inbox
 
     def _work(self, inbox: "SimpleQueue[Run | None]") -> None:
@@ -225,10 +246,12 @@ async def _guarded(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple
     """What it returns and what it raises. Only a cancellation from outside is raised."""
     import asyncio
 
+    loop, own = asyncio.get_running_loop(), asyncio.current_task()
+    assert own is not None
     try:
         return await function(*args), None
     except BaseException as error:
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        is_thrown_away = asyncio.current_task(loop) is not own  # a GeneratorExit that the hook has not raised
+        if is_thrown_away or (isinstance(error, asyncio.CancelledError) and own.cancelling()):
             raise
         return None, error

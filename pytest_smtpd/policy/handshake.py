@@ -28,7 +28,7 @@ class HandshakeRules:
     """
 
     def __init__(self, rules: RuleSet, log: Log, session: Session) -> None:
-        self._rules = rules
+        self.rules: RuleSet = rules
         self._log = log
         self._session = session
         self._acted: list[Rule] = []
@@ -40,7 +40,7 @@ class HandshakeRules:
 
     def _drop_before(self) -> Found | None:
         call = self._log.probe("connect", None, self._session)
-        for rule in self._rules.by_hook.get("connect", ()):
+        for rule in self.rules.by_hook.get("connect", ()):
             if not rule.answers or not rule.would_take():
                 continue
             drops = bool(rule.verdicts) and _only_drops(rule.verdicts[0])
@@ -51,7 +51,7 @@ class HandshakeRules:
 
     def _after(self, event: Handshaking) -> Found | None:
         call = self._log.probe("secure", event.tls, self._session)
-        for rule in self._rules.by_hook.get("secure", ()):
+        for rule in self.rules.by_hook.get("secure", ()):
             if rule.after is None or event.received < rule.after or rule in self._acted or not rule.would_take():
                 continue
             verdict = self._verdict(rule, call, takes=True)

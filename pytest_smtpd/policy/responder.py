@@ -59,6 +59,16 @@ class Responder:
         self.recorder: Recorder = Recorder(session, server.log, self._open)
         self._handshake = HandshakeRules(server.rules, server.log, session)
 
+    # --- what was before --------------------------------------------------------------------------------------------
+
+    def pin_rules(self) -> None:
+        """Work with the rules that there are now, also when the server is given others."""
+        self._rules = self._handshake.rules = self._server.rules.pinned()
+
+    def unpin_rules(self) -> None:
+        """Work with the server's rules."""
+        self._rules = self._handshake.rules = self._server.rules
+
     # --- deciding ---------------------------------------------------------------------------------------------------
 
     def decide(self, event: Event) -> "Decided":
@@ -113,8 +123,8 @@ class Responder:
 
     def _ask(self, call: Any, default: Reply | None, exchange: Exchange) -> Generator[Wait, Any, Verdict | None]:
         """What rules and hooks decide about a call; None: the default. Rules that only decorate it are collected."""
-        for rule in self._rules.by_hook.get(call.hook, ()):
-            if rule.over or rule.after is not None:
+        for rule in self._rules.at(call.hook):
+            if rule.after is not None:
                 continue
             call.rule = rule
             try:
@@ -179,7 +189,7 @@ class Responder:
             self._rules,
             self._hooks,
             call,
-            lambda job: self._server.executor().run(job, ()),
+            lambda work: self._server.executor().job(work),
         )
         self._open.content.begin(self._server.post)
         return self._early()

@@ -148,7 +148,7 @@ class Stream:
         if self._pipe is None:
             return
         asyncio = sys.modules.get("asyncio")
-        if asyncio is not None and asyncio._get_running_loop() is not None:
+        if asyncio is not None and asyncio._get_running_loop() is not None and asyncio.current_task() is not None:
             raise RuntimeError("an async def hook reads with 'async for chunk in stream' or 'await stream.aread()'")
         while (chunk := self._pipe.get()) is not None:
             yield chunk

@@ -108,5 +108,7 @@ def count_as(fields: Fields, value: Any, hook: str) -> None:
     """Set how the server counts the call, or whether it keeps the message, whatever the client is told."""
     if "message" in HOOKS[hook].has:
         fields["keep"] = value
+        if value and not fields.get("reply") and fields.get("outcome") == "refused":  # by bytes that nobody can read
+            fields["outcome"] = "accepted"
     else:
         fields["digit"], fields["outcome"] = (2, "accepted") if value else (5, "refused")

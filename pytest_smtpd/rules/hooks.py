@@ -143,9 +143,9 @@ def _read_nothing(call: Passed, value: Any, default: Reply | None, recipients: S
 def _read_command(
     call: Passed, value: Any, default: Reply | None, recipients: Sequence[str] | None
 ) -> list[Verdict] | None:
-    """A reply is given; anything else lets the command pass on."""
+    """A reply is given, whatever its code; anything else lets the command pass on."""
     _no_reject(value)
-    reply = _reply(value)
+    reply = replies.parse_reply(value) if isinstance(value, str) and re.match(_CODED, value) else _reply(value)
     return None if reply is None else [answer(reply)]
 
 

@@ -111,7 +111,7 @@ def gs2_header(header: bytes) -> tuple[str, str]:
     """RFC 5801 section 4: authzid, and what follows. Channel binding is not offered, and refused (``p=``)."""
     flag, _, rest = text_of(header).partition(",")
     authzid, comma, rest = rest.partition(",")
-    if flag not in ("n", "y") or not comma or (authzid and not authzid.startswith("a=")):
+    if flag not in ("n", "y") or not comma or (authzid and not (authzid.startswith("a=") and authzid[2:])):
         raise Refused(replies.BAD_CREDENTIALS)
     return sasl_name(authzid[2:]), rest
 

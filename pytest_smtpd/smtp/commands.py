@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pytest_smtpd.smtp import content, login, mail, replies, xclient
 from pytest_smtpd.smtp.context import Context
@@ -71,6 +71,10 @@ def _plain(reply: Reply, kind: type[Plain] = Plain, *, takes_argument: bool = Fa
     return parse
 
 
+def _without_argument(rfc: str, reply: Reply, kind: type[Plain] = Plain, **more: Any) -> Verb:
+    return Verb(rfc, _plain(reply, kind), as_it_stands=_plain(reply, kind, takes_argument=True), **more)
+
+
 def _verify(command: Command, argument: str, context: Context) -> Event:
     if not argument:
         raise Refused(replies.ARGUMENT_NEEDED)
@@ -104,6 +108,12 @@ def _starttls(command: Command, argument: str, context: Context) -> Event:
     if context.session.secure:
         raise Refused(replies.TLS_ACTIVE)
     return Plain(command=command, default=replies.READY_FOR_TLS)
+
+
+def _starttls_as_it_stands(command: Command, argument: str, context: Context) -> Event:
+    """There is no TLS inside of TLS."""
+    kind = "refused" if context.session.secure else ""
+    return Plain(command=command, default=replies.READY_FOR_TLS, kind=kind)
 
 
 def _speaks_smtp(options: Options) -> bool:
@@ -142,6 +152,7 @@ _ROWS: Final = {
     "STARTTLS": Verb(
         "RFC 3207 4",
         _starttls,
+        as_it_stands=_starttls_as_it_stands,
         offered=lambda options: options.tls is not None,
         missing=replies.NOT_IMPLEMENTED,
         in_clear=True,
@@ -158,7 +169,7 @@ _ROWS: Final = {
     ),
     "MAIL": Verb("RFC 5321 4.1.1.2", mail.parse_mail, mail.may_send, mail.mail_as_it_stands),
     "RCPT": Verb("RFC 5321 4.1.1.3", mail.parse_rcpt, mail.may_add_recipient, mail.rcpt_as_it_stands),
-    "DATA": Verb("RFC 5321 4.1.1.4", _plain(replies.GO_AHEAD, content.Data), content.may_send_lines),
+    "DATA": _without_argument("RFC 5321 4.1.1.4", replies.GO_AHEAD, content.Data, gate=content.may_send_lines),
     "BDAT": Verb(
         "RFC 3030 2",
         content.parse_bdat,
@@ -166,9 +177,9 @@ _ROWS: Final = {
         missing=replies.NOT_IMPLEMENTED,
         condition='unless `disable={"CHUNKING"}`',
     ),
-    "RSET": Verb("RFC 5321 4.1.1.5", _plain(replies.OK), in_clear=True),
+    "RSET": _without_argument("RFC 5321 4.1.1.5", replies.OK, in_clear=True),
     "NOOP": Verb("RFC 5321 4.1.1.9", _plain(replies.OK, takes_argument=True), in_clear=True),
-    "QUIT": Verb("RFC 5321 4.1.1.10", _plain(replies.BYE), in_clear=True),
+    "QUIT": _without_argument("RFC 5321 4.1.1.10", replies.BYE, in_clear=True),
     "VRFY": Verb("RFC 5321 4.1.1.6", _verify),
     "HELP": Verb("RFC 5321 4.1.1.8", _plain(replies.HELP, takes_argument=True)),
     "XCLIENT": Verb(

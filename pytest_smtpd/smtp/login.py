@@ -37,7 +37,7 @@ class Authenticate(Event):
         if context.deferred is not None and self.auth is None:
             (_, user), context.deferred = context.deferred, None
         if digit == 2:
-            context.session.user = user or self.user or (self.auth.username if self.auth else True)
+            context.session.user = user or self.user or (self.auth and self.auth.username) or True
 
 
 class Response(Authenticate):

@@ -20,14 +20,12 @@ _IS_GENERATOR: Final = 0x20  # the flag of a function's code: inspect.CO_GENERAT
 
 
 def _plain(hostname: str) -> Steps:
-    """RFC 4616 section 2: authzid NUL authcid NUL passwd."""
+    """RFC 4616 section 2: authzid NUL authcid NUL passwd; only the first may be empty."""
     fields = (yield b"").split(b"\0")
-    if len(fields) != 3:
+    if len(fields) != 3 or not fields[1] or not fields[2]:
         raise Refused(replies.BAD_CREDENTIALS)
     authzid, authcid = (text_of(field, name=True) for field in fields[:2])
-    if not authcid and not authzid:
-        raise Refused(replies.BAD_CREDENTIALS)
-    return Auth("PLAIN", authcid or authzid, authzid=authzid, authcid=authcid, password=text_of(fields[2]))
+    return Auth("PLAIN", authcid, authzid=authzid, authcid=authcid, password=text_of(fields[2]))
 
 
 def _login(hostname: str) -> Steps:
@@ -40,8 +38,8 @@ def _login(hostname: str) -> Steps:
 def _cram_md5(hostname: str) -> Steps:
     """RFC 2195 section 2: the user's name, a space, the keyed digest in hex."""
     challenge = f"<{secrets.token_hex(8)}.{secrets.randbelow(10**10)}@{hostname}>"
-    username, space, digest = text_of((yield challenge.encode()), name=True).rpartition(" ")
-    if not space:
+    username, _, digest = text_of((yield challenge.encode()), name=True).rpartition(" ")
+    if not username:
         raise Refused(replies.BAD_CREDENTIALS)
 
     import hmac

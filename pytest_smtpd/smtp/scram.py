@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Generator
 from typing import Final
@@ -12,6 +13,7 @@ from pytest_smtpd.smtp.auth import Auth, decode, encode, gs2_header, sasl_name, 
 from pytest_smtpd.smtp.grammar import Refused
 from pytest_smtpd.smtp.saslprep import saslprep
 
+_NONCE: Final = r"[!-+\--~]+"  # printable, without the comma
 _ITERATIONS: Final = 4096  # RFC 7677 section 4: at least that many
 
 
@@ -20,7 +22,7 @@ def scram_sha_256(hostname: str) -> Generator[bytes, bytes, Auth]:
     client_first = yield b""
     authzid, bare = gs2_header(client_first)
     first = _attributes(bare)
-    if list(first)[:2] != ["n", "r"] or not first["n"] or not first["r"] or "m" in first:
+    if list(first)[:2] != ["n", "r"] or "m" in first or not re.fullmatch(_NONCE, first["r"]):
         raise Refused(replies.BAD_CREDENTIALS)
     username = sasl_name(first["n"])
     nonce, salt = first["r"] + secrets.token_urlsafe(18), secrets.token_bytes(16)
@@ -46,10 +48,10 @@ def scram_sha_256(hostname: str) -> Generator[bytes, bytes, Auth]:
 
 
 def _attributes(text: str) -> dict[str, str]:
-    """RFC 5802 section 5.1: ``k=value`` pairs between commas, in order, each key once."""
+    """RFC 5802 section 7: ``k=value`` pairs between commas, in order; section 5.1: each key once."""
     pairs = [attribute.partition("=") for attribute in text.split(",")]
     found = {key: value for key, _, value in pairs}
-    if len(found) != len(pairs) or not all(len(key) == 1 and equals for key, equals, _ in pairs):
+    if len(found) != len(pairs) or not all(re.fullmatch("[A-Za-z]", key) and value for key, _, value in pairs):
         raise Refused(replies.BAD_CREDENTIALS)
     return found
 

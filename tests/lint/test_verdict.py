@@ -299,7 +299,7 @@ WRONG = {
 def test_wrong_setting_is_an_error_of_that_test_in_one_line(run: Run, settings: str, text: str) -> None:
     result = run(marked(settings) + "def test_other(smtpd):\n    send(smtpd)\n")
     result.assert_outcomes(errors=1, passed=1)
-    result.stdout.fnmatch_lines(["*_ ERROR at setup of test_it _*", f"@pytest.mark.smtpd: {text}"])
+    result.stdout.fnmatch_lines(["*_ ERROR at setup of test_it _*", f"@pytest.mark.smtpd: {text} (test_inner.py:*)"])
 
 
 @pytest.mark.parametrize("ini", ["smtpd_lint = nil", "smtpd_lint_ignore = nul nil"])

@@ -108,7 +108,7 @@ def test_a_name_of_another_place_says_where_it_belongs(make: Make, name: str, ad
     [
         *((hook, name) for name in ("size", "accept", "timeout", "xyzzy", "envelope", "550", "rules")),
         *((option, name) for name in ("host", "first", "address", "error_code", "xyzzy")),
-        *((setting, name) for name in ("quit", "client", "debug", "verbose", "loglevel", "xyzzy", "profil", "trace")),
+        *((setting, name) for name in ("quit", "client", "debug", "verbose", "loglevel", "xyzzy", "trace")),
         *((key, name) for name in ("tls", "count", "timeout", "times", "hook", "attachment", "secure", "xyzzy")),
     ],
 )

@@ -128,6 +128,20 @@ def test_usual_breach_of_the_grammar_is_tolerated(serve: Serve, client: Connect,
 
 @BOTH_COMMANDS
 @pytest.mark.parametrize("path", TOLERATED)
+def test_it_is_tolerated_without_brackets_and_with_parameters_too(
+    serve: Serve, client: Connect, path: str, hook: str
+) -> None:
+    server, wire = ready(serve, client, hook)
+    parameter = {"mail_from": "SIZE=1", "rcpt_to": "NOTIFY=NEVER"}[hook]
+    for argument in (path[1:-1], f" {path}", f"{path} {parameter}", f"{path[1:-1]} {parameter}"):
+        assert wire.say(COMMANDS[hook] + argument).code == 250
+        assert server.log.calls(hook)[-1].args[0] == path[1:-1]
+        if hook == "mail_from":
+            wire.steps("RSET")
+
+
+@BOTH_COMMANDS
+@pytest.mark.parametrize("path", TOLERATED)
 def test_strict_server_refuses_what_others_tolerate(serve: Serve, client: Connect, path: str, hook: str) -> None:
     server, wire = ready(serve, client, hook, strict=True)
     before = len(server.log.calls(hook))

@@ -68,7 +68,7 @@ def test_what_a_rule_says_in_an_exchange_is_told_once(serve: Serve, connect: Con
     assert codes(wire, HELLO, PLAIN) == [250, 334]
     wire.close()
     server.wait_closed()
-    (told,) = [line for line in server.log.transcript().splitlines() if "334" in line]
+    (told,) = [line for line in server.log.transcript().splitlines() if "S: 334 " in line]
     assert told.endswith("S: 334 QUJD   by on('auth', reply='334 QUJD', times=1)")
 
 

@@ -1,0 +1,105 @@
+"""The server's own files, in the real file system, whatever a test does with ``os``, ``open`` or ``tempfile``.
+
+OpenSSL and the kernel know nothing of a file system that a test has made up, and a test may replace or remove its
+folder for temporary files at any time. So what is needed is taken from ``os`` here, once, and kept where no tool that
+replaces modules and functions looks for it: in a class.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from secrets import token_hex
+from typing import Final
+
+_COMMON: Final = ("/tmp", "/var/tmp", "/usr/tmp")
+
+
+class _System:
+    """What was in ``os`` at import."""
+
+    close = staticmethod(os.close)
+    fstat = staticmethod(os.fstat)
+    getcwd = staticmethod(os.getcwd)
+    listdir = staticmethod(os.listdir)
+    mkdir = staticmethod(os.mkdir)
+    open = staticmethod(os.open)
+    read = staticmethod(os.read)
+    rmdir = staticmethod(os.rmdir)
+    stat = staticmethod(os.stat)
+    unlink = staticmethod(os.unlink)
+    write = staticmethod(os.write)
+
+
+def make_folder(prefix: str) -> str:
+    """A new folder for this user only, among the temporary files. Raises ``OSError`` if there is no place for it."""
+    problem: OSError | None = None
+    for place in _places():
+        try:
+            folder = f"{place}/{prefix}{token_hex(6)}"
+            _System.mkdir(folder, 0o700)
+        except OSError as error:
+            problem = problem or error
+        else:
+            return folder
+    raise problem or FileNotFoundError("no folder for temporary files")
+
+
+def _places() -> Iterator[str]:
+    """Where temporary files may be: where the environment says, if that is there."""
+    chosen = getattr(sys.modules.get("tempfile"), "tempdir", None)
+    for place in (chosen, *map(os.environ.get, ("TMPDIR", "TEMP", "TMP")), *_COMMON):
+        if place and isinstance(place, str):
+            yield place
+    yield _System.getcwd()
+
+
+def state(path: str) -> tuple[int, int]:
+    """What changes when a file does: when it was written, in nanoseconds, and its size. Raises ``OSError``."""
+    facts = _System.stat(path)
+    return facts.st_mtime_ns, facts.st_size
+
+
+def exists(path: str) -> bool:
+    """Whether there is something."""
+    try:
+        _System.stat(path)
+    except OSError:
+        return False
+    return True
+
+
+def read(path: str) -> bytes:
+    """All that is in a file. Raises ``OSError``."""
+    descriptor = _System.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        pieces = []
+        while piece := _System.read(descriptor, 1 << 20):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        _System.close(descriptor)
+
+
+def write(path: str, content: bytes) -> None:
+    """Make a file for this user only. Raises ``OSError``."""
+    descriptor = _System.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        while content:
+            content = content[_System.write(descriptor, content) :]
+    finally:
+        _System.close(descriptor)
+
+
+def remove(path: str) -> None:
+    """Take a file, or a folder of files, away, as far as it is there."""
+    try:
+        _System.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError:  # a folder
+        try:
+            for name in _System.listdir(path):
+                _System.unlink(f"{path}/{name}")
+            _System.rmdir(path)
+        except OSError:
+            return

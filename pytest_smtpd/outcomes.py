@@ -1,0 +1,38 @@
+"""A hook's mistake fails its test, whatever the hook has raised."""
+
+import sys
+
+from pytest_smtpd.smtp.values import printable, safe_repr
+
+
+class HookError(AssertionError):
+    """A hook tried to skip, xfail or end its test, which no hook can, or raised what pytest cannot show."""
+
+    __module__ = "pytest_smtpd"
+
+
+def as_test_error(error: BaseException) -> BaseException:
+    """The error with which a test fails for a hook's mistake: the hook's own, unless that would undo the test."""
+    if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit, *_outcomes())):
+        what = printable(f"{type(error).__name__}: {error}".rstrip(": "))
+        failure = HookError(f"a hook raised {what}; a hook cannot skip or end its test, it accepts or raises Reject")
+    elif not _has_truth(error):
+        failure = HookError(f"a hook raised {safe_repr(error)}")
+    else:
+        return error
+    return failure.with_traceback(error.__traceback__)
+
+
+def _outcomes() -> tuple[type[BaseException], ...]:
+    """What test frameworks take for an outcome. Nobody can have raised what is not imported."""
+    pytest, unittest = sys.modules.get("pytest"), sys.modules.get("unittest.case")
+    found = [] if pytest is None else [outcome.Exception for outcome in (pytest.skip, pytest.xfail, pytest.exit)]
+    return (*found, *([] if unittest is None else [unittest.SkipTest]))
+
+
+def _has_truth(error: BaseException) -> bool:
+    """Whether an exception can be asked if it is true: pytest asks it, and ends the whole run if it cannot."""
+    try:
+        return bool(error) or True
+    except BaseException:
+        return False
