@@ -21,7 +21,9 @@ DICTIONARY = ROOT / "fuzz" / "smtp.dict"
 
 sys.path.insert(0, str(ROOT))
 with atheris.instrument_imports(include=["pytest_smtpd"]):
-    from pytest_smtpd.smtp import connection, content, saslprep  # noqa: F401
+    # Also what the core imports when it needs it.
+    from pytest_smtpd.message import message  # noqa: F401
+    from pytest_smtpd.smtp import connection, proxy, saslprep, scram  # noqa: F401
 from tests.smtp.walk import Tape, walk  # noqa: E402
 
 
@@ -30,15 +32,15 @@ def one_input(data: bytes) -> None:
 
 
 def tell_about(files: list[str]) -> None:
-    """What the tapes in these files do: settings and history, for people."""
+    """What the tapes in these files do: what the client sends, what the core reports, the digits of the verdicts."""
     kinds: Counter[str] = Counter()
     for name in files:
         tape = Path(name).read_bytes()
         walked = walk(tape)
         print(f"{name}: {Tape(tape).sent!r}")
-        for entry in walked.history:
-            kinds[entry[0] if isinstance(entry, tuple) else "content"] += 1
+        for entry in walked.happened:
             print(f"    {entry!r}")
+        kinds.update(type(event).__name__ for event in walked.events)
     print(dict(kinds))
 
 

@@ -72,8 +72,9 @@ class Hooks:
         if isinstance(run.error, Reject):
             try:
                 return [refused(call.hook, run.error)] * count
-            except TypeError as nobody:
-                return mistake(call, nobody)
+            except TypeError as nobody:  # its cause shows the line of the hook; ours are of no interest
+                run.error.__traceback__ = users_traceback(run.error)
+                return mistake(call, nobody.with_traceback(None))
         if run.error is not None:
             return mistake(call, run.error, count)
         return HOOKS[call.hook].read(call, run.value, default, recipients)

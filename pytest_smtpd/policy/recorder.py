@@ -69,7 +69,7 @@ class Recorder:
         exchange, self._open.exchange = self._open.exchange, None
         assert exchange is not None
         calls, verdict = exchange.calls, verdicts[0]
-        if event.explained and verdict.digit == 3:  # a challenge: the command waits for the end of the exchange
+        if verdict.digit == 3 and _is_auth(event):  # a challenge: the command waits for the end of the exchange
             self._open.exchange = Exchange([call for call in calls if call.about == "command"])
             calls = [call for call in calls if call.about != "command"]
             if verdict.rule is not None and not calls and verdict.reply is not None:
@@ -123,6 +123,12 @@ class Recorder:
         calls = [] if self._open.exchange is None else self._open.exchange.calls
         self._open.exchange = None
         self._log.answered([*calls, self._open.data_call], verdicts, heard=heard)
+
+
+def _is_auth(event: Event) -> bool:
+    """Whether it is a step of AUTH, also one that is refused unless a rule accepts it."""
+    otherwise = event.otherwise if isinstance(event, events.Refused) else None
+    return event.explained if otherwise is None else otherwise.explained
 
 
 def is_in_passing(verdict: Verdict) -> bool:

@@ -55,7 +55,7 @@ class Auth:
         self.passwords: tuple[str, ...] = ()  # known ones: who mixes up user and password shows none
 
     def __repr__(self) -> str:
-        return f"<Auth {printable(self.method)} {quoted(short(hidden(self.username, self.passwords)))}>"
+        return f"<Auth {printable(short(self.method))} {quoted(short(hidden(self.username, self.passwords)))}>"
 
     def validate_password(self, password: str) -> bool:
         """Whether the client knows this password (for XOAUTH2 and OAUTHBEARER: this token), whatever the mechanism.

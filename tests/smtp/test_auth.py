@@ -139,3 +139,8 @@ def test_a_secret_is_in_no_repr() -> None:
     ]
     assert [repr(auth) for auth in auths] == [f"<Auth {auth.method} 'tim'>" for auth in auths]
     assert len(repr(Auth("PLAIN", "x" * 5000))) < 120
+
+
+def test_the_name_of_a_mechanism_that_only_a_rule_accepts_is_shown_escaped() -> None:
+    assert repr(Auth("X\x1b[2J", "tim")) == r"<Auth X\x1b[2J 'tim'>"
+    assert len(repr(Auth("X" * 5000, "tim"))) < 180

@@ -205,6 +205,7 @@ def test_octets_of_a_refused_bdat_are_thrown_away(argument: str) -> None:
     line.send(f"BDAT {argument}\r\nQUIT".encode())
     line.send(b"\r\nNOOP\r\n")
     assert line.codes() == [503, 250]
+    assert [hook for hook, _ in line.events[-2].points] == ["command"]
     assert line.session.commands[-2:] == ("BDAT", "NOOP")
 
 

@@ -219,9 +219,20 @@ def test_mechanism_that_only_a_rule_knows_logs_nobody_in_by_itself() -> None:
 
 
 def test_malformed_line_after_the_credentials_ends_nothing() -> None:
-    answers: dict[str, Any] = {"AUTH": 334}
-    line = greeted(answers)
+    line = greeted({"AUTH": 334})
     assert line.codes(LOGIN, "not base64!") == [334, 235]
+
+
+def test_exchange_that_a_rule_prolongs_after_it_was_cancelled_stays_cancelled() -> None:
+    answers: dict[str, Any] = {}
+    line = greeted(answers)
+    assert line.codes("AUTH LOGIN") == [334]
+    answers["response"] = 334
+    assert line.codes("*") == [334]
+    answers.clear()
+    assert line.codes("YWRh", "NOOP") == [501, 250]
+    assert line.session.error is not None
+    assert line.session.error.text == "Authentication cancelled"
 
 
 def test_lines_of_an_exchange_have_at_most_12288_octets() -> None:

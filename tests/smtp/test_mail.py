@@ -177,6 +177,7 @@ def test_rule_outdoes_a_limit(verdict: int) -> None:
         ("MAIL FROM:<a@b", "a@b"),
         ("MAIL FROM:ann@client.example FOO=1", "ann@client.example"),
         ("MAIL <ann@client.example>", "ann@client.example"),
+        ("MAIL FROM:@broken", "@broken"),
         ("MAIL", ""),
     ],
 )
@@ -192,6 +193,7 @@ def test_malformed_sender_that_a_rule_accepts_stands_as_it_was_sent(command: str
         ("RCPT TO:<@broken>", "@broken"),
         ("RCPT TO:<>", ""),
         ("RCPT carol", "carol"),
+        ("RCPT TO:@broken", "@broken"),
         (f"{CAROL} A=1 A=2", "carol@server.example"),
     ],
 )

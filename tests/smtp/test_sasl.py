@@ -125,16 +125,17 @@ def test_xoauth2_reads_googles_example() -> None:
     auth = login("XOAUTH2", GOOGLE)
     assert auth.username == "someuser@example.com"
     assert auth.access_token == "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg"
-    assert auth.password is None
+    assert (auth.password, auth.authzid) == (None, None)
 
 
 def test_a_token_is_taken_as_it_stands_between_its_blanks() -> None:
     assert login("XOAUTH2", b"user=u\1auth=bearer  XtokenX \1\1").access_token == "XtokenX"
+    assert login("XOAUTH2", "user=u\1auth=bearer \u00a0t \1\1".encode()).access_token == "\u00a0t"
 
 
 def test_oauthbearer_reads_the_example_of_section_4_1() -> None:
     auth = login("OAUTHBEARER", RFC_7628)
-    assert auth.username == "user@example.com"
+    assert (auth.username, auth.authzid) == ("user@example.com", "user@example.com")
     assert auth.access_token == "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="
     assert auth.validate_password("vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==")
     assert not auth.validate_password("user@example.com")
@@ -145,7 +146,7 @@ def test_oauthbearer_reads_the_example_of_section_4_1() -> None:
 )
 def test_oauthbearer_may_leave_the_name_to_the_token(message: bytes) -> None:
     auth = login("OAUTHBEARER", message)
-    assert (auth.username, auth.access_token) == ("", "t")
+    assert (auth.username, auth.authzid, auth.access_token) == ("", None, "t")
 
 
 def test_oauthbearer_decodes_a_saslname() -> None:
@@ -272,3 +273,13 @@ USERS = {"tim": "tanstaaf", "token-user": "t", "jürgen": "pä"}
 )
 def test_the_auth_setting_knows_who_may_log_in(users: object, method: str, message: bytes, known: bool) -> None:
     assert (owner(users, login(method, message)) is not None) is known
+
+
+def test_one_line_is_all_of_a_mechanism_that_the_server_does_not_know() -> None:
+    """A rule may answer its AUTH with a 334 all the same."""
+    exchange = Exchange("X-MAGIC", "localhost")
+    assert exchange.challenge == b""
+    exchange.take(b"any\xff!")
+    assert exchange.auth is not None
+    assert (exchange.auth.method, exchange.auth.username, exchange.auth.response) == ("X-MAGIC", "", "any\ufffd!")
+    assert owner("any", exchange.auth) is None

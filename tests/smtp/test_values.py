@@ -65,7 +65,7 @@ def test_wishes_for_delivery_reports_compare_by_value_and_can_be_copied(copy_of:
         (RecipientDSN(notify=("NEVER",), orcpt="rfc822;x"), RecipientDSN(notify=("NEVER",))),
     ):
         assert copy_of(one) == one != other
-        assert hash(copy_of(one)) == hash(one)
+        assert hash(copy_of(one)) == hash(one) != hash(other)
         assert one != "FULL"
     assert repr(EnvelopeDSN(ret="FULL")) == "EnvelopeDSN(ret='FULL', envid=None)"
     assert repr(RecipientDSN(orcpt="a;b")) == "RecipientDSN(notify=(), orcpt='a;b')"

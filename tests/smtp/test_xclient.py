@@ -41,6 +41,8 @@ def test_xclient_makes_the_client_someone_else() -> None:
         "DESTADDR": "192.0.2.9", "DESTPORT": "26", "PROTO": "ESMTP",
     }  # fmt: skip
     assert greetings(line) == [["connect"], ["connect", "auth"]]
+    (login,) = [argument for hook, argument in line.events[-1].points if hook == "auth"]
+    assert (login.method, login.username, login.password) == ("XCLIENT", "ada b", None)
     assert line.state is State.START
 
 
