@@ -17,6 +17,8 @@ from pytest_smtpd.smtp.framing import Command
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Envelope, Session
 from pytest_smtpd.smtp.tls import TLSInfo
+from pytest_smtpd.sweep.report import Finding, SweepFailure
+from pytest_smtpd.sweep.sweep import Fault, Sweep
 
 __all__ = [
     "Address",
@@ -26,6 +28,8 @@ __all__ = [
     "Clock",
     "Command",
     "Envelope",
+    "Fault",
+    "Finding",
     "Lint",
     "Log",
     "Reject",
@@ -36,6 +40,8 @@ __all__ = [
     "SMTPServerFactory",
     "Session",
     "Stream",
+    "Sweep",
+    "SweepFailure",
     "TLSInfo",
     "WaitTimeout",
     "on",

@@ -4,7 +4,8 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
 
 from pytest_smtpd.clock import Clock
@@ -26,7 +27,7 @@ from pytest_smtpd.rules.rule import (
     complete_already,
 )
 from pytest_smtpd.running import Running
-from pytest_smtpd.settings import Settings, SettingsDict, make_settings
+from pytest_smtpd.settings import Settings, SettingsDict, SweepOptions, make_settings
 from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.session import Envelope
 from pytest_smtpd.smtp.values import endpoint
@@ -34,6 +35,7 @@ from pytest_smtpd.smtp.values import endpoint
 if TYPE_CHECKING:
     import ssl
 
+    from pytest_smtpd import Sweep
     from pytest_smtpd.certificates import CA, Authority
     from pytest_smtpd.lint.finding import Lint
 
@@ -187,6 +189,34 @@ class SMTPServer:
         for name in self._first.fixed_differences(changed):
             raise ValueError(f"{name} cannot change on a running server")
         self.settings = changed
+
+    @contextmanager
+    def changed(self, **settings: Unpack[SettingsDict]) -> Generator[Self, None, None]:
+        """Other settings for connections that begin while the block runs; those of before are back after it.
+
+        Raises ``TypeError`` or ``ValueError``, in one line, for a wrong setting, and for ``host``, ``port`` and
+        ``path``, where the server is already.
+        """
+        __tracebackhide__ = True
+        before = self.settings
+        for name in {"host", "port", "path"} & settings.keys():
+            raise ValueError(f"{name} cannot change on a running server")
+        self.settings = make_settings(settings, before)
+        try:
+            yield self
+        finally:
+            self.settings = before
+
+    def sweep(self, **options: Unpack[SweepOptions]) -> "Sweep":
+        """Find out what an application does on every failure: ``for fault in server.sweep(): with fault: ...``.
+
+        The end of the loop raises ``SweepFailure`` if there is something to tell. Raises ``TypeError`` or
+        ``ValueError``, in one line, for wrong options.
+        """
+        __tracebackhide__ = True
+        from pytest_smtpd import Sweep
+
+        return Sweep(self, {})(**options)
 
     def use_rules(self, rules: Iterable[Rule]) -> None:
         """Work with these rules, nearest first, instead of those that it has. They are not copied."""

@@ -1,6 +1,6 @@
 """SETTINGS: one row for each setting: its default, its possible values, and where it is read."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict, get_args
@@ -97,6 +97,19 @@ class SettingsDict(TypedDict, total=False):
     lint: bool | str | Collection[str]
     lint_ignore: str | Collection[str]
     name: str
+
+
+class SweepOptions(TypedDict, total=False):
+    """The options of a sweep, for type checkers; what they mean is said by ``sweep.options.OPTIONS``."""
+
+    level: Literal["quick", "full"]
+    only: str | Iterable[str]
+    skip: str | Iterable[str]
+    timeout: float | None
+    budget: float | None
+    split: int
+    expect: Mapping[str, str]
+    strict: bool
 
 
 class Settings(Options):

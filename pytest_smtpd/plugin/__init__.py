@@ -12,6 +12,9 @@ import pytest
 from pytest_smtpd import _lasting
 
 if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+    from pytest_smtpd import Sweep
     from pytest_smtpd.certificates import CA
     from pytest_smtpd.plugin.servers import SharedServer, SMTPServerFactory, TestServers
     from pytest_smtpd.server import SMTPServer
@@ -26,6 +29,7 @@ _MARKERS = (
         "make the server behave differently at one hook, "
         'e.g. smtpd_on("rcpt_to", to="bob@example.com", reply="550 5.1.1 No such user").'
     ),
+    'smtpd_sweep(*, level="quick", only=(), skip=(), timeout=None, ...): options of this test\'s smtpd_sweep.',
 )
 _SERVERS: "pytest.StashKey[TestServers | None]" = pytest.StashKey()
 _SHARED: "pytest.StashKey[SharedServer]" = pytest.StashKey()
@@ -34,10 +38,23 @@ _DEFAULTS: "pytest.StashKey[Mapping[str, Any]]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options, in ini files only."""
+    """Options of the command line and of ini files."""
     parser.addini("smtpd_timeout", "seconds that every wait of an smtpd server lasts by default", "float", 5.0)
     parser.addini("smtpd_lint", "the lint setting of every smtpd server: true, warn, all, or names of rules", "string")
     parser.addini("smtpd_lint_ignore", "the lint_ignore setting of every smtpd server: names of rules", "string")
+    parser.addini("smtpd_sweep", "how much every smtpd_sweep runs: off, quick or full", default="")
+    group = parser.getgroup("smtpd", "SMTP test servers")
+    group.addoption(
+        "--smtpd-sweep",
+        choices=("off", "quick", "full"),
+        help="how much every smtpd_sweep runs, over markers and smtpd_sweep in ini files; off: without a fault only",
+    )
+    group.addoption(
+        "--smtpd-sweep-point",
+        action="append",
+        metavar="ID",
+        help="run this point of each smtpd_sweep, whatever the level, and show its transcript; repeatable",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -99,6 +116,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         names.insert(first_of_the_test(item), "_smtpd_borrowed")
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A sweep that is split is several tests."""
+    if "smtpd_sweep" in metafunc.fixturenames:
+        from pytest_smtpd.plugin.sweeping import split
+
+        split(metafunc)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start clean (a rerun keeps the stash), and refuse wrong markers before anything else happens."""
@@ -128,6 +153,10 @@ def pytest_runtest_call_has_passed(item: pytest.Item) -> None:
     __tracebackhide__ = True
     servers = item.stash.get(_SERVERS, None)  # the body may have asked for it
     if servers is not None:
+        if "smtpd_sweep" in getattr(item, "fixturenames", ()):
+            from pytest_smtpd.plugin.sweeping import verify
+
+            verify(item)
         servers.leave_body(item)
     elif item.get_closest_marker("smtpd_on"):
         from pytest_smtpd.plugin.markers import refuse_unused
@@ -161,12 +190,29 @@ def pytest_runtest_makereport(
     reporter: TestServers | SharedServer | None = servers
     if reporter is None and "smtpd_session" in getattr(item, "fixturenames", ()):  # a fixture of wider scope has failed
         reporter = item.session.stash.get(_SHARED, None)
-    if reporter is not None and (report.failed or hasattr(report, "wasxfail")):
+    told = call.excinfo is not None and hasattr(call.excinfo.value, "findings")  # a sweep shows what matters itself
+    if reporter is not None and (report.failed or hasattr(report, "wasxfail")) and not told:
         for name, text in reporter.sections():
             report.sections.append((f"Captured {name} {report.when}", text))
+    if report.when == "call" and "smtpd_sweep" in getattr(item, "fixturenames", ()):
+        from pytest_smtpd.plugin.sweeping import tell
+
+        vars(report)["smtpd_sweep"] = tell(
+            item, item.config
+        )  # an attribute, so that it comes from a worker of xdist too
     if report.when == "teardown":
         item.stash[_SERVERS] = None  # nobody asks any more, and pytest keeps its items, with all their mail, to the end
     return report
+
+
+def pytest_terminal_summary(terminalreporter: "TerminalReporter", config: pytest.Config) -> None:
+    """Show what sweeps have to tell beside their failures."""
+    reports = (report for every in terminalreporter.stats.values() for report in every)
+    told = [one for report in reports for one in getattr(report, "smtpd_sweep", ())]
+    if told:
+        from pytest_smtpd.plugin.sweeping import show
+
+        show(told, terminalreporter)
 
 
 # --- fixtures -------------------------------------------------------------------------------------------------------
@@ -255,3 +301,11 @@ def _smtpd_borrowed(
     from pytest_smtpd.plugin.fixtures import borrow
 
     yield from borrow(request, _servers(request), request.session.stash[_SHARED], smtpd_config)
+
+
+@pytest.fixture
+def smtpd_sweep(request: pytest.FixtureRequest, smtpd: "SMTPServer", smtpd_config: dict[str, Any]) -> "Iterator[Sweep]":
+    """Run a block against every failure of its dialogue: for fault in smtpd_sweep: with fault: ..."""
+    from pytest_smtpd.plugin.sweeping import serve_sweep
+
+    yield from serve_sweep(request, smtpd, smtpd_config)

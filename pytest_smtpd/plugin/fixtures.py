@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_smtpd.plugin.markers import UsageError, declared_by, parameter_of, read_dict
+from pytest_smtpd.plugin.markers import UsageError, declared_by, parameter_of, read_config
 from pytest_smtpd.plugin.servers import SharedServer, SMTPServerFactory, TestServers
 from pytest_smtpd.server import SMTPServer
 
@@ -32,7 +32,7 @@ def serve(request: pytest.FixtureRequest, servers: TestServers, config: Config) 
 def serve_more(request: pytest.FixtureRequest, servers: TestServers, config: Config) -> Iterator[SMTPServerFactory]:
     """``smtpd_factory``: the maker of a test's further servers."""
     servers.declare(declared_by(request.node, config).rules)
-    factory = SMTPServerFactory(servers, read_dict(config, "smtpd_config", optional=True))
+    factory = SMTPServerFactory(servers, read_config(config))
     yield factory
     with ExitStack() as stops:  # all of them, even if one stop fails
         for server in reversed(factory.opened):

@@ -76,6 +76,13 @@ def read_dict(given: Mapping[str, Any], where: str, *, optional: bool) -> Declar
         raise type(error)(f"{where}: {error}") from None
 
 
+def read_config(given: Mapping[str, Any]) -> Declared:
+    """What ``smtpd_config`` gives to every server; its "sweep" are options of ``smtpd_sweep``, read by that."""
+    if isinstance(given, Mapping):
+        given = {name: value for name, value in given.items() if name != "sweep"}
+    return read_dict(given, "smtpd_config", optional=True)
+
+
 def read_rules(given: Any, *, optional: bool) -> list[DeclaredRule]:
     """One rule, or a list of them. Raises ``TypeError``."""
     __tracebackhide__ = True
@@ -301,7 +308,7 @@ def declared_by(item: pytest.Item, config: Mapping[str, Any], parameter: object 
     try:
         declared = read_parameter(parameter)
         declared.add(read_marks(item))
-        declared.add(read_dict(config, "smtpd_config", optional=True))
+        declared.add(read_config(config))
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
     problem = misspelt(item)

@@ -8,7 +8,7 @@ import pytest
 from pytest_smtpd.errors import add_note
 from pytest_smtpd.log.query import Log
 from pytest_smtpd.outcomes import as_test_error
-from pytest_smtpd.plugin.markers import Declared, DeclaredRule, read_dict, read_rules
+from pytest_smtpd.plugin.markers import Declared, DeclaredRule, read_config, read_dict, read_rules
 from pytest_smtpd.plugin.trust import Trust
 from pytest_smtpd.rules.compare import agrees
 from pytest_smtpd.rules.rule import Rule
@@ -290,6 +290,6 @@ def session_config(request: pytest.FixtureRequest, defaults: Mapping[str, Any]) 
         if not str(error).startswith("ScopeMismatch"):  # the override itself has failed
             raise
         config = {}  # a narrower scope: each test's own business
-    declared = read_dict(config, "smtpd_config", optional=True)
+    declared = read_config(config)
     declared.add(Declared(defaults))
     return declared

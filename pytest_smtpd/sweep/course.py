@@ -1,0 +1,242 @@
+"""The course of a sweep: which point comes next, and what all runs together have shown."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, Final, NamedTuple
+
+from pytest_smtpd.clock import monotonic
+from pytest_smtpd.sweep.claims import shown
+from pytest_smtpd.sweep.judge import FINDINGS, NOTICES, Offence, Scene, offences, tries_again
+from pytest_smtpd.sweep.points import Dialogue, Point, always, points_of
+from pytest_smtpd.sweep.run import Run
+
+_SHORTEST_SECRET: Final = 6  # shorter ones may be words like any other
+_SLACK: Final = 0.5  # seconds: a busy machine is no client that hangs
+PATIENCE: Final = 5.0  # seconds that a client may wait for a silent server, if its time-out is not known
+
+
+class Order(NamedTuple):
+    """What is asked for on the command line, and by earlier runs: over all options.
+
+    ``only`` are ids of points, whatever the level; ``first`` those that failed last time; ``off`` runs no point at all.
+    ``part`` of ``parts`` is which share of the points is run. ``again`` gives the command that runs one point again.
+    """
+
+    only: Sequence[str] = ()
+    first: Sequence[str] = ()
+    off: bool = False
+    part: int = 1
+    parts: int = 1
+    again: Callable[[str], str] | None = None
+
+
+class Outcome:
+    """What is known of one point (``point`` is None for the run without a fault)."""
+
+    def __init__(self, point: Point | None) -> None:
+        self.point: Point | None = point
+        self.found: list[Offence] = []
+        self.sometimes: list[Offence] = []
+        self.said: dict[str, str] = {}  # by whom it concerns
+        self.transcript: str = ""
+        self.reached: bool = True
+        self.runs: int = 0
+
+    def add(self, run: Run, found: Sequence[Offence], *, keep: bool = False) -> None:
+        """Another run of the point. What it does not show again was there by chance. ``keep`` its transcript anyway."""
+        self.runs += 1
+        self.reached = run.reached
+        if self.runs == 1:
+            self.found = list(found)
+            self.said = {offence.about: _for_people(_said(run, offence.about), run) for offence in found}
+            if found or keep:
+                self.transcript = run.log.transcript()
+            return
+        again = {(offence.row.name, offence.about) for offence in found}
+        self.sometimes = [one for one in self.found if (one.row.name, one.about) not in again]
+        self.found = [one for one in self.found if (one.row.name, one.about) in again]
+
+    def findings(self) -> list[Offence]:
+        """What fails the test."""
+        return [offence for offence in self.found if offence.row in FINDINGS]
+
+    def notices(self) -> list[Offence]:
+        """What is only told."""
+        return [offence for offence in self.found if offence.row in NOTICES]
+
+
+def _said(run: Run, about: str) -> str:
+    """What the application said, in one line."""
+    if "@" in about:
+        return run.claims.of(about).said
+    return "your code returned normally" if run.error is None else f"your code raised {shown(run.error)}"
+
+
+def _for_people(text: str, run: Run) -> str:
+    """An application may put into its errors what a report must not show: passwords, control characters."""
+    for call in run.calls:
+        password = getattr(call.argument, "password", None)
+        if password and len(password) >= _SHORTEST_SECRET:
+            text = text.replace(password, "***")
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
+class Course:
+    """Gives out points, and collects what their runs have shown."""
+
+    def __init__(self, options: Mapping[str, Any], order: Order) -> None:
+        self.options: Mapping[str, Any] = options
+        self.order: Order = order
+        self.timeout: float | None = options["timeout"]
+        self.measured: bool = False
+        self.clean: Run | None = None
+        self.scene: Scene | None = None
+        self.outcomes: dict[str | None, Outcome] = {}
+        self.planned: int = 0
+        self.left_out: list[str] = []  # points at which the client would wait for too long
+        self.retries: bool = False  # whether the application was seen to try again
+        self.began: float = monotonic()
+        self._queue: deque[Point | None] = deque([None])
+        self._always_added = False
+        self._points: list[Point] = []
+
+    # --- what comes next --------------------------------------------------------------------------------------------
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is to be run."""
+        if not self._queue and self.retries and not self._always_added:
+            self._add_always()
+        return not self._queue or (self.not_run > 0 and self._is_over_budget())
+
+    def next(self) -> Point | None:
+        """The next point; None for the run without a fault."""
+        return self._queue.popleft()
+
+    @property
+    def not_run(self) -> int:
+        """How many points have still to be run."""
+        return len({point.id for point in self._queue if point is not None and point.id not in self.outcomes})
+
+    def _is_over_budget(self) -> bool:
+        budget = self.options["budget"]
+        return budget is not None and monotonic() - self.began > budget
+
+    def _add_always(self) -> None:
+        self._always_added = True
+        added = [lasting for point in self._points if (lasting := always(point))]
+        self._plan([point for point in added if self._is_chosen(point.id)])
+
+    def _plan(self, points: Sequence[Point]) -> None:
+        self._queue.extend(points)
+        self.planned += len(points)
+
+    def _is_chosen(self, name: str) -> bool:
+        only, skip = self.options["only"], self.options["skip"]
+        if only and not any(fnmatchcase(name, pattern) for pattern in only):
+            return False
+        return not any(fnmatchcase(name, pattern) for pattern in skip)
+
+    # --- what was shown ---------------------------------------------------------------------------------------------
+
+    def begin(self, clean: Run, current: Mapping[str, Any], can_be_set: Callable[[Mapping[str, Any]], bool]) -> None:
+        """The run without a fault: what follows from its dialogue.
+
+        ``current`` are the sets among the settings of the server; ``can_be_set`` says whether others go with the rest.
+        """
+        self.clean = clean
+        recipients = list(dict.fromkeys(address for envelope in clean.accepted for address in envelope.rcpt_to))
+        self.scene = Scene(clean, recipients, self.timeout)
+        dialogue = Dialogue(clean.calls, clean.accepted, clean.sessions)
+        chosen = [] if self.order.off else self._choose(dialogue, current, can_be_set)
+        share = chosen[self.order.part - 1 :: self.order.parts]
+        failed = set(self.order.first)
+        self._points = sorted(share, key=lambda point: point.id not in failed)
+        self._plan(self._points)
+        self._judge(clean)
+
+    def _choose(
+        self, dialogue: Dialogue, current: Mapping[str, Any], can_be_set: Callable[[Mapping[str, Any]], bool]
+    ) -> list[Point]:
+        """The points that are asked for. Where a pattern of ``only`` has none at this level, those of level full."""
+        every = [point for point in points_of(dialogue, "full", current) if can_be_set(point.settings)]
+        if self.order.only:
+            self._always_added = True
+            every += [lasting for point in every if (lasting := always(point))]
+            return [point for point in every if point.id in self.order.only]
+        of_level = {point.id for point in points_of(dialogue, self.options["level"], current)}
+        for pattern in self.options["only"]:
+            if not any(fnmatchcase(name, pattern) for name in of_level):
+                found = [point.id for point in every if fnmatchcase(point.id, pattern.removesuffix(":always"))]
+                if not found:
+                    raise LookupError(pattern, [point.id for point in every])
+                of_level.update(found)
+        return [point for point in every if point.id in of_level and self._is_chosen(point.id)]
+
+    def add(self, run: Run) -> None:
+        """Another run has ended."""
+        assert self.scene is not None
+        if run.point is None:
+            self._compare_clean(run)
+            return
+        if _is_silent(run.point) and self.timeout is None and not self._measure(run):
+            return
+        self.scene = self.scene._replace(timeout=self.timeout)
+        self.retries = self.retries or tries_again(run, self.scene)
+        self._judge(run)
+
+    def _judge(self, run: Run) -> None:
+        assert self.scene is not None
+        name = None if run.point is None else run.point.id
+        outcome = self.outcomes.setdefault(name, Outcome(run.point))
+        found = offences(run, self.scene, (*FINDINGS, *NOTICES))
+        if run.point is not None:
+            usual = {(one.row.name, one.about) for one in self.outcomes[None].found}
+            found = [one for one in found if (one.row.name, one.about) not in usual]
+        outcome.add(run, found, keep=bool(self.order.only))
+        failing = [one for one in found if one.row in FINDINGS or one.row.name == "slow" or self.options["strict"]]
+        if failing and outcome.runs == 1:
+            self._queue.appendleft(run.point)
+            if any(one.row.name == "content" for one in failing) and None not in self._queue:
+                self._queue.appendleft(None)  # does it differ by itself?
+
+    def _compare_clean(self, run: Run) -> None:
+        """A second run without a fault."""
+        assert self.scene is not None
+        assert self.clean is not None
+        if sorted(run.content) != sorted(self.clean.content):
+            self.scene = self.scene._replace(volatile=True)
+        if self.outcomes[None].runs == 1:
+            self.outcomes[None].add(run, offences(run, self.scene._replace(clean=run), (*FINDINGS, *NOTICES)))
+
+    def _measure(self, run: Run) -> bool:
+        """The client's own time-out, from how long it waited for a silent server. Whether it has one."""
+        hit = run.hit
+        if hit is None:
+            return True
+        ends = [call.at - hit.at for call in run.log.calls("close") if call.session is hit.session]
+        ends.append(run.seconds - (hit.at - run.calls[0].at))  # one that is not closed at all
+        if run.overrun or min(ends) > PATIENCE:
+            self._leave_out(run)
+            return False
+        self.timeout, self.measured = min(ends), True
+        return True
+
+    def _leave_out(self, run: Run) -> None:
+        """This client waits for longer than anybody would wait for the sweep."""
+        silent = [point for point in self._queue if point is not None and _is_silent(point)]
+        self.left_out = [*([] if run.point is None else [run.point.id]), *(point.id for point in silent)]
+        self._queue = deque(point for point in self._queue if point not in silent)
+        self._points = [point for point in self._points if point not in silent]
+
+    def limit(self, point: Point | None, connections: int, paused: float) -> float:
+        """The seconds that a block may take which has made so many connections, and had none for ``paused`` seconds."""
+        usual = 0.0 if self.clean is None else self.clean.seconds
+        if self.timeout is None and point is not None and _is_silent(point):
+            return PATIENCE + usual + paused
+        return 2 * (self.timeout or PATIENCE) * max(1, connections) + 2 * usual + paused + _SLACK
+
+
+def _is_silent(point: Point) -> bool:
+    return bool(point.options.get("hang"))

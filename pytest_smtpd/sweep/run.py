@@ -1,0 +1,99 @@
+"""What one run of the block has shown: facts for the judge, which looks at nothing else."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from pytest_smtpd import Call, Envelope, Log, Rule, Session
+from pytest_smtpd.sweep.claims import Claims
+from pytest_smtpd.sweep.faults import Kind
+from pytest_smtpd.sweep.points import Point
+
+_TELLING = (Kind.TOLD, Kind.LEGAL)  # where a reply that accepts arrives as one, in whatever form
+
+
+class Run:
+    """One run: what was claimed and what the server saw.
+
+    ``seconds`` is how long the block took, ``overrun`` whether the server had to be stopped to end it. ``leaks`` and
+    ``collected`` are what was left behind by the block, in words: what is still there, and what a garbage collection
+    has closed. ``repeated`` is whether this point is run a second time.
+    """
+
+    def __init__(self, point: Point | None, log: Log, claims: Claims, rule: Rule | None = None) -> None:
+        self.point: Point | None = point
+        self.claims: Claims = claims
+        self.rule: Rule | None = rule
+        self.error: BaseException | None = None
+        self.seconds: float = 0.0
+        self.overrun: bool = False
+        self.leaks: list[str] = []
+        self.collected: list[str] = []
+        self.log: Log = log
+        self.calls: Sequence[Call] = log.calls()
+        self.sessions: Sequence[Session] = log.sessions()
+        self.envelopes: Sequence[Envelope] = log.envelopes()  # the log itself is emptied before the next run
+        self.accepted: Sequence[Envelope] = [envelope for envelope in self.envelopes if envelope.accepted]
+
+    @cached_property
+    def content(self) -> Sequence[str]:
+        """What was accepted, without what differs from run to run."""
+        return [envelope.snapshot() for envelope in self.accepted]
+
+    @property
+    def kind(self) -> Kind | None:
+        """What went wrong; None in the run without a fault."""
+        return None if self.point is None else self.point.kind
+
+    @property
+    def reached(self) -> bool:
+        """Whether the fault has happened."""
+        return self.rule is None or self.rule.used > 0
+
+    @property
+    def hit(self) -> Call | None:
+        """The first call at which it happened. A command that it answers for a more special hook is not that call."""
+        rule = self.rule
+        if rule is None:
+            return None
+        concerned = (call for call in self.calls if call.rule is rule or rule in call.decorations)
+        return next((call for call in concerned if call.hook == rule.hook), None)
+
+    def in_clear(self) -> Iterator[Call]:
+        """The calls that came before the TLS of their session, if that had any."""
+        secure: set[int] = set()
+        for call in self.calls:
+            if call.hook == "secure" and call.outcome != "refused":
+                secure.add(id(call.session))
+            if id(call.session) not in secure:
+                yield call
+
+    @property
+    def named(self) -> set[str]:
+        """Every recipient that was named to the server, refused ones too."""
+        return {str(call.argument) for call in self.calls if call.hook == "rcpt_to"}
+
+    @property
+    def attempts(self) -> int:
+        """How often the client began a mail, or did not get that far."""
+        mails = Counter(id(call.session) for call in self.calls if call.hook == "mail_from")
+        return sum(max(1, mails[id(session)]) for session in self.sessions)
+
+    def count(self, address: str) -> int:
+        """How many mails the server has accepted for this recipient."""
+        return sum(address in envelope.rcpt_to for envelope in self.accepted)
+
+    def was_told(self, address: str) -> bool:
+        """Whether the client was told, in a well-formed reply, that a mail for this recipient was accepted."""
+        return any(self._tells(call) for call in self.calls if call.envelope and address in call.envelope.rcpt_to)
+
+    def _tells(self, call: Call) -> bool:
+        if not call.heard or call.envelope is None or not call.envelope.accepted:
+            return False
+        concerned = self.rule is not None and (call.rule is self.rule or self.rule in call.decorations)
+        return not concerned or self.kind in _TELLING
+
+    def after_hit(self) -> Sequence[Call]:
+        """The calls behind the one at which it happened."""
+        hit = self.hit
+        return [] if hit is None else [call for call in self.calls if call.number > hit.number]

@@ -1,0 +1,360 @@
+"""Sweep and Fault: the loop that a test writes."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Final, Self, Unpack
+
+from pytest_smtpd import Rule, SMTPServer, on
+from pytest_smtpd.settings import SweepOptions
+from pytest_smtpd.suggest import did_you_mean
+from pytest_smtpd.sweep.claims import Claims, leaves
+from pytest_smtpd.sweep.course import PATIENCE, Course, Order
+from pytest_smtpd.sweep.options import OPTIONS, check_here, check_options
+from pytest_smtpd.sweep.points import Point
+from pytest_smtpd.sweep.report import Finding, SweepFailure, failure, summary, verdict_of
+from pytest_smtpd.sweep.run import Run
+from pytest_smtpd.sweep.watch import Leftovers, Watchdog, let_go
+
+__tracebackhide__ = True  # failures point at the loop
+
+_GRACE: Final = 1.0  # seconds for what outlasts the block, as long as the client's own time-out is not known
+_EVERYTHING: Final = Order()
+_USE: Final = "write: for fault in smtpd_sweep: with fault: ... (async for and async with in a coroutine)"
+
+
+class Fault:
+    """One turn of a sweep's loop: ``with fault:``. What leaves the block is what the application tells its caller.
+
+    ``point`` is the id of the failure point, None in the run without a fault. ``rule`` is what the server does wrong,
+    as a marker would say it. ``error`` is the exception that has left the block.
+    """
+
+    __module__ = "pytest_smtpd"
+
+    def __init__(self, sweep: "Sweep", point: Point | None) -> None:
+        self.point: str | None = None if point is None else point.id
+        self.rule: str | None = None if point is None else point.marker
+        self.error: BaseException | None = None
+        self._sweep = sweep
+        self._claims = sweep._new_claims()
+        self._misuse: BaseException | None = None
+
+    def __repr__(self) -> str:
+        return f"<Fault {self.point or 'none'}>"
+
+    def failed(self, *what: Any) -> None:
+        """These recipients failed: addresses, or what ``sendmail()`` returned; without an argument all of them."""
+        if not what:
+            self._claims.all_failed()
+        for one in what:
+            self._claim(self._claims.failed, one)
+
+    def delayed(self, *addresses: str) -> None:
+        """The mail to these recipients (to all, without an argument) is still queued, and will be tried again."""
+        self._claim(self._claims.delayed, addresses)
+
+    def delivered(self, *addresses: str) -> None:
+        """These recipients (all, without an argument) got the mail, whatever else is said of them."""
+        self._claim(self._claims.delivered, addresses)
+
+    def _claim(self, say: Callable[[Any], None], what: Any) -> None:
+        try:
+            say(what)
+        except TypeError as error:
+            self._misuse = error
+            raise
+
+    def __enter__(self) -> Self:
+        self._sweep._enter(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        __tracebackhide__ = True
+        if not self._sweep._stop_watching(self, error):
+            return False
+        self._sweep._leftovers.wait(self._sweep._grace)
+        return self._sweep._leave(self)
+
+    async def __aenter__(self) -> Self:
+        self._sweep._enter(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        __tracebackhide__ = True
+        if not self._sweep._stop_watching(self, error):
+            return False
+        await self._sweep._leftovers.wait_async(self._sweep._grace)
+        return self._sweep._leave(self)
+
+
+class Sweep:
+    """Runs a block against every failure of its own dialogue: ``for fault in sweep: with fault: ...``.
+
+    Its first turn is without a fault; the points follow from what is said then. Calling it sets options and gives it
+    back. When all points have been run, the loop ends, or raises ``SweepFailure``. ``findings`` are what was found.
+    Raises ``RuntimeError`` if it is iterated a second time.
+    """
+
+    __module__ = "pytest_smtpd"
+
+    def __init__(self, server: SMTPServer, options: Mapping[str, Any], order: Order = _EVERYTHING) -> None:
+        self.server: SMTPServer = server
+        self.order: Order = order
+        self.options: dict[str, Any] = {name: row.default for name, row in OPTIONS.items()} | check_options(options)
+        self.findings: tuple[Finding, ...] = ()
+        self.counts: str = ""  # how many points there were and what came of them, of a sweep that has passed
+        self.fixed: Mapping[str, Any] = {}  # what the command line says, over all else
+        self._course: Course | None = None
+        self._dog = Watchdog(server.stop)
+        self._fault: Fault | None = None  # that was given out, and has not been run
+        self._point: Point | None = None
+        self._armed = ExitStack()
+        self._rule: Rule | None = None
+        self._used: dict[Rule, int] = {}  # how often the test's own rules were used in earlier runs
+        self._leftovers = Leftovers(server, [])
+        self._seconds = 0.0
+        self._ended = self._finished = False
+
+    def __call__(self, **options: Unpack[SweepOptions]) -> Self:
+        """Set options. Raises ``TypeError`` or ``ValueError``, in one line, for what is wrong with them."""
+        __tracebackhide__ = True
+        self.options.update(check_here(options))
+        return self
+
+    def __repr__(self) -> str:
+        done = 0 if self._course is None else len(self._course.outcomes)
+        return f"<Sweep of {self.server.name}, {done} points run>"
+
+    # --- the loop ---------------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Fault]:
+        __tracebackhide__ = True
+        self._begin()
+        return self
+
+    def __next__(self) -> Fault:
+        __tracebackhide__ = True
+        fault = self._next()
+        if fault is None:
+            raise StopIteration
+        return fault
+
+    def __aiter__(self) -> AsyncIterator[Fault]:
+        __tracebackhide__ = True
+        self._begin()
+        return self
+
+    async def __anext__(self) -> Fault:
+        __tracebackhide__ = True
+        fault = self._next()
+        if fault is None:
+            raise StopAsyncIteration
+        return fault
+
+    def _begin(self) -> None:
+        if self._course is not None:
+            raise RuntimeError("a sweep is iterated once; for another one, ask for a fresh server")
+        self._course = Course({**self.options, **self.fixed}, self.order)
+
+    def _next(self) -> Fault | None:
+        __tracebackhide__ = True
+        assert self._course is not None
+        if self._fault is not None:
+            self.abandon()
+            raise RuntimeError(f"the block 'with fault:' is missing in the loop; {_USE}")
+        if self._course.is_over:
+            self._finish()
+            return None
+        self._point = self._course.next()
+        self._fault = Fault(self, self._point)
+        return self._fault
+
+    def _finish(self) -> None:
+        __tracebackhide__ = True
+        assert self._course is not None
+        self.abandon()
+        verdict = verdict_of(self._course)
+        self._finished = True
+        self.findings = tuple(verdict.findings)
+        found = failure(self._course, verdict)
+        if found is not None:
+            raise found
+        self.counts = summary(self._course, verdict)
+
+    def abandon(self) -> None:
+        """The loop is over, one way or another."""
+        for rule, used in self._used.items():
+            rule.used += used
+        self._used.clear()
+        self._ended = True
+        self._armed.close()
+        self._dog.end()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all points have been run."""
+        return self._course is not None and self._finished
+
+    @property
+    def transcripts(self) -> list[tuple[str, str]]:
+        """The points that were asked for by their ids, and what was said at each."""
+        if self._course is None or not self.order.only:
+            return []
+        outcomes = self._course.outcomes.items()
+        return [(name, outcome.transcript) for name, outcome in outcomes if name is not None]
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with a loop that nobody has brought to its end."""
+        if self._course is None:
+            return f"smtpd_sweep was never iterated; {_USE}"
+        if self._ended:
+            return None
+        left = self._course.not_run
+        if not left:
+            return "the loop was left early: before its end, nothing that it has found is told"
+        return f"the loop was left early: {left} of {self._course.planned} points were not run"
+
+    # --- one turn ---------------------------------------------------------------------------------------------------
+
+    def _enter(self, fault: Fault) -> None:
+        """Arm the fault, and begin to watch."""
+        assert self._course is not None
+        if fault is not self._fault:
+            raise RuntimeError("each fault of a sweep is entered once, in its own turn of the loop")
+        self._fault = None
+        course, point, server = self._course, self._point, self.server
+        server.clear()
+        self._begin_anew(server.rules)
+        self._rule = None if point is None else self._arm(point)
+        self._leftovers = Leftovers(server, [self._dog.thread])
+        leftovers = self._leftovers
+        self._dog.watch(lambda: course.limit(point, len(server.log.sessions()), leftovers.pauses(PATIENCE)))
+
+    def _begin_anew(self, rules: Sequence[Rule]) -> None:
+        """The test's own rules count from the start in each run, and in the end over all of them."""
+        for rule in rules:
+            self._used[rule] = self._used.get(rule, 0) + rule.used
+            rule.used = rule.seen = 0
+
+    def _new_claims(self) -> Claims:
+        clean = None if self._course is None else self._course.clean
+        return Claims(None if clean is None else clean.claims)
+
+    def _arm(self, point: Point) -> Rule | None:
+        server = self.server
+        if point.stopped:
+            server.stop()
+            self._armed.callback(server.start)
+        elif point.step is None:
+            self._armed.enter_context(server.changed(**point.settings))
+        else:
+            rule = self._armed.enter_context(server.on(on(point.hook, **point.options)))
+            rule.optional = True  # not to be reached is no failure of the test
+            self._armed.callback(lambda: server.use_rules([one for one in server.rules if one is not rule]))
+            return rule
+        return None
+
+    def _stop_watching(self, fault: Fault, error: BaseException | None) -> bool:
+        """The block has ended. False if this exception is no claim, and has to leave the loop."""
+        assert self._course is not None
+        self._seconds = self._dog.rest()
+        if error is not None and _is_no_claim(fault, error):
+            self.abandon()
+            return False
+        if error is not None and self._point is None:
+            self.abandon()
+            return False
+        if error is not None and not (isinstance(error, SystemExit) and error.code in (None, 0)):
+            fault.error = error
+            fault._claims.raised(error)
+            let_go(error)
+        return True
+
+    @property
+    def _grace(self) -> float:
+        """How long to wait for what outlasts the block; not at all where that is its way."""
+        assert self._course is not None
+        clean = self._course.clean
+        if (clean is not None and clean.leaks) or self._is_deaf:
+            return 0.0
+        return self._course.timeout or _GRACE
+
+    @property
+    def _is_deaf(self) -> bool:
+        """Whether the server does not read any more, and cannot see that the client has left."""
+        return self._point is not None and {"after", "hang"} <= self._point.options.keys()
+
+    def _leave(self, fault: Fault) -> bool:
+        """Gather what the turn has shown. Swallows what has left the block."""
+        __tracebackhide__ = True
+        assert self._course is not None
+        try:
+            run = self._gather(fault)
+            self._armed.close()
+            if self._point is None and self._course.clean is None:
+                self._begin_with(run)
+            else:
+                self._check_claims(run)
+                self._course.add(run)
+        except BaseException:
+            self.abandon()
+            raise
+        return True
+
+    def _gather(self, fault: Fault) -> Run:
+        before = [] if self._is_deaf else self._leftovers.in_words()
+        if before:
+            self._leftovers.collect()
+        after = self._leftovers.in_words() if before else []
+        run = Run(self._point, self.server.log, fault._claims, self._rule)
+        run.error, run.seconds, run.overrun = fault.error, self._seconds, self._dog.barked
+        run.leaks, run.collected = after, [what for what in before if what not in after]
+        if run.overrun or self._is_deaf:
+            self.server.stop()
+            self.server.start()
+        return run
+
+    def _begin_with(self, run: Run) -> None:
+        """Judge whether the run without a fault is one."""
+        assert self._course is not None
+        if run.claims.any_failed:
+            raise SweepFailure(f"the run without a fault was reported as failed\n\n{run.log.transcript()}")
+        if not run.accepted:
+            raise SweepFailure(f"the run without a fault has delivered no mail\n\n{run.log.transcript()}".rstrip())
+        settings = self.server.settings
+        try:
+            self._course.begin(run, {"hide": settings.hide, "disable": settings.disable}, self._can_be_set)
+        except LookupError as error:
+            pattern, known = error.args
+            hint = did_you_mean(pattern, known, "failure point of this dialogue")
+            raise SweepFailure(f"only={pattern!r} matches no failure point{hint}") from None
+        self._check_claims(run)
+
+    def _can_be_set(self, settings: Mapping[str, Any]) -> bool:
+        """Whether settings do not contradict those of the test."""
+        try:
+            with self.server.changed(**settings):
+                return True
+        except ValueError:
+            return False
+
+    def _check_claims(self, run: Run) -> None:
+        assert self._course is not None
+        assert self._course.scene is not None
+        problem = run.claims.unknown([*self._course.scene.recipients, *self._course.scene.clean.named, *run.named])
+        if problem:
+            raise SweepFailure(problem)
+
+
+def _is_no_claim(fault: Fault, error: BaseException) -> bool:
+    """Whether an exception is about the test, not about the mail: what ends tests, and what ends loops."""
+    return any(
+        one is fault._misuse or isinstance(one, AssertionError) or not isinstance(one, Exception | SystemExit)
+        for one in leaves(error)
+    )
