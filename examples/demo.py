@@ -1,16 +1,31 @@
 """Run the examples, then the one that fails on purpose, and check that both ended as they should.
 
 ``make demo`` calls it. Exit code 0 means: the good ones passed, the bad one failed, and its report had the transcript.
+With ``--readme`` it puts that report, as it has just been printed, into README.md.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BAD = "test_fails_on_purpose.py"
+README = HERE.parent / "README.md"
+SAMPLE = re.compile(r"(?<=```text\n).*?(?=```\n)", re.DOTALL)
+BEGIN = """\
+The application: a small sign-up service, examples/signup/. It welcomes new users, invites teams, resets passwords, and
+keeps what the mail server refuses for now in an outbox. It sends with smtplib, and knows nothing of its tests.
+First its tests, examples/test_signup.py: mail that arrives, is refused, retried, or sent over TLS."""
+BETWEEN = "Next, a test that fails on purpose, to show the dialogue in its report."
+END = f"""\
+What you have seen:
+  {HERE}/signup/    the application
+  {HERE}/test_signup.py    its tests
+  {HERE}/{BAD}    the one that failed
+Read on in docs/tutorial.md (your first test) and docs/how-to/make-the-server-fail.md (every failure, one line each)."""
 TRANSCRIPT = ("Captured smtpd call", "C: RCPT TO:<ada@example.com>", "S: 550 5.1.1 No such user")
 
 
@@ -25,23 +40,40 @@ def pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
     return process
 
 
-def problems() -> list[str]:
-    found = []
-    if pytest("-v", f"--ignore={BAD}").returncode != 0:
-        found.append("an example that should pass did not")
-    print("Next, a test that fails on purpose, to show the dialogue in its report.")
-    bad = pytest(BAD)
-    if bad.returncode != 1 or "1 failed" not in bad.stdout:
-        found.append(f"{BAD} should have failed, and only that")
+def sample(output: str) -> str:
+    """What of a failing test's report the README shows: the comparison, and the conversation."""
+    lines = [line.rstrip() for line in output.splitlines()]
+    errors = [line for line in lines if re.match(r"E   ", line)]
+    begin = next(number for number, line in enumerate(lines) if TRANSCRIPT[0] in line)
+    end = next(number for number, line in enumerate(lines) if "short test summary" in line)
+    return "\n".join([*errors, *lines[begin:end], ""])
+
+
+def problems(bad: subprocess.CompletedProcess[str]) -> list[str]:
+    """What is wrong with the report of the test that fails on purpose."""
     report = bad.stdout.lower()
-    found.extend(f"its report lacks {text!r}" for text in TRANSCRIPT if text.lower() not in report)
+    found = [f"its report lacks {text!r}" for text in TRANSCRIPT if text.lower() not in report]
+    if bad.returncode != 1 or "1 failed" not in bad.stdout:
+        found.insert(0, f"{BAD} should have failed, and only that")
     return found
 
 
-if __name__ == "__main__":
-    trouble = problems()
+def main(arguments: list[str]) -> int:
+    """The whole demonstration; returns the exit code."""
+    print(BEGIN)
+    good = pytest("-v", f"--ignore={BAD}")
+    print(BETWEEN)
+    bad = pytest(BAD)
+    trouble = [*(["an example that should pass did not"] if good.returncode else []), *problems(bad)]
     for problem in trouble:
         print("demo:", problem, file=sys.stderr)
     if not trouble:
+        print(END)
         print("demo: the examples passed, and the one that should fail failed and shows its transcript")
-    sys.exit(bool(trouble))
+    if not trouble and "--readme" in arguments:
+        README.write_text(SAMPLE.sub(lambda _: sample(bad.stdout), README.read_text("utf-8"), count=1), "utf-8")
+    return bool(trouble)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -78,7 +78,7 @@ class Conversation:
         self._log = shared.log
         self._session = _session(shared, settings, sock, address)
         self._overloaded = settings.max_clients is not None and len(shared.log.open) >= settings.max_clients
-        shared.log.connected(self._session)
+        shared.log.connected(self._session, self.mixup)
         self._engine = Connection(settings, self._session)
         self._responder = Responder(settings, self._session, shared.policy)
         self._recorder = self._responder.recorder
@@ -212,8 +212,33 @@ class Conversation:
         """Nothing that comes from now on can be understood."""
         self._session.tls_error = reason
         self._log.note(self._session, f"{what} failed: {reason}")
+        self._explain_handshake(reason)
         self._line.discarding = True
         self.finished()
+
+    # --- what the client may have got wrong -------------------------------------------------------------------------
+
+    def mixup(self) -> str | None:
+        """Why the client waits in vain, if that can be seen. From any thread."""
+        engine, tls = self._engine, self._line.tls
+        if self._closing or engine.state is State.CLOSED:
+            return None
+        from pytest_smtpd.log.mixups import waits_in_vain
+
+        handshake = 0 if tls is None else tls.received_bytes
+        return waits_in_vain(engine.state, engine.unread, self._session.verbs, self._settings.tls, handshake)
+
+    def _explain_handshake(self, reason: str) -> None:
+        from pytest_smtpd.log.mixups import handshake_failed
+
+        settings, tls = self._settings, self._line.tls
+        certificate = settings.certificate if settings.ssl_context is None else ""
+        clear_text = tls is not None and tls.clear_text
+        self._explain(handshake_failed(reason, settings.tls, certificate, clear_text=clear_text))
+
+    def _explain(self, mixup: str | None) -> None:
+        for line in [] if mixup is None else mixup.split("\n"):
+            self._log.note(self._session, line)
 
     # --- one turn after the other -----------------------------------------------------------------------------------
 
@@ -419,22 +444,24 @@ class Conversation:
         """Nothing more is sent on this connection: the ``close`` hook point is reached."""
         if self._closing:
             return
+        mixup = self.mixup()
         self._closing = self._line.discarding = True
         if self._silence is not None:
             self._silence.cancel()
         self._session.ended = self._line.ended or ("client" if self._line.client_closed else "server")
         if not self._line.finished:
             self._line.close_notify()
-        self._turn.run(self._pass_close())
+        self._turn.run(self._pass_close(mixup))
         if self._barriers:
             self._tell_barriers()
 
-    def _pass_close(self) -> Steps:
+    def _pass_close(self, mixup: str | None) -> Steps:
         try:
             yield from self._responder.close(cancels=self._session.ended != "client")
         except Exception as error:
             add_note(error, _OURS)
             self._shared.crashed(error)
+        self._explain(mixup)
         self._end()
 
     def _end(self) -> None:

@@ -4,7 +4,7 @@ import os
 import ssl
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_smtpd import files
 from pytest_smtpd.clock import Clock
@@ -16,6 +16,8 @@ from pytest_smtpd.policy.executor import Executor
 from pytest_smtpd.policy.responder import Server
 from pytest_smtpd.policy.ruleset import RuleSet
 from pytest_smtpd.settings import Settings
+
+T = TypeVar("T")
 
 _ALL_ADDRESSES = ("0.0.0.0", "::", "")
 
@@ -116,6 +118,10 @@ class Running:
                 "move it in the test, or in a def hook"
             )
         return self._listener.advance(seconds)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """What ``function`` returns, called in the server's thread while nothing else is being done there."""
+        return self._listener.call(function)
 
     def stop(self) -> list[str]:
         """End every connection and release the port; the names of hooks that are still blocked.

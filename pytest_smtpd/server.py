@@ -4,9 +4,9 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast, overload
 
 from pytest_smtpd.clock import Clock
 from pytest_smtpd.errors import WaitTimeout, add_note, no_attribute, no_container
@@ -34,10 +34,14 @@ from pytest_smtpd.smtp.values import endpoint
 
 if TYPE_CHECKING:
     import ssl
+    from pathlib import Path
 
     from pytest_smtpd import Sweep
     from pytest_smtpd.certificates import CA, Authority
     from pytest_smtpd.lint.finding import Lint
+
+
+T = TypeVar("T")
 
 
 class SMTPServer:
@@ -159,6 +163,11 @@ class SMTPServer:
         running = self._running
         if running is not None:
             running.catch_up(hooks=hooks)
+
+    def between_turns(self, function: Callable[[], T]) -> T:
+        """What ``function`` returns, called while the server does nothing, so that the log is complete."""
+        running = self._running
+        return function() if running is None else running.call(function)
 
     def verify(self) -> None:
         """Raise the first exception, other than ``Reject``, that a hook raised; else what the ``lint`` setting finds.
@@ -293,12 +302,12 @@ class SMTPServer:
 
         ``SMTP_HOST``, ``SMTP_PORT``, ``SMTP_URL``, ``SSL_CERT_FILE`` and ``NODE_EXTRA_CA_CERTS``.
         """
-        return {
-            "SMTP_HOST": self.host,
-            "SMTP_PORT": str(self.port),
-            "SMTP_URL": self.url,
-            **self.trust_env,
-        }
+        return {**self.address_env, **self.trust_env}
+
+    @property
+    def address_env(self) -> dict[str, str]:
+        """The part of ``env`` that says where the server is."""
+        return {"SMTP_HOST": self.host, "SMTP_PORT": str(self.port), "SMTP_URL": self.url}
 
     # --- rules ------------------------------------------------------------------------------------------------------
 
@@ -366,6 +375,17 @@ class SMTPServer:
         """The accepted envelopes that match, a list in order."""
         __tracebackhide__ = True
         return select(self._store.records.accepted, "Envelope", match)
+
+    def save(self, folder: "str | os.PathLike[str]") -> "Path":
+        """Write what has come to a folder, which is made if need be. Returns the path of its ``index.html``.
+
+        Beside that page, for a browser, there are ``transcript.txt`` and each accepted message as ``1.eml``, ``2.eml``
+        and so on; files of these names are replaced. Raises ``OSError``.
+        """
+        from pytest_smtpd.view.files import save
+
+        self.catch_up()
+        return save(folder, [self.log], self.name, self.url.partition("://")[2])
 
     def wait_for(
         self, count: int = 1, *, timeout: float | None = None, **match: Unpack[EnvelopeMatch]

@@ -20,8 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 
 DEPENDENCIES = {"pytest", "trustme"}
+# Code, and the files that are no code: types, data, and the markup and styles of pages.
 IN_THE_WHEEL = {
-    f"pytest_smtpd/{name}" for name in ("__init__.py", "__init__.pyi", "plugin.py", "providers.toml", "py.typed")
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / "pytest_smtpd").rglob("*")
+    if path.is_file() and "__pycache__" not in path.parts
 }
 TOP_LEVEL = {"pytest_smtpd"}
 
@@ -38,6 +41,10 @@ def test_the_installed_fixture_receives_mail(smtpd):
         client.starttls(context=ssl.create_default_context())
         client.sendmail("app@example.com", ["ada@example.com"], "Subject: Hello\\r\\n\\r\\nHi\\r\\n")
     assert smtpd.one(to="ada@example.com").subject == "Hello"
+
+
+def test_the_installed_templates_make_a_page(smtpd, tmp_path):
+    assert "Nobody has connected" in smtpd.save(tmp_path).read_text()
 
 
 @pytest.mark.parametrize("smtpd", providers.replies("icloud", "mailbox full"), indirect=True)

@@ -143,7 +143,7 @@ def standard_replies() -> str:
 # The classes of the page, each with what is public to the package only: nothing for users to rely on.
 CLASSES: Mapping[str, str] = {
     "SMTPServer": "catch_up configure errors explain_unused rules settings strict_rules trust_env use_rules",
-    "Log": "annotated",
+    "Log": "shown",
     "Clock": "forked monotonic move skipped",
     "Envelope": "complete mail",
     "Attachment": "",

@@ -126,7 +126,9 @@ def waited(waiter: Wait, timeout: float, *, in_loop: bool) -> str:
         lines += _nearest("Envelope", records.accepted, waiter.match, waiter.keys)
         lines += _refusals(store)
     lines += _still_open(store)
-    lines += (f"still open {_after(one)}: {one!r}" for one in tuple(store.open) if one.mail is not None)
+    for session in tuple(store.open):
+        lines += [f"still open {_after(session)}: {session!r}"] if session.mail is not None else []
+        lines += _mixup(store, session)
     if in_loop:
         lines.append(
             "this wait blocks the running event loop: if the sender runs in it, use 'await ...wait_for_async(...)'"
@@ -167,9 +169,15 @@ def still_connected(store: LogStore, timeout: float) -> str:
     """Why ``wait_closed`` gave up."""
     sessions = tuple(store.open)  # the server goes on meanwhile
     lines = [f"waited {timeout:g} s for every connection to end: {plural(len(sessions), 'connection')} still open"]
-    lines += [f"  {session!r} {_after(session)}" for session in sessions]
+    for session in sessions:
+        lines += [f"  {session!r} {_after(session)}", *_mixup(store, session)]
     lines += _still_open(store)
     return "\n".join([*lines, "the client has to quit, or close its socket, before this can return"])
+
+
+def _mixup(store: LogStore, session: Session) -> list[str]:
+    """Why the client of an open connection waits in vain."""
+    return [f"  {line}" for line in (store.mixup(session) or "").splitlines()]
 
 
 def _after(session: Session) -> str:

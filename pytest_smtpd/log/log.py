@@ -4,7 +4,7 @@ Nothing here is locked while it is written: one thread appends, the others look 
 wait, and only they pay for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -146,13 +146,14 @@ class Records:
 class LogStore:
     """Everything that a server saw, did and decided.
 
-    ``open`` are the sessions that have not ended. ``errors`` are the hook errors, in order; they stay when the log is
-    emptied.
+    ``open`` are the sessions that have not ended; ``mixups`` says of each why its client may wait in vain. ``errors``
+    are the hook errors, in order; they stay when the log is emptied.
     """
 
     def __init__(self, records: Records | None = None) -> None:
         self.records: Records = records or Records()
         self.open: set[Session] = set()
+        self.mixups: dict[Session, Callable[[], str | None]] = {}
         self.errors: list[BaseException] = []
         self.epoch: float = epoch()
         self.changes: Changes = Changes()
@@ -162,11 +163,18 @@ class LogStore:
         """Seconds since the epoch."""
         return monotonic() + self.epoch
 
+    def mixup(self, session: Session) -> str | None:
+        """What the client of an open connection may have got wrong; None where nothing can be seen."""
+        find = self.mixups.get(session)
+        return None if find is None else find()
+
     # --- writing, in the server's thread ----------------------------------------------------------------------------
 
-    def connected(self, session: Session) -> None:
-        """A client has connected."""
+    def connected(self, session: Session, mixup: Callable[[], str | None] | None = None) -> None:
+        """A client has connected; ``mixup`` is asked what it may have got wrong."""
         self.open.add(session)
+        if mixup is not None:
+            self.mixups[session] = mixup
         self.records.of(session)
         if self.changes.awaited:
             self.changes.notify()
@@ -286,6 +294,7 @@ class LogStore:
         """A connection has ended, and its ``close`` hook has run."""
         self.open.discard(session)
         self._pinned.pop(session, None)
+        self.mixups.pop(session, None)
         if self.changes.awaited:
             self.changes.notify()
 
@@ -295,7 +304,7 @@ class LogStore:
         What a pending call still comes to belongs to the log in which it began.
         """
         past = LogStore(self.records)
-        past.open, past.epoch = set(self.open), self.epoch
+        past.open, past.mixups, past.epoch = set(self.open), self.mixups, self.epoch
         self.records = Records()
         return past
 

@@ -174,14 +174,25 @@ class Log:
 
     def transcript(self, session: Session | None = None) -> str:
         """What client and server said on this connection, or on all, as a text: secrets masked, content folded."""
-        return self.annotated({}, session)
+        return self.shown([session] if session else None)
 
-    def annotated(self, remarks: Mapping[Session, Sequence[Note]], session: Session | None = None) -> str:
-        """The transcript with further lines, each in its place, for reports."""
+    def shown(
+        self,
+        sessions: Sequence[Session] | None = None,
+        *,
+        remarks: Mapping[Session, Sequence[Note]] | None = None,
+        whole: bool = False,
+        fold_ehlo: bool = True,
+    ) -> str:
+        """The transcript, for reports.
+
+        ``remarks`` are further lines, each in its place; ``whole`` is however long it is, and ``fold_ehlo`` is whether
+        the reply to EHLO is short.
+        """
         from pytest_smtpd.log.transcript import transcript
 
-        sessions = [session] if session else list(self._store.records.sessions)
-        return transcript(self._store, sessions, remarks)
+        chosen = list(self._store.records.sessions) if sessions is None else sessions
+        return transcript(self._store, chosen, remarks or {}, whole=whole, fold_ehlo=fold_ehlo)
 
     def wait_for(
         self, hook: HookName, count: int = 1, *, timeout: float | None = None, **match: Unpack[CallMatch]

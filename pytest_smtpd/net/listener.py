@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from pytest_smtpd.clock import Clock
 from pytest_smtpd.net.mailbox import Mailbox
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = 0.25  # seconds that a stop gives to hooks that are still running
 _BLOCKED: Final = 1.0  # seconds after which a stop goes on without a thread that does not react
+T = TypeVar("T")
+
 _FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -297,6 +299,22 @@ class Listener(Served):
         if self._thread.is_alive():
             raise TimeoutError(f"{self._name}: the clock cannot be moved, for an async def hook or a match is blocked")
         return False
+
+    def call(self, function: Callable[[], T]) -> T:
+        """What ``function`` returns, called in the server's thread while nothing else is being done there."""
+        results: list[T] = []
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                results.append(function())
+            finally:
+                done.set()
+
+        with contextlib.suppress(RuntimeError):  # it has stopped
+            self.post(run)
+            done.wait(_BLOCKED)
+        return results[0] if results else function()
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

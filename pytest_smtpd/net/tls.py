@@ -25,8 +25,8 @@ class SecureClient(Client, Protocol):
 class TLS:
     """The server's side of one TLS session.
 
-    ``received`` are the bytes of the client's handshake so far, ``ready`` is whether it is complete. ``failure`` is
-    what is wrong with what came.
+    ``received_bytes`` is how many have come in the handshake so far, ``ready`` whether it is complete, ``failure`` what
+    is wrong with what came, and ``clear_text`` whether its first byte begins no TLS handshake at all.
     """
 
     def __init__(self, transport: Transport, context: ssl.SSLContext, client: SecureClient) -> None:
@@ -36,6 +36,7 @@ class TLS:
         self._transport = transport
         self._client = client
         self.received_bytes: int = 0
+        self.clear_text: bool = False
         self.ready: bool = False
         self.failure: str | None = None
         transport.client = self
@@ -70,6 +71,8 @@ class TLS:
 
     def feed(self, ciphertext: bytes) -> None:
         """Take what came from the network."""
+        if not self.received_bytes:
+            self.clear_text = ciphertext[:1] not in (b"", b"\x16")
         self.received_bytes += len(ciphertext)
         self._incoming.write(ciphertext)
 

@@ -12,6 +12,8 @@ import pytest
 from pytest_smtpd import _lasting
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from _pytest.terminal import TerminalReporter
 
     from pytest_smtpd import Sweep
@@ -35,15 +37,20 @@ _SERVERS: "pytest.StashKey[TestServers | None]" = pytest.StashKey()
 _SHARED: "pytest.StashKey[SharedServer]" = pytest.StashKey()
 _IN_BODY: "pytest.StashKey[bool]" = pytest.StashKey()
 _DEFAULTS: "pytest.StashKey[Mapping[str, Any]]" = pytest.StashKey()
+_ARTIFACTS: "pytest.StashKey[Path]" = pytest.StashKey()
+_HAS_FAILED: "pytest.StashKey[bool]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the command line and of ini files."""
+    artifacts = "for each test that fails, save what its servers saw below this folder: transcript, mails, a page"
     parser.addini("smtpd_timeout", "seconds that every wait of an smtpd server lasts by default", "float", 5.0)
+    parser.addini("smtpd_artifacts", artifacts)
     parser.addini("smtpd_lint", "the lint setting of every smtpd server: true, warn, all, or names of rules", "string")
     parser.addini("smtpd_lint_ignore", "the lint_ignore setting of every smtpd server: names of rules", "string")
     parser.addini("smtpd_sweep", "how much every smtpd_sweep runs: off, quick or full", default="")
     group = parser.getgroup("smtpd", "SMTP test servers")
+    group.addoption("--smtpd-artifacts", metavar="FOLDER", default=None, help=artifacts)
     group.addoption(
         "--smtpd-sweep",
         choices=("off", "quick", "full"),
@@ -70,6 +77,10 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         if not seconds > 0:
             problem = f"not {seconds:g}"
+    if config.getoption("smtpd_artifacts") or config.getini("smtpd_artifacts"):
+        from pytest_smtpd.plugin.artifacts import base_of
+
+        config.stash[_ARTIFACTS] = base_of(config)
     if problem:
         raise pytest.UsageError(f"smtpd_timeout must be a number of seconds above 0: {problem}")
     config.stash[_DEFAULTS] = _lint_settings(config)
@@ -129,6 +140,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start clean (a rerun keeps the stash), and refuse wrong markers before anything else happens."""
     item.stash[_SERVERS] = None
     item.stash[_IN_BODY] = False
+    if (base := item.config.stash.get(_ARTIFACTS, None)) is not None:
+        from pytest_smtpd.plugin.artifacts import folder_name, remove
+
+        item.stash[_HAS_FAILED] = False
+        remove(base / folder_name(item.nodeid))  # of an earlier attempt
     shared = item.session.stash.get(_SHARED, None)
     if shared is not None and "smtpd_session" in getattr(item, "fixturenames", ()):
         shared.begin_trust()  # an application may be set up now that makes its TLS context once
@@ -192,14 +208,15 @@ def pytest_runtest_makereport(
         reporter = item.session.stash.get(_SHARED, None)
     told = call.excinfo is not None and hasattr(call.excinfo.value, "findings")  # a sweep shows what matters itself
     if reporter is not None and (report.failed or hasattr(report, "wasxfail")) and not told:
-        for name, text in reporter.sections():
-            report.sections.append((f"Captured {name} {report.when}", text))
+        from pytest_smtpd.plugin.report import show
+
+        show(report, reporter, item.config, None if call.excinfo is None else call.excinfo.value)
+    if reporter is not None and (base := item.config.stash.get(_ARTIFACTS, None)) is not None:
+        _keep(item, report, reporter, base)
     if report.when == "call" and "smtpd_sweep" in getattr(item, "fixturenames", ()):
         from pytest_smtpd.plugin.sweeping import tell
 
-        vars(report)["smtpd_sweep"] = tell(
-            item, item.config
-        )  # an attribute, so that it comes from a worker of xdist too
+        vars(report)["smtpd_sweep"] = tell(item, item.config)  # an attribute comes from a worker of xdist too
     if report.when == "teardown":
         item.stash[_SERVERS] = None  # nobody asks any more, and pytest keeps its items, with all their mail, to the end
     return report
@@ -213,6 +230,19 @@ def pytest_terminal_summary(terminalreporter: "TerminalReporter", config: pytest
         from pytest_smtpd.plugin.sweeping import show
 
         show(told, terminalreporter)
+
+
+def _keep(item: pytest.Item, report: pytest.TestReport, reporter: "TestServers | SharedServer", base: "Path") -> None:
+    """Write the artifacts of a failure at once, for the debugger, and again when the test is over."""
+    if report.failed:
+        from pytest_smtpd.plugin.report import show_artifacts
+
+        item.stash[_HAS_FAILED] = True
+        show_artifacts(report, reporter, base)
+    elif report.when == "teardown" and item.stash.get(_HAS_FAILED, False):
+        from pytest_smtpd.plugin.report import save_again
+
+        save_again(reporter, base, item.nodeid)
 
 
 # --- fixtures -------------------------------------------------------------------------------------------------------

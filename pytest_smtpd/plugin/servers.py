@@ -85,8 +85,10 @@ class TestServers:
         """The test has failed by itself: add hook errors to its error as notes."""
         if isinstance(error, pytest.skip.Exception):
             return  # nobody reads its text
+        from pytest_smtpd.plugin.report import title
+
         for server in self.servers:
-            where = f"its traceback is in 'Captured {server.name} call' below"
+            where = f"its traceback is in '{title(server.name, 'call')}' below"
             for raised in server.errors:
                 if raised is not error:
                     add_note(error, f"{server.name}: a hook raised {safe_repr(raised)}; {where}")
@@ -130,12 +132,19 @@ class TestServers:
             if not any(rule.used for _, rule in held)
         ]
 
-    def sections(self) -> Iterator[tuple[str, str]]:
+    def sections(self, *, fold_ehlo: bool) -> Iterator[tuple[str, str]]:
         """The name and transcript of each server, for a report, which then shows the hook errors too."""
+        for server in self.servers:
+            server.catch_up()
         self._reported = self.errors
         for server in self.servers:
             past = [self._past[server]] if server in self._past else []
-            yield server.name, _transcript(server, [*past, (server.log, server.settings)])
+            yield server.name, _transcript(server, [*past, (server.log, server.settings)], fold_ehlo=fold_ehlo)
+
+    def logs(self) -> Iterator[tuple[SMTPServer, list[Log]]]:
+        """Each server with its log; where that was emptied behind the test, also with the log from before."""
+        for server in self.servers:
+            yield server, [self._past[server][0], server.log] if server in self._past else [server.log]
 
     @property
     def errors(self) -> list[BaseException]:
@@ -143,17 +152,20 @@ class TestServers:
         return [error for server in self.servers for error in server.errors]
 
 
-def _transcript(server: SMTPServer, logs: Iterable[tuple[Log, Settings]]) -> str:
-    transcripts = [text for log, settings in logs if (text := _with_remarks(log, settings))]
-    return "\n".join(transcripts) or f"nobody has connected to {server.url.partition('://')[2]}"
+def _transcript(server: SMTPServer, logs: Iterable[tuple[Log, Settings]], *, fold_ehlo: bool) -> str:
+    transcripts = [text for log, settings in logs if (text := _with_remarks(log, settings, fold_ehlo=fold_ehlo))]
+    return "\n".join(transcripts) or (
+        f"nobody has connected to {server.url.partition('://')[2]}: the test did not get as far as sending, or what "
+        "it tests connects to another host or port"
+    )
 
 
-def _with_remarks(log: Log, settings: Settings) -> str:
+def _with_remarks(log: Log, settings: Settings, *, fold_ehlo: bool) -> str:
     if not settings.lint:
-        return log.transcript()
+        return log.shown(fold_ehlo=fold_ehlo)
     from pytest_smtpd.lint.report import remarks
 
-    return log.annotated(remarks(settings, log))
+    return log.shown(remarks=remarks(settings, log), fold_ehlo=fold_ehlo)
 
 
 def _explain_unused(servers: list[SMTPServer], rule: Rule) -> str:
@@ -241,9 +253,15 @@ class SharedServer:
         """From here on each test decides."""
         self._trust.end()
 
-    def sections(self) -> Iterator[tuple[str, str]]:
+    def sections(self, *, fold_ehlo: bool) -> Iterator[tuple[str, str]]:
         """The server's name and transcript, while it is no test's."""
-        yield self.server.name, _transcript(self.server, [(self.server.log, self.server.settings)])
+        self.server.catch_up()
+        logs = [(self.server.log, self.server.settings)]
+        yield self.server.name, _transcript(self.server, logs, fold_ehlo=fold_ehlo)
+
+    def logs(self) -> Iterator[tuple[SMTPServer, list[Log]]]:
+        """The server, with its log."""
+        yield self.server, [self.server.log]
 
     def verify(self) -> None:
         """Raise, once, a hook error from a time when the server belonged to no test."""

@@ -52,6 +52,14 @@ class Connection:
         """How many received bytes are waiting to be understood."""
         return len(self._buffer)
 
+    @property
+    def unread(self) -> bytes:
+        """The bytes that have come and led to no event yet; amid a message, the last of its content."""
+        mail, dots = self.session.mail, self._buffer.dots
+        if self.state is State.CONTENT and mail is not None and dots is not None:
+            return b"".join(mail.chunks[-8:])[-8:] + dots.held
+        return self._buffer.peek()
+
     def receive_data(self, data: bytes) -> None:
         """Take what the client sent, in clear: TLS is the caller's."""
         self._buffer.append(data)

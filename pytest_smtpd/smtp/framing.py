@@ -162,6 +162,11 @@ class DotReader:
         self._held = _CRLF
         self._virtual = 2
 
+    @property
+    def held(self) -> bytes:
+        """What has come, and may be the head of CRLF.CRLF."""
+        return self._held[self._virtual :]
+
     def read(self, data: bytes) -> tuple[bytes, bytes | None]:
         """Content that is certain now, and what follows the end of the data, or None if the end has not come."""
         if self._virtual and self._held == _CRLF and data[:1] not in _UNDECIDED:

@@ -23,6 +23,7 @@ from pytest_smtpd.smtp.tls import TLSInfo
 from pytest_smtpd.smtp.values import ReadOnly, endpoint, printable, quoted, short
 
 if TYPE_CHECKING:
+    import os
     from email.message import EmailMessage
 
 BodyType = Literal["7bit", "8bitmime", "binarymime"]
@@ -119,6 +120,11 @@ class Envelope(ReadOnly):
         Dates, message ids, Content-IDs and boundaries are replaced by numbered names such as ``date-1``.
         """
         return self.mail.snapshot()
+
+    def save(self, path: "str | os.PathLike[str]") -> None:
+        """Write ``content`` to a file, by custom one that ends in ``.eml``. Raises ``OSError``."""
+        with open(path, "wb") as file:  # noqa: PTH123 - pathlib would have to be imported for it
+            file.write(self.content)
 
     def __repr__(self) -> str:
         recipients = ", ".join(self.rcpt_to) or "nobody"

@@ -4,6 +4,7 @@
 * Other ``python`` blocks of a page build on each other; together they are one more file, ``test_page.py``.
 * In a ``console`` block, ``$ pytest ...`` and ``$ rm ...`` are run, with the files as they are at that point of the
   page. The lines below have to appear in the output, in this order; ``...`` stands for lines that are left out.
+* ``$ python -m pytest_smtpd ...`` is run until ``send.py``, if the page has that file, has sent its mail to it.
 * ``<!-- name: some_name.py -->`` names the file without showing it. Test files that no command runs are run at the end.
 * ``<!-- sketch -->`` marks tests with holes: only their markers and fixtures are tried, by ``pytest --setup-only``.
 * ``<!-- before: module -->`` marks a block of another tool, which is run by itself where that tool is installed.
@@ -14,6 +15,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -34,6 +37,8 @@ BLOCK = re.compile(
 )
 NAME = re.compile(r"# (?P<name>[\w./-]+\.\w+)\n")
 PLUGINS = re.compile(r"<!-- plugins: (.+?) -->")
+
+BY_HAND = ["python", "-m", "pytest_smtpd"]
 
 # What differs from run to run: times, ports, ids, object addresses.
 PASSING = (
@@ -139,10 +144,10 @@ def commands(code: str) -> list[tuple[list[str], list[str]]]:
     found: list[tuple[list[str], list[str]]] = []
     for line in code.splitlines():
         if line.startswith("$ "):
-            found.append((line[2:].split(), []))
+            found.append((shlex.split(line[2:]), []))
         elif found and line.strip() not in ("", "..."):
             found[-1][1].append(line)
-    return [(command, shown) for command, shown in found if command[0] in ("pytest", "rm")]
+    return [(one, shown) for one, shown in found if one[0] in ("pytest", "rm") or one[:3] == BY_HAND]
 
 
 @dataclass(frozen=True)
@@ -170,10 +175,29 @@ def run(command: Sequence[str], folder: Path, plugins: Sequence[str], python: st
     }
     for name in ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_VERSION"):
         environment.pop(name, None)
+    if [program, *arguments[:2]] == BY_HAND:
+        return serve([python, *arguments, "--port", "0"], folder, environment)
     done = subprocess.run(
         [python, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
     )
     return Done(done.returncode, done.stdout + done.stderr)
+
+
+def serve(command: Sequence[str], folder: Path, environment: dict[str, str]) -> Done:
+    """Serve by hand, send what the page sends, and press Ctrl-C."""
+    environment = environment | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        lines = [server.stdout.readline()]
+        while "export SMTP_URL=" not in lines[-1]:
+            lines.append(server.stdout.readline())
+            assert lines[-1], "".join(lines)
+        exported = dict(line.split("export ")[1].strip().split("=") for line in lines if "export " in line)
+        if (folder / "send.py").exists():
+            subprocess.run([sys.executable, "send.py"], cwd=folder, env=environment | exported, timeout=90, check=True)
+        server.send_signal(signal.SIGINT)
+        rest, _ = server.communicate(timeout=90)
+    return Done(server.returncode, "".join(lines) + rest)
 
 
 def settled(line: str) -> str:

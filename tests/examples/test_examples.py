@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +58,21 @@ def test_failing_example_does_not_print_the_password_in_its_transcript(failing_r
 def test_application_of_the_examples_does_not_know_the_plugin() -> None:
     for source in EXAMPLES.joinpath("signup").glob("*.py"):
         assert "smtpd" not in source.read_text()
+
+
+def test_demo_says_what_it_shows_and_where_to_read_it() -> None:
+    process = subprocess.run(
+        [sys.executable, str(EXAMPLES / "demo.py")],
+        env=os.environ | {"PYTEST_ADDOPTS": "-p no:asyncio -W error -k 'welcome or on_purpose'"},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    lines = process.stdout.splitlines()
+    assert "a small sign-up service" in lines[0]
+    named = [line.split()[0] for line in lines if line.startswith("  /")]
+    named += [f"{EXAMPLES.parent}/{name}" for name in re.findall(r"docs/[\w/-]+\.md", lines[-2])]
+    assert len(named) == 5
+    assert [name for name in named if not Path(name).exists()] == []

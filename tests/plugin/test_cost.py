@@ -101,6 +101,25 @@ def test_a_server_without_tls_needs_no_certificates(modules: Callable[..., set[s
     assert modules(source, "-p", "pytest-smtpd") & {"trustme", "cryptography"} == set()
 
 
+SENDS = """
+    import smtplib
+
+    def test_sends(smtpd):
+        with smtplib.SMTP(smtpd.host, smtpd.port, timeout=10) as client:
+            client.sendmail("app@example.com", ["ada@example.com"], "Subject: Hello\\n\\nHi\\n")
+        assert smtpd.one().subject == "Hello"
+"""
+
+
+@pytest.mark.parametrize("option", [[], ["--smtpd-artifacts=kept"]], ids=["plain", "artifacts"])
+def test_what_shows_failures_is_not_imported_by_tests_that_pass(
+    modules: Callable[..., set[str]], option: list[str]
+) -> None:
+    loaded = modules(SENDS, "-p", "pytest-smtpd", *option)
+    assert [name for name in loaded if name.startswith(("pytest_smtpd.view", "pytest_smtpd.cli"))] == []
+    assert loaded & {"pytest_smtpd.plugin.report", "pytest_smtpd.log.transcript"} == set()
+
+
 @pytest.mark.parametrize("names", ["", "on", "Reject", "on, Reject, Rule, WaitTimeout"])
 def test_importing_the_package_is_cheap(names: str) -> None:
     what = f"from pytest_smtpd import {names}" if names else "import pytest_smtpd"

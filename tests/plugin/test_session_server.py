@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.plugin.reading import sections
+
 Run = Callable[..., pytest.RunResult]
 Failure = Callable[..., pytest.TestReport]
 
@@ -299,6 +301,6 @@ def test_the_transcript_is_of_this_test_only(failure: Failure) -> None:
             send(smtpd_session, "now@example.com")
             assert False
     """)
-    sections = dict(report.sections)
-    assert "now@example.com" in sections["Captured smtpd call"]
-    assert "before@example.com" not in sections["Captured smtpd call"]
+    shown = sections(report)
+    assert "now@example.com" in shown["Captured smtpd call"]
+    assert "before@example.com" not in shown["Captured smtpd call"]

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.plugin.reading import sections
+
 Run = Callable[..., pytest.RunResult]
 Reports = Callable[..., list[pytest.TestReport]]
 Failure = Callable[..., pytest.TestReport]
@@ -219,7 +221,7 @@ def test_a_mistake_of_a_hook_behind_the_last_test_is_an_error_of_its_teardown(re
     )
     assert (passed.outcome, error.when, error.outcome) == ("passed", "teardown", "failed")
     assert "ValueError: of the hook" in error.longreprtext
-    section = dict(error.sections)["Captured smtpd teardown"].lower()
+    section = sections(error)["Captured smtpd teardown"].lower()
     assert "mail from:<app@example.com>" in section
     assert "nobody has connected" not in section
 
@@ -234,4 +236,4 @@ def test_the_transcript_is_in_the_failure_of_a_fixture_of_a_wider_scope(failure:
         def test_it(broken): pass
     """)
     assert report.when == "setup"
-    assert "mail from:<app@example.com>" in dict(report.sections)["Captured smtpd setup"].lower()
+    assert "mail from:<app@example.com>" in sections(report)["Captured smtpd setup"].lower()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_smtpd import Reject, SMTPServer, on
+from tests.plugin.reading import failure_text
 
 RULE = on("rcpt_to", reply=550)
 NO_REPLY = "reply must be a code like 550 or text like '550 5.1.1 No such user', not"
@@ -176,10 +177,10 @@ def test_what_is_shown_of_a_slip_is_the_line_in_the_test(failure: Callable[..., 
             {code}
     """)
     assert report.when == "call"
-    *_, where = report.longreprtext.splitlines()
+    *_, where = failure_text(report).splitlines()
     assert where.startswith("test_inner.py:")
     assert f">       {code}" in report.longreprtext
-    assert "pytest_smtpd/" not in report.longreprtext
+    assert "pytest_smtpd/" not in failure_text(report)
 
 
 def test_a_port_that_is_taken_is_an_error_in_one_line(failure: Callable[..., pytest.TestReport]) -> None:

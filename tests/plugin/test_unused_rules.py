@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.plugin.reading import failure_text
+
 Run = Callable[..., pytest.RunResult]
 Reports = Callable[..., list[pytest.TestReport]]
 
@@ -279,7 +281,7 @@ def test_a_rule_for_smtpd_in_a_test_without_smtpd(reports: Reports) -> None:
             send(smtpd_factory("relay"))
     """)
     assert (report.when, report.outcome) == ("call", "failed")
-    assert report.longreprtext.strip() == (
+    assert failure_text(report).strip() == (
         "on('rcpt_to', reply=550) was never used: it is for smtpd, which this test does not use; "
         "use smtpd, give the rule to smtpd_factory(on=[...]), or give it the name= of a server"
     )
@@ -303,7 +305,7 @@ def test_a_rule_without_an_action_that_decorates_nothing_fails_the_test(reports:
             send(smtpd)
     """)
     assert (report.when, report.outcome) == ("call", "failed")
-    assert report.longreprtext.strip() == (
+    assert failure_text(report).strip() == (
         "on('rcpt_to', times=2, to='bob@*') has no action, and no function was decorated with it; "
         "give it an action, like reply=550, or a function"
     )
@@ -346,7 +348,7 @@ ASKS_FOR_NOTHING = """
 def test_a_rule_of_a_test_that_could_ask_for_a_server_and_does_not(reports: Reports) -> None:
     (report,) = reports(ASKS_FOR_NOTHING.format(more=""))
     assert (report.when, report.outcome) == ("call", "failed")
-    assert report.longreprtext.strip() == (
+    assert failure_text(report).strip() == (
         "on('rcpt_to', reply=550) was never used: "
         "the test has asked for none of the fixtures smtpd, smtpd_factory, smtpd_session"
     )
