@@ -13,8 +13,8 @@ author = "the contributors of pytest-smtpd"
 version = release = __version__
 
 extensions = ["myst_parser", "sphinx_copybutton", "entries"]
-exclude_patterns = ["_build", "_generate", "_extensions"]
-templates_path: list[str] = []
+exclude_patterns = ["_build", "_generate", "_extensions", "_templates"]
+templates_path = ["_templates"]
 
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
@@ -23,8 +23,10 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"  # the theme's own underlines the names of modules and classes
 html_title = f"pytest-smtpd {version}"
 html_show_sourcelink = False
+html_show_copyright = False
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_js_files = ["filter.js"]

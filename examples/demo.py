@@ -1,20 +1,16 @@
 """Run the examples, then the one that fails on purpose, and check that both ended as they should.
 
 ``make demo`` calls it. Exit code 0 means: the good ones passed, the bad one failed, and its report had the transcript.
-With ``--readme`` it puts that report, as it has just been printed, into README.md.
 """
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BAD = "test_fails_on_purpose.py"
-README = HERE.parent / "README.md"
-SAMPLE = re.compile(r"(?<=```text\n).*?(?=```\n)", re.DOTALL)
 BEGIN = """\
 The application: a small sign-up service, examples/signup/. It welcomes new users, invites teams, resets passwords, and
 keeps what the mail server refuses for now in an outbox. It sends with smtplib, and knows nothing of its tests.
@@ -40,15 +36,6 @@ def pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
     return process
 
 
-def sample(output: str) -> str:
-    """What of a failing test's report the README shows: the comparison, and the conversation."""
-    lines = [line.rstrip() for line in output.splitlines()]
-    errors = [line for line in lines if re.match(r"E   ", line)]
-    begin = next(number for number, line in enumerate(lines) if TRANSCRIPT[0] in line)
-    end = next(number for number, line in enumerate(lines) if "short test summary" in line)
-    return "\n".join([*errors, *lines[begin:end], ""])
-
-
 def problems(bad: subprocess.CompletedProcess[str]) -> list[str]:
     """What is wrong with the report of the test that fails on purpose."""
     report = bad.stdout.lower()
@@ -58,7 +45,7 @@ def problems(bad: subprocess.CompletedProcess[str]) -> list[str]:
     return found
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """The whole demonstration; returns the exit code."""
     print(BEGIN)
     good = pytest("-v", f"--ignore={BAD}")
@@ -70,10 +57,8 @@ def main(arguments: list[str]) -> int:
     if not trouble:
         print(END)
         print("demo: the examples passed, and the one that should fail failed and shows its transcript")
-    if not trouble and "--readme" in arguments:
-        README.write_text(SAMPLE.sub(lambda _: sample(bad.stdout), README.read_text("utf-8"), count=1), "utf-8")
     return bool(trouble)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -61,16 +61,16 @@ class Authority:
     def bundle(self, beside: str | None) -> str:
         """A PEM file with the CA's certificate beside those in the file ``beside``; None stands for the system's."""
         source = ssl.get_default_verify_paths().openssl_cafile if beside is None else beside
-        try:
-            key = (source or "", *files.state(source or ""))
-            others = files.read(source or "")
-        except OSError:  # no such file, or a folder
-            return self.file
         with self._lock:
-            folder = self.folder
-            if key not in self._bundles or not files.exists(self._bundles[key]):
-                content = others.rstrip(b"\n") + b"\n" + self.pem
-                self._bundles[key] = self._write(f"{folder}/bundle-{len(self._bundles)}.pem", content)
+            try:
+                key = (source or "", *files.state(source or ""))
+                if key in self._bundles and files.exists(self._bundles[key]):
+                    return self._bundles[key]
+                content = files.read(source or "").rstrip(b"\n") + b"\n" + self.pem
+            except OSError:  # no such file, or a folder
+                return self.file
+            folder = self.folder  # made anew, it begins without bundles
+            self._bundles[key] = self._write(f"{folder}/bundle-{len(self._bundles)}.pem", content)
             return self._bundles[key]
 
     def _write(self, path: str, content: bytes) -> str:

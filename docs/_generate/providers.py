@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +14,9 @@ from tables import code, codes, explained, table, write_or_check  # noqa: E402 -
 
 from pytest_smtpd import providers  # noqa: E402
 from pytest_smtpd.smtp.replies import parse_reply  # noqa: E402
+
+# Columns of a line of code.
+WIDTH = 88
 
 PAGE = """\
 <!-- Made by docs/_generate/providers.py from pytest_smtpd/providers.toml: change it there. -->
@@ -151,7 +155,8 @@ def lists(profile: providers.Profile) -> str:
     """The greeting and the two lists, as a client sees them."""
     clear, tls = profile.ehlo
     same = clear == tls
-    text = f"Profile ({profile.where}; {link(profile.source)}, {as_of(profile.date)}):\n\n```text\n{profile.greeting}\n"
+    greeting = textwrap.shorten(profile.greeting, WIDTH, placeholder=" ...")
+    text = f"Profile ({profile.where}; {link(profile.source)}, {as_of(profile.date)}):\n\n```text\n{greeting}\n"
     text += f"\n{'in clear and under TLS' if same else 'in clear'}\n{ehlo(clear)}"
     return text + ("" if same else f"\nunder TLS\n{ehlo(tls)}") + "```\n"
 

@@ -91,7 +91,7 @@ def rules_page() -> str:
     keys = {name: key.meaning for name, key in KEYS.items()} | {WHEN: WHEN_MEANING}
     parts = {
         "signature": textwrap.fill(
-            f"on(hook, /, *, {', '.join(f'{name}=' for name in EVERY)})", 100, subsequent_indent="   "
+            f"on(hook, /, *, {', '.join(f'{name}=' for name in EVERY)})", 88, subsequent_indent="   "
         ),
         "actions": options_of("action", "what happens"),
         "modifiers": options_of("modifier", "meaning"),
@@ -244,7 +244,8 @@ def fixtures_page() -> str:
     texts = explained(functions, {name: markdown(value.__doc__) for name, value in functions.items()}, "fixtures")
     rows = [(code(name), scope_of(functions[name]), text) for name, text in texts]
     lines = [line.partition(": ") for line in plugin._MARKERS]
-    markers = "\n".join(f"`@pytest.mark.{name}`\n: {text}\n" for name, _, text in lines)
+    uses = [(code(use.partition("(")[0]), code(f"@pytest.mark.{use}"), text) for use, _, text in lines]
+    markers = table(("marker", "use", "what"), uses)
     names = ", ".join(code(name) for name in sorted(pytest_smtpd.__all__, key=str.lower))
     parts = {"table": table(("fixture", "scope", "what"), rows), "markers": markers, "names": names}
     return note(SCRIPT) + fill("fixtures", parts)

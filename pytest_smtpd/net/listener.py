@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from functools import partial
+from select import select
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from pytest_smtpd.clock import Clock
@@ -87,7 +88,7 @@ class Listener(Served):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._for_loop: list[Action] = []  # what is to be done as soon as there is one
         self._helpers: list[threading.Thread] = []  # in which hooks have called asyncio.to_thread
-        self._leaving = self._ending = self._over = False
+        self._leaving = self._ending = self._over = self._arriving = False
         self._left: tuple[list[threading.Thread], list[str]] = ([], [])
         self._last: object = None  # the task that ends the loop
         self._stubborn: list[str] = []  # tasks that go on although they were cancelled
@@ -173,6 +174,13 @@ class Listener(Served):
         self._accept()
 
     def _accept(self) -> bool:
+        self._arriving = True
+        try:
+            return self._accept_one()
+        finally:
+            self._arriving = False
+
+    def _accept_one(self) -> bool:
         try:
             client, address = self._socket.accept()
             self._newest = client
@@ -215,7 +223,7 @@ class Listener(Served):
 
         A delay is not waited for; a hook only if ``hooks``, only for what was sent behind it, and not for long.
         """
-        if self.runs_here:
+        if self.runs_here or self._nobody_is_there():
             return
         begun, done = threading.Event(), threading.Event()
 
@@ -238,6 +246,17 @@ class Listener(Served):
             self.post(process)
             if self._wait_while_it_works(begun.wait):
                 done.wait(_BLOCKED)
+
+    def _nobody_is_there(self) -> bool:
+        """Whether there is no client, accepted or waiting, so that there is nothing to catch up with. In any thread.
+
+        A client waits in the kernel, then counts as arriving, then is one of ours. So the kernel is asked first.
+        """
+        try:
+            waiting, _, _ = select([self._socket], [], [], 0)
+        except (OSError, ValueError):  # it has stopped, or there are more descriptors than select() can take
+            return False
+        return not waiting and not self._arriving and not self._clients
 
     def divide(self, action: Action) -> None:
         """Begin something new by calling ``action``: what clients have sent before belongs to what was before."""

@@ -3,6 +3,7 @@
 import inspect
 import os
 import re
+from functools import cache
 from typing import Final
 
 import pytest
@@ -15,7 +16,8 @@ MARKERS: Final = ("smtpd", "smtpd_on")
 def misspelt(item: pytest.Item) -> str | None:
     """What is wrong with a marker whose name is nearly one of ours, in one line; None if there is none."""
     for mark in item.iter_markers():
-        if mark.name not in MARKERS and _is_near(mark) and mark.name not in _registered(item.config):
+        near = mark.name not in MARKERS and _is_near(mark.name, has_arguments=bool(mark.args or mark.kwargs))
+        if near and mark.name not in _registered(item.config):
             return (
                 f"unknown marker @pytest.mark.{mark.name} - did you mean {_meant(mark)}? "
                 f"(a marker of your own belongs in the ini option markers) ({place_of(item, mark)})"
@@ -23,13 +25,14 @@ def misspelt(item: pytest.Item) -> str | None:
     return None
 
 
-def _is_near(mark: pytest.Mark) -> bool:
+@cache
+def _is_near(name: str, *, has_arguments: bool) -> bool:
     """Whether a name is one of ours but for two letters; or begins so, and says something of its own behind it."""
-    name = mark.name.lower()
+    name = name.lower()
     if min(distance(name, ours) for ours in MARKERS) <= (2 if len(name) > 5 else 1):
         return True
     head = name.partition("_")[0]
-    return distance(head, "smtpd") <= 1 and (head != "smtp" or bool(mark.args or mark.kwargs))
+    return distance(head, "smtpd") <= 1 and (head != "smtp" or has_arguments)
 
 
 def _meant(mark: pytest.Mark) -> str:

@@ -13,7 +13,10 @@ from tests.docs.pages import DOCS, ROOT
 GENERATORS = DOCS / "_generate"
 
 
-@pytest.mark.parametrize("script", ["reference.py", "protocol.py", "providers.py", "lint.py", "map.py", "faults.py"])
+SCRIPTS = ("reference.py", "protocol.py", "providers.py", "lint.py", "map.py", "faults.py", "reports.py")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_committed_pages_are_what_the_code_gives(script: str) -> None:
     command = [sys.executable, str(GENERATORS / script), "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

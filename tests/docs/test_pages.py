@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import runpy
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -11,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import DOCS, PLUGIN, ROOT, Page, commands, first_missing, pages, pages_to_run, run, settled, write
+from tests.docs.pages import DOCS, ROOT, Page, commands, first_missing, pages, pages_to_run, run, write
 
 # The environment of the comparisons (`make bench`), which has the other tools.
 OTHER_TOOLS = os.environ.get("PYTEST_SMTPD_OTHER_TOOLS", str(ROOT / ".bench/bin/python"))
+
+# Columns of a line of code; longer ones would have to be scrolled in a browser.
+WIDTH = 88
 
 LANGUAGES = ("python", "console", "ini", "toml", "text", "mermaid", "javascript", "sh", "yaml")
 
@@ -31,18 +33,6 @@ def test_page_does_what_it_says(page: Page, tmp_path: Path) -> None:
     for command, output, shown in page.follow(tmp_path):
         missing = first_missing(shown, output)
         assert missing is None, f"$ {command}\nnot in the output, or not there: {missing}\n\n{output}"
-
-
-@pytest.mark.wide
-def test_report_in_the_readme_is_what_the_demo_prints() -> None:
-    (report,) = [block.code for block in Page(ROOT / "README.md").blocks() if block.language == "text"]
-    done = run(["pytest", "test_fails_on_purpose.py"], ROOT / "examples", [PLUGIN])
-
-    printed = runpy.run_path(str(ROOT / "examples" / "demo.py"))["sample"](done.output)
-
-    assert list(map(settled, report.splitlines())) == list(map(settled, printed.splitlines())), (
-        "run: python examples/demo.py --readme"
-    )
 
 
 BEFORE = [
@@ -85,6 +75,12 @@ PLUGINS_OF = {"smtpdfix": ("smtpdfix",), "pytest_localserver": ("pytest_localser
 def test_every_block_says_what_it_is(page: Page) -> None:
     unknown = {block.language for block in page.blocks()} - set(LANGUAGES)
     assert unknown == set(), "a block in another language would not be run"
+
+
+@pytest.mark.parametrize("page", pages(), ids=by_id)
+def test_lines_of_code_fit_into_a_page(page: Page) -> None:
+    lines = [line for block in page.blocks() for line in block.code.splitlines()]
+    assert [line for line in lines if len(line) > WIDTH] == []
 
 
 def test_lines_of_a_console_block_belong_to_the_command_above() -> None:

@@ -18,14 +18,16 @@ def read_slowly(stream: Stream, session: Session) -> None:
 
 def only_tls_1_1() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with warnings.catch_warnings(action="ignore"):  # the version is deprecated, which is why it is here
+    # The version is deprecated, which is why it is here.
+    with warnings.catch_warnings(action="ignore"):
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
     return context
 
 
 def no_common_cipher() -> ssl.SSLContext:
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # without a certificate, no cipher is left to agree on
+    # Without a certificate, no cipher is left to agree on.
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
 
 SHOWN = (read_slowly, only_tls_1_1, no_common_cipher)
