@@ -8,6 +8,7 @@
 #   make types    mypy and pyright
 #   make docs     the documentation, warnings are errors
 #   make bench    against other test servers
+#   make libraries   what mail libraries do wrong, compared with the committed list (needs tests/interop/install.sh)
 #   make release-check   build, install into empty environments, use
 #   make clean    remove all that these leave
 
@@ -15,13 +16,15 @@ PYTHON ?= python3
 VENV ?= .venv
 TESTS ?= tests
 PYTEST_ARGS ?= -n 2
+# Names of libraries, or --write, for make libraries.
+LIBRARIES ?=
 # Further requirements for the environment, for instance 'pytest==8.4.*'.
 EXTRA ?=
 
 py := $(VENV)/bin/python
 pip_install = $(py) -m pip install -qq --disable-pip-version-check
 
-.PHONY: demo test test-all lint layers types docs bench release-check clean
+.PHONY: demo test test-all lint layers types docs bench libraries release-check clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -51,6 +54,9 @@ docs: $(VENV)/.group-docs
 
 bench: $(VENV)/.installed
 	$(py) benchmarks/run.py
+
+libraries: $(VENV)/.installed
+	$(py) scripts/sweep_libraries.py $(LIBRARIES)
 
 release-check: $(VENV)/.group-release
 	$(py) scripts/check_release.py

@@ -44,6 +44,20 @@ def test_mail_travels_over_verified_starttls(smtpd: SMTPServer, app: App) -> Non
     assert session.tls.version == "TLSv1.3"
 
 
+def test_mail_says_when_it_was_written(smtpd: SMTPServer, app: App) -> None:
+    app.signup.register("ada@example.com")
+
+    assert smtpd.one().message["Date"] is not None
+
+
+@pytest.mark.smtpd_on("command", verb="EHLO", reply="450 4.3.2 Not now", times=1)
+def test_greeting_that_is_put_off_is_no_mistake_of_the_settings(smtpd: SMTPServer, app: App) -> None:
+    app.signup.register("ada@example.com")
+    app.later(minutes=5)
+
+    assert smtpd.one().rcpt_to == ("ada@example.com",)
+
+
 # --------------------------------------------------------------------------- recipients
 
 

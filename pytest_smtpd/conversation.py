@@ -42,6 +42,7 @@ from pytest_smtpd.turn import Steps, Turn
 _TURNS: Final = 32  # events in a row that one connection may have
 _FULL: Final = 1 << 20  # unread bytes after which the client has to wait
 _SPECIAL: Final = (State.HANDSHAKE, State.PROXY, State.CONNECTED, State.CLOSED)
+_READ_MESSAGE: Final = cast("ReadMessage", Message)
 _OURS: Final = "this is a mistake of pytest-smtpd, not of the test: please report it, with the transcript"
 
 
@@ -114,10 +115,14 @@ class Conversation:
         self._tell_barriers()
 
     def _tell_barriers(self) -> None:
-        """A hook that ends soon is waited for, if something has been sent behind it; a delay is not."""
+        """A hook that ends soon is waited for, if it is that of ``close`` or something has been sent behind it.
+
+        A delay is not.
+        """
         wait = self._turn.wait
-        behind = isinstance(wait, Job) or (isinstance(wait, Run | Pipe) and self._engine.buffered)
-        if self._closing or not (behind or self._deferred):
+        closing = self._closing and not self._closed
+        hook = isinstance(wait, Job) or (isinstance(wait, Run | Pipe) and (closing or self._engine.buffered))
+        if not hook and (self._closing or not self._deferred):
             barriers, self._barriers = self._barriers, []
             for done in barriers:
                 done()
@@ -210,6 +215,9 @@ class Conversation:
 
     def tls_failed(self, what: str, reason: str) -> None:
         """Nothing that comes from now on can be understood."""
+        if self._line.ended == "server" and reason.endswith("ALERT_DECODE_ERROR"):
+            self.finished()  # OpenSSL's complaint of a rule's FIN without close_notify
+            return
         self._session.tls_error = reason
         self._log.note(self._session, f"{what} failed: {reason}")
         self._explain_handshake(reason)
@@ -234,10 +242,12 @@ class Conversation:
         settings, tls = self._settings, self._line.tls
         certificate = settings.certificate if settings.ssl_context is None else ""
         clear_text = tls is not None and tls.clear_text
-        self._explain(handshake_failed(reason, settings.tls, certificate, clear_text=clear_text))
+        mixup = handshake_failed(reason, settings.tls, certificate, clear_text=clear_text)
+        if mixup is not None:
+            self._explain(mixup)
 
-    def _explain(self, mixup: str | None) -> None:
-        for line in [] if mixup is None else mixup.split("\n"):
+    def _explain(self, mixup: str) -> None:
+        for line in mixup.split("\n"):
             self._log.note(self._session, line)
 
     # --- one turn after the other -----------------------------------------------------------------------------------
@@ -461,7 +471,8 @@ class Conversation:
         except Exception as error:
             add_note(error, _OURS)
             self._shared.crashed(error)
-        self._explain(mixup)
+        if mixup is not None:
+            self._explain(mixup)
         self._end()
 
     def _end(self) -> None:
@@ -493,7 +504,7 @@ def _session(shared: Context, settings: Settings, sock: socket.socket, address: 
         remote, local = ("", 0), (str(sock.getsockname()), 0)
     return Session(
         f"{next(shared.ids):016x}",
-        cast("ReadMessage", Message),
+        _READ_MESSAGE,
         server=settings.name,
         local=local,
         remote=remote,

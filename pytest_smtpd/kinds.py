@@ -28,11 +28,12 @@ def is_port(value: object) -> bool:
 
 
 def is_path(value: object) -> bool:
-    """The path of a Unix socket, True for one of our own, or None."""
-    if not isinstance(value, str):
-        return value is None or value is True
+    """The path of a Unix socket (text or a path object), True for one of our own, or None."""
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str):
+        return path is None or path is True
     try:
-        return b"\0" not in os.fsencode(value) and value != ""
+        return b"\0" not in os.fsencode(path) and path != ""
     except UnicodeEncodeError:
         return False
 

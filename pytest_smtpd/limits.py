@@ -37,7 +37,7 @@ _PERIODS: Final[dict[str, float]] = {"second": 1.0, "minute": 60.0, "hour": 3600
 def greylist(
     seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0, reply: int | str | Reply | None = None
 ) -> "Limit":
-    """Refuse a client, sender and recipient that have not been seen together; let them in after that time.
+    """Refuse a client, sender and recipient that were not seen together before, and accept them after that time.
 
     For ``rcpt_to`` or ``data``. An early retry is refused too, and does not make the wait longer. Without ``reply``,
     ``451 4.7.1 Greylisted, try again later``. Raises ``TypeError`` or ``ValueError``, in one line, for wrong arguments.
@@ -52,12 +52,12 @@ def greylist(
 
 
 def rate(count: int, /, per: Period | float, *, by: By = "client", reply: int | str | Reply | None = None) -> "Limit":
-    """Let ``count`` pass in each window of ``per``, a period or seconds, and refuse any more until it has moved on.
+    """Accept ``count`` calls in each window of ``per``, a period or seconds, and refuse more until it has moved on.
 
-    For any hook but ``auth`` and ``close``. The window slides, and what was refused does not count. ``by`` says whom to
-    count apart: "client" (by address), "user" (the sender where nobody is logged in), "sender", "recipient", or a
-    function of the hook's arguments. Without ``reply``, ``450 4.7.1 Rate limit exceeded``. Raises ``TypeError`` or
-    ``ValueError``, in one line, for wrong arguments.
+    For any hook but ``auth`` and ``close``. The window slides, and what was refused does not count. ``by`` says what
+    has a count of its own: "client" (by address), "user" (the sender where nobody is logged in), "sender", "recipient",
+    or a function of the hook's arguments. Without ``reply``, ``450 4.7.1 Rate limit exceeded``. Raises ``TypeError``
+    or ``ValueError``, in one line, for wrong arguments.
     """
     _check_count("rate", "count", count)
     written = _written("rate", [repr(count), f"per={per!r}"], None if by == "client" else by, reply)
@@ -66,7 +66,7 @@ def rate(count: int, /, per: Period | float, *, by: By = "client", reply: int | 
 
 
 def quota(messages: int, per: Period | float, *, by: By = "user", reply: int | str | Reply | None = None) -> "Limit":
-    """Let so many messages pass in each window of ``per``, and refuse any more until it has moved on; for ``data``.
+    """Accept this many messages in each window of ``per``, and refuse more until it has moved on. For ``data``.
 
     The same as ``rate``, with other defaults: ``by`` "user", ``452 4.3.1 Quota exceeded``. At ``data``, a message
     counts when it is complete. Raises ``TypeError`` or ``ValueError``, in one line, for wrong arguments.

@@ -13,14 +13,18 @@ class HookError(AssertionError):
 
 def as_test_error(error: BaseException) -> BaseException:
     """The error with which a test fails for a hook's mistake: the hook's own, unless that would undo the test."""
-    if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit, *_outcomes())):
-        what = printable(f"{type(error).__name__}: {error}".rstrip(": "))
-        failure = HookError(f"a hook raised {what}; a hook cannot skip or end its test, it accepts or raises Reject")
-    elif not _has_truth(error):
-        failure = HookError(f"a hook raised {safe_repr(error)}")
-    else:
+    if not isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit, *_outcomes())):
         return error
+    what = printable(f"{type(error).__name__}: {error}".rstrip(": "))
+    failure = HookError(f"a hook raised {what}; a hook cannot skip or end its test, it accepts or raises Reject")
     return failure.with_traceback(error.__traceback__)
+
+
+def as_pytest_error(error: BaseException) -> BaseException:
+    """Likewise, where pytest gets it from the plugin: an error that it can show, whatever the hook has raised."""
+    if _has_truth(error):
+        return as_test_error(error)
+    return HookError(f"a hook raised {safe_repr(error)}").with_traceback(error.__traceback__)
 
 
 def _outcomes() -> tuple[type[BaseException], ...]:

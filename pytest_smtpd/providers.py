@@ -174,7 +174,7 @@ def _is_about(value: str, wanted: str) -> bool:
 
 def _check(what: str, name: object, known: Sequence[str]) -> None:
     if name is not None and name not in known:
-        hint = did_you_mean(name, known, listing=False) or f" (valid: {', '.join(known)})"
+        hint = did_you_mean(name, known, what, listing=False) or f" (valid: {', '.join(known)})"
         raise ValueError(f"unknown {what} {name!r}{hint}")
 
 
@@ -269,13 +269,13 @@ def _check_fields(
     kinds = {**required, **optional}
     for field, value in fields.items():
         if field not in kinds:
-            raise ValueError(f"{_FILE}: {where}: unknown field {field!r}{did_you_mean(field, kinds)}")
+            raise ValueError(f"{_FILE}: {where}: unknown field {field!r}{did_you_mean(field, kinds, 'field')}")
         kind = kinds[field]
         if isinstance(kind, type):
             if not isinstance(value, kind):
                 raise ValueError(f"{_FILE}: {where}: {field} must be a {kind.__name__}, not {value!r}")
         elif value not in kind:
-            raise ValueError(f"{_FILE}: {where}: unknown {field} {value!r}{did_you_mean(value, kind)}")
+            raise ValueError(f"{_FILE}: {where}: unknown {field} {value!r}{did_you_mean(value, kind, field)}")
     missing = [field for field in required if field not in fields]
     if missing:
         raise ValueError(f"{_FILE}: {where}: lacks {', '.join(missing)}")

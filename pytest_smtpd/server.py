@@ -27,7 +27,7 @@ from pytest_smtpd.rules.rule import (
     complete_already,
 )
 from pytest_smtpd.running import Running
-from pytest_smtpd.settings import Settings, SettingsDict, SweepOptions, make_settings
+from pytest_smtpd.settings import Settings, SettingsDict, SettingsError, SweepOptions, make_settings
 from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.session import Envelope
 from pytest_smtpd.smtp.values import endpoint
@@ -196,7 +196,7 @@ class SMTPServer:
         """
         changed = _checked(make_settings(settings, self._first))
         for name in self._first.fixed_differences(changed):
-            raise ValueError(f"{name} cannot change on a running server")
+            raise SettingsError(f"{name} cannot change on a running server", name)
         self.settings = changed
 
     @contextmanager
@@ -209,7 +209,7 @@ class SMTPServer:
         __tracebackhide__ = True
         before = self.settings
         for name in {"host", "port", "path"} & settings.keys():
-            raise ValueError(f"{name} cannot change on a running server")
+            raise SettingsError(f"{name} cannot change on a running server", name)
         self.settings = make_settings(settings, before)
         try:
             yield self

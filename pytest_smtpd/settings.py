@@ -1,5 +1,6 @@
 """SETTINGS: one row for each setting: its default, its possible values, and where it is read."""
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
@@ -62,12 +63,22 @@ _CLIENT_CERTIFICATES: Final[Choices] = {
 }
 
 
+class SettingsError(ValueError):
+    """Settings that do not go together, or that a running server cannot change; ``names`` says which."""
+
+    __module__ = "pytest_smtpd"
+
+    def __init__(self, problem: str, *names: str) -> None:
+        super().__init__(problem)
+        self.names = names
+
+
 class SettingsDict(TypedDict, total=False):
     """The settings as keyword arguments, for type checkers."""
 
     host: str
     port: int
-    path: str | Literal[True] | None
+    path: str | os.PathLike[str] | Literal[True] | None
     hostname: str
     banner: str
     tls: TLSMode | None
@@ -245,6 +256,7 @@ _ROWS: Final = {
         "a Unix socket instead of host and port: its path, or `True` for one in a folder of its own, which is removed "
         "at stop. `server.host` is then that path, and `server.port` 0",
         at_start=True,
+        normalise=lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value,
     ),
     "hostname": Setting(
         "localhost",
@@ -297,7 +309,7 @@ _ROWS: Final = {
         *A_FLAG,
         "plugin",
         "for the length of the test, `ssl.create_default_context()` in this process and its children trusts the test "
-        "CA beside the system's. See [TLS](../how-to/tls.md)",
+        "CA as well as the system's. See [TLS](../how-to/tls.md)",
     ),
     "auth": Setting(
         "any",
@@ -339,18 +351,21 @@ _ROWS: Final = {
         None,
         *A_COUNT,
         "protocol",
-        "after so many accepted recipients, `452 4.5.3`; the `rcpt_to` hook is not asked. Advertised as "
-        "`LIMITS RCPTMAX`",
+        "the largest number of recipients of a message: a further one is refused with `452 4.5.3`, and the `rcpt_to` "
+        "hook is not asked. Advertised as `LIMITS RCPTMAX`",
     ),
     "max_messages": Setting(
         None,
         *A_COUNT,
         "protocol",
-        "after so many completed messages on a connection, accepted or not, `421 4.7.0` at the next MAIL. Advertised "
+        "the largest number of messages on a connection, accepted or not: the next MAIL gets `421 4.7.0`. Advertised "
         "as `LIMITS MAILMAX`",
     ),
     "max_clients": Setting(
-        None, *A_COUNT, "conversation", "with so many connections open, `421 4.3.2` instead of the greeting"
+        None,
+        *A_COUNT,
+        "conversation",
+        "the largest number of open connections: a further one gets `421 4.3.2` instead of the greeting",
     ),
     "timeout": Setting(
         None,
@@ -509,11 +524,14 @@ def make_settings(given: Mapping[str, Any], base: Settings | None = None) -> Set
         for other in others if makes_senseless(value) else ():
             given_too = settings.given.get(other)
             if given_too and given_too != SETTINGS[other].default:
-                raise ValueError(
-                    f"{name}={described(value)} and {other}={described(given_too)} contradict each "
-                    f"other: leave out one of them{instead}"
-                )
+                both = f"{_as_written(name, value)} and {_as_written(other, given_too)}"
+                raise SettingsError(f"{both} contradict each other: leave out one of them{instead}", name, other)
     return settings
+
+
+def _as_written(name: str, value: object) -> str:
+    """A setting as its keyword argument; only the name, if the value is no literal of one word."""
+    return f"{name}={value!r}" if isinstance(value, str | int | None) else name
 
 
 def _is_none(value: object) -> bool:

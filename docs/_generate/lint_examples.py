@@ -89,7 +89,7 @@ EXAMPLES: dict[str, Example] = {
         'Content-Transfer-Encoding: quoted-printable\n\n{"x" * 75}=\n{"x" * 75}\n',
     ),
     "early-talk": Example(
-        "Servers hang up on clients that do not wait, since many spammers do not. What is sent in clear behind "
+        "Servers hang up on clients that do not wait, since many spammers do not. What is sent in clear text behind "
         "STARTTLS is lost, or worse, is taken for protected.",
         "C> STARTTLS\\r\\nNOOP\\r\\n\nS: 220\nTLS\n",
         f"C: STARTTLS\nS: 220\nTLS\n{GREETED}",

@@ -43,7 +43,7 @@ def drawing() -> str:
     return "\n".join(lines)
 
 
-def rooms() -> str:
+def contents() -> str:
     rows = []
     for names in layers():
         for name in names:
@@ -54,7 +54,7 @@ def rooms() -> str:
                     summary(path / "__init__.py" if path.is_dir() else path),
                 )
             )
-    return table(("room", "holds"), rows)
+    return table(("package or module", "holds"), rows)
 
 
 def modules() -> str:
@@ -69,7 +69,7 @@ def rows_of(package: str) -> list[tuple[str, str]]:
 
 
 def page() -> str:
-    return note(SCRIPT) + fill("reviewers", {"drawing": drawing(), "rooms": rooms(), "modules": modules()})
+    return note(SCRIPT) + fill("reviewers", {"drawing": drawing(), "contents": contents(), "modules": modules()})
 
 
 PAGES = {"reviewers.md": page}

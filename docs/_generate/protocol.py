@@ -67,10 +67,10 @@ def extensions() -> str:
 
 
 def advertised(row: Extension) -> str:
-    """What a server with default settings advertises, in clear and under TLS."""
+    """What a server with default settings advertises, in clear text and under TLS."""
     sessions = Session(id=""), Session(id="", tls=TLSInfo())
     clear, secure = (row.argument(make_settings({}), session) for session in sessions)
-    lines = [(word, text) for word, text in (("in clear", clear), ("under TLS", secure)) if text is not None]
+    lines = [(word, text) for word, text in (("in clear text", clear), ("under TLS", secure)) if text is not None]
     if not lines:
         return "no"
     when = "yes" if len(lines) == 2 else lines[0][0]

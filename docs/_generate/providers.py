@@ -95,7 +95,8 @@ FUNCTIONS = {
     "names()": "the providers that have replies",
     "situations()": "what the replies are about",
     "profile(name)": "a read-only value with `greeting`, `ehlo.clear` and `ehlo.tls` (the lines of the EHLO reply; "
-    "where one list is unknown, it is made from the other: STARTTLS in place of AUTH in clear, no STARTTLS under TLS), "
+    "where one list is unknown, it is made from the other: STARTTLS in place of AUTH in clear text, no STARTTLS under "
+    "TLS), "
     "`size`, `max_recipients`, `where`, `source`, `date`, `note`",
     "profiles()": "the providers that have a profile",
 }
@@ -157,7 +158,7 @@ def lists(profile: providers.Profile) -> str:
     same = clear == tls
     greeting = textwrap.shorten(profile.greeting, WIDTH, placeholder=" ...")
     text = f"Profile ({profile.where}; {link(profile.source)}, {as_of(profile.date)}):\n\n```text\n{greeting}\n"
-    text += f"\n{'in clear and under TLS' if same else 'in clear'}\n{ehlo(clear)}"
+    text += f"\n{'in clear text and under TLS' if same else 'in clear text'}\n{ehlo(clear)}"
     return text + ("" if same else f"\nunder TLS\n{ehlo(tls)}") + "```\n"
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
-from docstrings import Member, attributes, linked, markdown, methods, signature  # noqa: E402 - found by the line above
-from tables import code, codes, explained, fill, note, table, write_or_check  # noqa: E402
+from classes import entries_of  # noqa: E402 - found by the line above
+from docstrings import markdown  # noqa: E402
+from tables import code, codes, explained, fill, literal, note, table, write_or_check  # noqa: E402
 
 import pytest_smtpd  # noqa: E402
 from pytest_smtpd import limits, plugin  # noqa: E402
@@ -28,7 +29,7 @@ from pytest_smtpd.settings import SETTINGS  # noqa: E402
 from pytest_smtpd.smtp import replies  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 SCRIPT = "reference.py"
 
@@ -45,11 +46,6 @@ def settings_page() -> str:
         "values": "\n".join(values(name) for name, row in SETTINGS.items() if row.choices),
     }
     return note(SCRIPT) + fill("settings", parts)
-
-
-def literal(value: object) -> str:
-    """A value as it is written."""
-    return "()" if value == frozenset() else repr(value).replace("'", '"')
 
 
 def values(name: str) -> str:
@@ -155,56 +151,13 @@ CLASSES: Mapping[str, str] = {
     "Auth": "passwords server_final unproven",
     "Stream": "open",
     "Reply": "digit line refuses wire",
-    "Rule": "acts after answers copy decoration ended function has_to_be_used most needs_use origin over reads_content "
-    "seen take verdict verdicts would_take",
+    "Rule": "acts after answers begin_anew copy decoration ended function has_to_be_used most needs_use origin over "
+    "reads_content seen take verdict verdicts would_take",
 }
 
 
-def entry(kind: str, signature: str, text: str, options: Iterable[tuple[str, str]] = ()) -> str:
-    """An entry of the Python domain: the index, the search and the documentation of other projects find it."""
-    lines = (f":{option}:{value and f' {value}'}" for option, value in options)
-    return "\n".join((f"```{{py:{kind}}} {signature}", *lines, "", text, "```", ""))
-
-
-def class_entry(name: str) -> str:
-    """The target of the class itself; its section has a heading and a text of its own."""
-    return entry("class", name, "", [("no-typesetting", "")])
-
-
-def attribute_entries(name: str) -> list[str]:
-    """The attributes that are for users. A new one without a text is an error."""
-    found = {member.name: member for member in attributes(name) if member.name not in CLASSES[name].split()}
-    texts = explained(found, {attribute: member.text for attribute, member in found.items()}, name)
-    return [
-        entry("attribute", f"{name}.{attribute}", linked(text, set(CLASSES) - {name}), typed(found[attribute]))
-        for attribute, text in texts
-    ]
-
-
-def typed(member: Member) -> list[tuple[str, str]]:
-    return [("type", member.type)] if member.type else []
-
-
-def method_entries(name: str) -> list[str]:
-    found = {method: function for method, function in methods(name).items() if method not in CLASSES[name].split()}
-    texts = explained(found, {method: markdown(function.__doc__) for method, function in found.items()}, name)
-    return [
-        entry(
-            "method",
-            f"{name}.{signature(method, found[method])}",
-            linked(text, set(CLASSES) - {name}),
-            [("async", "")] if inspect.iscoroutinefunction(found[method]) else [],
-        )
-        for method, text in texts
-    ]
-
-
 def received_page() -> str:
-    for name, internal in CLASSES.items():
-        there = {*(member.name for member in attributes(name)), *methods(name)}
-        if stale := sorted(set(internal.split()) - there):
-            raise SystemExit(f"{name} has no {stale} any more")
-    parts = {name: "\n".join((class_entry(name), *attribute_entries(name), *method_entries(name))) for name in CLASSES}
+    parts = entries_of(CLASSES)
     known = explained(OUTCOMES, OUTCOMES, "outcomes")
     parts["outcomes"] = table(("outcome", "how the server decided"), [(code(name), text) for name, text in known])
     return note(SCRIPT) + fill("received", parts)

@@ -24,6 +24,11 @@ def codes(values: Iterable[object]) -> str:
     return ", ".join(code(value) for value in values)
 
 
+def literal(value: object) -> str:
+    """A value as it is written."""
+    return "()" if value == frozenset() else repr(value).replace("'", '"')
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]

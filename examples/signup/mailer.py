@@ -73,12 +73,22 @@ def send(settings: MailSettings, message: EmailMessage, recipients: Sequence[str
 
 
 def _secure_and_log_in(client: smtplib.SMTP, settings: MailSettings) -> None:
-    client.ehlo_or_helo_if_needed()
+    _greet(client)
     with _no_is_an_alarm(f"{settings.host} refused STARTTLS"):
         _start_tls(client, settings)
+    _greet(client)
     if settings.user is not None:
         with _no_is_an_alarm(f"{settings.host} refused the login of {settings.user}"):
             client.login(settings.user, settings.password)
+
+
+def _greet(client: smtplib.SMTP) -> None:
+    """Say EHLO, and HELO to a server that does not know it. A server that says "later" offers nothing now."""
+    code, text = client.ehlo()
+    if 500 <= code <= 599:
+        code, text = client.helo()
+    if not 200 <= code <= 299:
+        raise smtplib.SMTPHeloError(code, text)
 
 
 def _start_tls(client: smtplib.SMTP, settings: MailSettings) -> None:

@@ -40,7 +40,7 @@ def early_talk(facts: Facts) -> Iterator[Seen]:
         if step.awaited == "greeting" and step.command.pipelined:
             yield _seen(step, f"{_shown(step)} was sent before the greeting", "RFC 5321 3.1")
         if step.command.verb == "STARTTLS" and step.command.followed:
-            yield _seen(step, "something was sent in clear behind STARTTLS, before its reply", "RFC 3207 4")
+            yield _seen(step, "something was sent in clear text behind STARTTLS, before its reply", "RFC 3207 4")
 
 
 def pipelining(facts: Facts) -> Iterator[Seen]:

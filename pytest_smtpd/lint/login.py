@@ -1,4 +1,4 @@
-"""Rules about logins: passwords in clear, and wrong ones again."""
+"""Rules about logins: passwords in clear text, and wrong ones again."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -23,7 +23,7 @@ def clear_password(facts: Facts) -> Iterator[Seen]:
             *((login.call.at, login.auth.method) for login in dialogue.logins if _shows(login.auth.method, login)),
         ]
         for at, method in sorted(told):
-            yield Seen(at, f"AUTH {method} sent a password or token in clear", dialogue.session)
+            yield Seen(at, f"AUTH {method} sent a password or token in clear text", dialogue.session)
 
 
 def _shows(method: str, where: Login | Step) -> bool:

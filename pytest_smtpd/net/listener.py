@@ -174,34 +174,32 @@ class Listener(Served):
         self._accept()
 
     def _accept(self) -> bool:
-        self._arriving = True
-        try:
-            return self._accept_one()
-        finally:
-            self._arriving = False
-
-    def _accept_one(self) -> bool:
+        """Serve the next client; whether there was one."""
+        self._arriving, client = True, None
         try:
             client, address = self._socket.accept()
             self._newest = client
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return False
-        except OSError as error:
-            if error.errno in _FULL:  # without a descriptor left, accepting can only be tried again later
-                self.poller.unregister(self._socket)
-                self.poller.later(0.1, self._listen)
-            return False
-        try:
             client.setblocking(False)
             if self._is_tcp:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             served = self._connect(client, address)
-        except OSError:  # reset already: some systems do not know its address any more
-            client.close()
+            self._clients.add(served)
+        except OSError as error:
+            if client is None:
+                self._not_accepted(error)
+                return False
+            client.close()  # reset already: some systems do not know its address any more
             return True
-        self._clients.add(served)
+        finally:
+            self._arriving = False
         served.start()
         return True
+
+    def _not_accepted(self, error: OSError) -> None:
+        """Without a descriptor left, accepting can only be tried again later; else there was nobody to accept."""
+        if error.errno in _FULL:
+            self.poller.unregister(self._socket)
+            self.poller.later(0.1, self._listen)
 
     def _listen(self) -> None:
         if self._socket.fileno() >= 0 and not self._leaving:
@@ -254,7 +252,7 @@ class Listener(Served):
         """
         try:
             waiting, _, _ = select([self._socket], [], [], 0)
-        except (OSError, ValueError):  # it has stopped, or there are more descriptors than select() can take
+        except (OSError, ValueError, RuntimeError):  # it has stopped, has too high a number, or eventlet waits for it
             return False
         return not waiting and not self._arriving and not self._clients
 

@@ -22,7 +22,7 @@ Action = Callable[[], object]
 if TYPE_CHECKING:
     _Selector = selectors.DefaultSelector
 else:
-    _Selector = selectors.BaseSelector
+    _Selector = object
 
 
 class Served:
@@ -82,7 +82,8 @@ class Poller(_Selector):
         """Wait for sockets and time, serve ours, and return the others."""
         self.rounds += 1
         longest = 0 if self._soon else self._until_next(timeout) if self._timers else timeout
-        ready, others = self._wait(longest), []
+        ready = super().select(longest) if self.asyncio is None else self._wait_outside(longest)
+        others = []
         if ready and timeout == 0 and self.in_turn is not None:
             # The loop has work that was there before; a client's reset must not overtake the first step of a hook.
             # Nor must a time-out overtake what a client has sent in time.
@@ -102,10 +103,8 @@ class Poller(_Selector):
             self.call_due()
         return others
 
-    def _wait(self, seconds: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+    def _wait_outside(self, seconds: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         """What is ready. Meanwhile our loop does not run: other greenlets of this thread may have their own."""
-        if self.asyncio is None:
-            return super().select(seconds)
         self.leave_loop()
         try:
             return super().select(seconds)

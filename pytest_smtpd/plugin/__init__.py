@@ -148,7 +148,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     shared = item.session.stash.get(_SHARED, None)
     if shared is not None and "smtpd_session" in getattr(item, "fixturenames", ()):
         shared.begin_trust()  # an application may be set up now that makes its TLS context once
-    if "smtpd" in getattr(item, "fixturenames", ()) or any(map(item.get_closest_marker, ("smtpd", "smtpd_on"))):
+    marked = map(item.get_closest_marker, ("smtpd", "smtpd_on", "smtpd_sweep"))
+    if "smtpd" in getattr(item, "fixturenames", ()) or any(marked):
         from pytest_smtpd.plugin.markers import refuse_misuse
 
         refuse_misuse(item)
@@ -202,6 +203,10 @@ def pytest_runtest_makereport(
     servers = item.stash.get(_SERVERS, None)
     if servers is not None and call.when == "call" and call.excinfo is not None:
         servers.point_to_hooks(call.excinfo.value)
+    if call.excinfo is not None and isinstance(call.excinfo.value, pytest.fail.Exception):
+        from pytest_smtpd.plugin.misspelt import explain_scope
+
+        explain_scope(call.excinfo.value)
     report = yield
     reporter: TestServers | SharedServer | None = servers
     if reporter is None and "smtpd_session" in getattr(item, "fixturenames", ()):  # a fixture of wider scope has failed

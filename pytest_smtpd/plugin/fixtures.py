@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from pytest_smtpd.plugin.markers import UsageError, declared_by, parameter_of, read_config
+from pytest_smtpd.plugin.markers import UsageError, closest_marks, declared_by, parameter_of, read_config
+from pytest_smtpd.plugin.misspelt import place_of
 from pytest_smtpd.plugin.servers import SharedServer, SMTPServerFactory, TestServers
 from pytest_smtpd.server import SMTPServer
+from pytest_smtpd.settings import SettingsError
 
 Config = Mapping[str, Any]
 
@@ -24,7 +26,7 @@ def serve(request: pytest.FixtureRequest, servers: TestServers, config: Config) 
     try:
         server = servers.open(declared)
     except (OSError, RuntimeError, ValueError) as error:  # a port that is taken, sockets that are blocked
-        raise UsageError(str(error)) from None
+        raise UsageError(f"{error}{_places(request.node, error)}") from None
     yield server
     server.stop()
 
@@ -50,14 +52,25 @@ def borrow(
     try:
         shared.borrow(declared)
     except ValueError as error:
-        if not str(error).endswith("cannot change on a running server"):
-            raise UsageError(str(error)) from None
-        raise UsageError(
-            f"{error}; on smtpd_session it counts at start only: set it in a session-scoped smtpd_config"
-        ) from None
+        fixed = str(error).endswith("cannot change on a running server")
+        advice = "; on smtpd_session it counts at start only: set it in a session-scoped smtpd_config" if fixed else ""
+        raise UsageError(f"{error}{advice}{_places(request.node, error)}") from None
     servers.take(shared.server)
     yield
     servers.release(shared)
+
+
+def _places(item: pytest.Item, error: Exception) -> str:
+    """Where the markers are that gave the settings of which an error tells; a fixture parameter is nearer than any."""
+    names = set(error.names) if isinstance(error, SettingsError) else set()
+    parameter = parameter_of(item)
+    names.difference_update(parameter if isinstance(parameter, Mapping) else ())
+    places = []
+    for mark, _ in closest_marks(item):
+        if mark.name == "smtpd" and names & mark.kwargs.keys():
+            names -= mark.kwargs.keys()
+            places.append(place_of(item, mark))
+    return f" ({', '.join(dict.fromkeys(places))})" if places else ""
 
 
 def first_of_the_test(item: pytest.Item) -> int:

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import pytest
 
-from pytest_smtpd.plugin.misspelt import MARKERS, misspelt, place_of
+from pytest_smtpd.plugin.misspelt import misspelt, place_of
 from pytest_smtpd.rules.rule import Rule, as_rules, on
 from pytest_smtpd.settings import SETTINGS, check_settings
 from pytest_smtpd.smtp.events import HookName
@@ -16,6 +16,7 @@ _NOT_INDIRECT: Final = (
     "@pytest.mark.parametrize('smtpd', ...) needs indirect=True: without it the test gets the parameter, not a server"
 )
 FIXTURES: Final = ("smtpd", "smtpd_factory", "smtpd_session")
+_NOT_OF_THE_PROJECT: Final = ("_pytest.", "pytest_smtpd.")
 # The rules of an item's markers, by the marker: one each, however often the marker is read.
 _MADE: "pytest.StashKey[dict[int, Rule]]" = pytest.StashKey()
 
@@ -103,7 +104,7 @@ def read_parameter(parameter: Any) -> Declared:
 
 
 def closest_marks(item: pytest.Item) -> Iterator[tuple[pytest.Mark, bool]]:
-    """Our marks, nearest first, each with whether it stands on this very test.
+    """Our marks about servers, nearest first, each with whether it stands on this very test.
 
     pytest's own order puts a parameter's marks behind the function's, and a base class before its child.
     """
@@ -112,7 +113,7 @@ def closest_marks(item: pytest.Item) -> Iterator[tuple[pytest.Mark, bool]]:
     def fresh(marks: Iterable[Any], *, own: bool) -> Iterator[tuple[pytest.Mark, bool]]:
         for mark in marks:
             bare = getattr(mark, "mark", mark)
-            if bare.name in MARKERS and id(bare) not in seen:
+            if bare.name in ("smtpd", "smtpd_on") and id(bare) not in seen:
                 seen.add(id(bare))
                 yield bare, own
 
@@ -164,7 +165,7 @@ def _rule(mark: pytest.Mark) -> Rule:
 def refuse_misuse(item: pytest.Item) -> None:
     """Raise ``UsageError`` for wrong markers, and for another fixture in the place of ours."""
     marked = any(True for _ in closest_marks(item))
-    problem = _foreign(item, marked=marked) or (_marks_problem(item) if marked else None)
+    problem = _foreign(item, marked=marked) or (_marks_problem(item) if marked else None) or _unswept(item)
     if problem:
         raise UsageError(problem)
 
@@ -235,6 +236,19 @@ def _marks_problem(item: pytest.Item) -> str | None:
     return None
 
 
+def _unswept(item: pytest.Item) -> str | None:
+    """What is wrong with a marker on this very test that is for ``smtpd_sweep``, in one line."""
+    if "smtpd_sweep" in getattr(item, "fixturenames", ()) or _may_ask_later(item):
+        return None
+    for mark in item.own_markers:
+        if mark.name == "smtpd_sweep":
+            return (
+                "@pytest.mark.smtpd_sweep has no effect: this test does not use smtpd_sweep "
+                f"({place_of(item, mark)})"
+            )
+    return None
+
+
 def refuse_unused(item: pytest.Item) -> None:
     """A test has passed without any of our fixtures: fail it for a rule of its own markers, which nobody has used."""
     for declared in declared_by(item, {}).rules:
@@ -264,7 +278,7 @@ def _needed(names: Iterable[str], chains: Mapping[str, Any]) -> set[str]:
         name = todo.pop()
         if name not in found:
             found.add(name)
-            chain = [one for one in chains.get(name, ()) if not one.func.__module__.startswith("_pytest.")]
+            chain = [one for one in chains.get(name, ()) if not one.func.__module__.startswith(_NOT_OF_THE_PROJECT)]
             todo += [argument for one in chain for argument in one.argnames]
     return found
 

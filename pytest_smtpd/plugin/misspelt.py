@@ -1,16 +1,20 @@
-"""Markers that are none, but were meant to be ours, and the places of markers in a project's files."""
+"""What was meant by a marker that is none of ours or a fixture of the wrong scope, and where markers stand."""
 
 import inspect
 import os
 import re
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from pytest_smtpd.suggest import distance
 
-MARKERS: Final = ("smtpd", "smtpd_on")
+if TYPE_CHECKING:
+    from _pytest.outcomes import Failed
+
+_FAR: Final = 2  # letters by which a name may differ
+MARKERS: Final = ("smtpd", "smtpd_on", "smtpd_sweep")
 
 
 def misspelt(item: pytest.Item) -> str | None:
@@ -29,14 +33,16 @@ def misspelt(item: pytest.Item) -> str | None:
 def _is_near(name: str, *, has_arguments: bool) -> bool:
     """Whether a name is one of ours but for two letters; or begins so, and says something of its own behind it."""
     name = name.lower()
-    if min(distance(name, ours) for ours in MARKERS) <= (2 if len(name) > 5 else 1):
+    if min(distance(name, ours) for ours in MARKERS) <= (_FAR if len(name) > 5 else 1):
         return True
     head = name.partition("_")[0]
     return distance(head, "smtpd") <= 1 and (head != "smtp" or has_arguments)
 
 
 def _meant(mark: pytest.Mark) -> str:
-    """Which one: ``smtpd_on`` takes a hook, ``smtpd`` keywords only."""
+    """Which one: ``smtpd_on`` takes a hook, ``smtpd`` keywords only, and ``smtpd_sweep`` is like no other."""
+    if distance(mark.name.lower(), "smtpd_sweep") <= _FAR:
+        return "smtpd_sweep"
     if mark.args:
         return "smtpd_on"
     return "smtpd" if mark.kwargs else min(MARKERS, key=lambda ours: distance(mark.name.lower(), ours))
@@ -45,6 +51,16 @@ def _meant(mark: pytest.Mark) -> str:
 def _registered(config: pytest.Config) -> set[str]:
     lines: list[str] = config.getini("markers")
     return {re.split(r"[:(]", line, maxsplit=1)[0].strip() for line in lines}
+
+
+def explain_scope(error: "Failed") -> None:
+    """Add to pytest's ScopeMismatch about one of our fixtures which one to use instead."""
+    found = re.match(r"ScopeMismatch: .* fixture (smtpd|smtpd_factory) with a (\w+) scoped request", error.msg or "")
+    if found:
+        error.msg = (
+            f"{error.msg}\n{found[1]} lives for one test; a fixture of {found[2]} scope takes smtpd_session, "
+            "one server for the whole run, which is emptied before each test that uses it"
+        )
 
 
 def place_of(item: pytest.Item, mark: pytest.Mark) -> str:

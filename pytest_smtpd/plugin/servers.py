@@ -7,7 +7,7 @@ import pytest
 
 from pytest_smtpd.errors import add_note
 from pytest_smtpd.log.query import Log
-from pytest_smtpd.outcomes import as_test_error
+from pytest_smtpd.outcomes import as_pytest_error
 from pytest_smtpd.plugin.markers import Declared, DeclaredRule, read_config, read_dict, read_rules
 from pytest_smtpd.plugin.trust import Trust
 from pytest_smtpd.rules.compare import agrees
@@ -105,7 +105,7 @@ class TestServers:
         self._trust.end()
         for error in [*self._late, *self.errors]:
             if not any(error is one for one in self._reported):
-                raise as_test_error(error)
+                raise as_pytest_error(error)
 
     def verify(self) -> list[str]:
         """Raise a hook error, if there is one; else return the texts about rules of the test that were never used."""
@@ -114,7 +114,7 @@ class TestServers:
             server.catch_up()
         self._reported = self.errors
         if self._reported:
-            raise as_test_error(self._reported[0])
+            raise as_pytest_error(self._reported[0])
         return self._unused()
 
     def _unused(self) -> list[str]:
@@ -267,7 +267,7 @@ class SharedServer:
         """Raise, once, a hook error from a time when the server belonged to no test."""
         errors = self.collect_errors()
         if errors:
-            raise as_test_error(errors[0])
+            raise as_pytest_error(errors[0])
 
     def collect_errors(self) -> list[BaseException]:
         """The hook errors, which are forgotten here."""

@@ -8,6 +8,7 @@ from zlib import crc32
 import pytest
 
 from pytest_smtpd.plugin.markers import UsageError
+from pytest_smtpd.plugin.misspelt import place_of
 from pytest_smtpd.server import SMTPServer
 from pytest_smtpd.suggest import did_you_mean
 from pytest_smtpd.sweep.course import Order
@@ -34,17 +35,28 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
     """The options that markers give, the nearest first."""
     options: dict[str, Any] = {}
     for mark in item.iter_markers("smtpd_sweep"):
-        if mark.args:
-            raise UsageError("@pytest.mark.smtpd_sweep takes keywords only, like level='full'")
         options = {**mark.kwargs, **options}
     return options
+
+
+def _check_marks(item: pytest.Item) -> None:
+    """Raise ``UsageError`` for what is wrong with a marker, in one line with its place."""
+    for mark in item.iter_markers("smtpd_sweep"):
+        place = place_of(item, mark)
+        if mark.args:
+            raise UsageError(f"@pytest.mark.smtpd_sweep takes keywords only, like level='full' ({place})")
+        try:
+            check_options(mark.kwargs)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"@pytest.mark.smtpd_sweep: {error} ({place})") from None
 
 
 def read_level(config: pytest.Config) -> str | None:
     """What ``--smtpd-sweep`` or the ini option says. Raises ``UsageError`` for another word."""
     level: str | None = config.getoption("--smtpd-sweep") or config.getini("smtpd_sweep") or None
     if level is not None and level not in LEVELS:
-        raise pytest.UsageError(f"smtpd_sweep must be off, quick or full, not {level!r}{did_you_mean(level, LEVELS)}")
+        hint = did_you_mean(level, LEVELS, "level")
+        raise pytest.UsageError(f"smtpd_sweep must be off, quick or full, not {level!r}{hint}")
     return level
 
 
@@ -65,6 +77,7 @@ def serve_sweep(request: pytest.FixtureRequest, server: SMTPServer, config: Mapp
     in_config = config.get("sweep", {})
     if not isinstance(in_config, Mapping):
         raise UsageError(f'smtpd_config["sweep"] must be a dict of options, not {in_config!r}')
+    _check_marks(item)
     try:
         given = {"level": level} if level in ("quick", "full") else {}
         options = {**given, **check_here(in_config), **check_options(_marked(item))}
@@ -129,13 +142,15 @@ Told = tuple[str, str]  # a title and a text
 def tell(item: pytest.Item, config: pytest.Config) -> list[Told]:
     """What the terminal shows of a sweep at the end of the run, beside its failure.
 
-    With ``-v`` the count of one that has passed; the transcripts of points that were asked for by their ids.
+    With ``-v`` the count of one that has passed; the transcripts of points that were asked for by their ids, and which
+    of them it does not have.
     """
     sweep = item.stash.get(SWEEP, None)
     if sweep is None:
         return []
     passed = [("", f"{item.nodeid}: {sweep.counts}")] if sweep.counts and config.get_verbosity() > 0 else []
-    return [*passed, *((f"{item.nodeid} {name}", transcript) for name, transcript in sweep.transcripts)]
+    unknown = [("", f"{item.nodeid}: {problem}") for problem in sweep.unknown]
+    return [*passed, *unknown, *((f"{item.nodeid} {name}", transcript) for name, transcript in sweep.transcripts)]
 
 
 def show(told: Iterable[Told], terminal: "TerminalReporter") -> None:

@@ -6,7 +6,7 @@ from pytest_smtpd.server import SMTPServer
 
 
 class Trust:
-    """For a while, TLS clients in this process and its children trust the test CA beside the system's."""
+    """For a while, TLS clients in this process and its children trust the test CA as well as the system's."""
 
     def __init__(self) -> None:
         self._before: dict[str, str | None] | None = None

@@ -1,6 +1,6 @@
 """What one reply answers, and what passes between those who decide and those who wait.
 
-Three words carry this room:
+Three words carry this package:
 
 * A *verdict* is all that one request is answered with, as one value (``rules/verdict.py``): the reply, or the bytes in
   its place, and what becomes of the connection. A rule is compiled to a verdict when it is made, a hook function comes

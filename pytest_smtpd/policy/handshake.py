@@ -31,7 +31,7 @@ class HandshakeRules:
         self.rules: RuleSet = rules
         self._log = log
         self._session = session
-        self._acted: list[Rule] = []
+        self._counted: list[Rule] = []  # as having met this handshake, whether they acted or let it pass
 
     def rule_for(self, event: Handshaking) -> Found | None:
         """The rule that acts now, and what it does."""
@@ -52,11 +52,13 @@ class HandshakeRules:
     def _after(self, event: Handshaking) -> Found | None:
         call = self._log.probe("secure", event.tls, self._session)
         for rule in self.rules.by_hook.get("secure", ()):
-            if rule.after is None or event.received < rule.after or rule in self._acted or not rule.would_take():
+            if rule.after is None or event.received < rule.after or rule in self._counted or rule.over:
                 continue
+            seen = rule.seen
             verdict = self._verdict(rule, call, takes=True)
+            if rule.seen > seen:
+                self._counted.append(rule)
             if verdict is not None:
-                self._acted.append(rule)
                 return Found("secure", event.tls, verdict)
         return None
 

@@ -112,7 +112,7 @@ _ENHANCED: Final = r"[2-5][0-9]{2}[ -][245]\.[0-9]{1,3}\.[0-9]{1,3}(?:\s|$)"
 
 
 def _reply(value: Any, *, enhanced: bool = False) -> Reply | None:
-    """The reply that a hook has returned: a ``Reply``, or a text that begins with a reply code.
+    """The reply that a hook has returned: a ``Reply``, or a string that begins with a reply code.
 
     ``enhanced``: only a text with an enhanced status code behind its code, since any text has a meaning there.
     """
@@ -219,7 +219,7 @@ _ROWS: Final = {
         frozenset({"reply", "count", "user"}),
         _read_user,
         replies.CREDENTIALS_INVALID,
-        "the user, kept in `session.user`; what is false refuses",
+        "the user, kept in `session.user`; a false value refuses",
         "login",
     ),
     "mail_from": Hook(
@@ -244,7 +244,7 @@ _ROWS: Final = {
         frozenset({"reply", "bytes", "count", "user", "sender", "recipients", "message"}),
         _read_content,
         replies.CONTENT_REJECTED,
-        "a text for the 250; in LMTP also a list, or `{address: ...}`, of texts and `Reject`s",
+        "a string, the text of the 250; in LMTP also a list, or `{address: ...}`, of strings and `Reject`s",
         "content",
     ),
     "close": Hook(

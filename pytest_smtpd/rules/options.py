@@ -145,8 +145,8 @@ _ROWS: Final = {
         "action",
         lambda value: _is_reply(value) or (isinstance(value, list) and bool(value) and all(map(_is_reply, value))),
         "a code like 550 or text like '550 5.1.1 No such user'",
-        'answer exactly this: a code (`550`), a text (`"550 5.1.1 No such user"`) or several lines '
-        '(`"550-two\\n550 lines"`). Nothing is added to a text. 2xx accepts, 4xx and 5xx refuse, 421 closes. A '
+        'answer exactly this: a code (`550`), a string (`"550 5.1.1 No such user"`) or several lines '
+        '(`"550-two\\n550 lines"`). Nothing is added to a string. 2xx accepts, 4xx and 5xx refuse, 421 closes. A '
         "list is one answer per matching call, in turn, and then the rule is over",
         effects.say_reply,
         "reply",

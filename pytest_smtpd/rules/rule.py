@@ -119,14 +119,18 @@ class Rule:
         """A fresh rule for one server; ``optional`` counts where the rule does not say it itself."""
         fresh = Rule.__new__(type(self))
         fresh.__dict__.update(self.__dict__)
-        fresh.seen = fresh.used = 0
+        fresh.begin_anew()
         fresh.ended = False
         fresh.origin = self.origin
         fresh.optional = optional if self.optional is None else self.optional
-        fresh.function = _fresh(self.function)
         fresh.verdicts = tuple(verdict._replace(rule=fresh) for verdict in self.verdicts)
         fresh.decoration = self.decoration and self.decoration._replace(rule=fresh)
         return fresh
+
+    def begin_anew(self) -> None:
+        """Count from the start, and have the function forget what it remembers. One that was ended stays so."""
+        self.seen = self.used = 0
+        self.function = _fresh(self.function)
 
     def take(self) -> bool:
         """Count a matching call. Returns whether the rule applies to it, by ``times`` and ``skip``."""
@@ -191,7 +195,7 @@ class RuleDecorator(Rule):
         else:
             self.options: Mapping[str, Any] = _in_order(complete)
             self._compile()
-            self.function = _fresh(function)
+            self.function: HookFunction | None = _fresh(function)
         return function
 
 

@@ -256,7 +256,7 @@ class Session:
         #: The name that the client gave in EHLO, HELO or LHLO, in lower case.
         self.hostname_appears_as: str | None = None
         self.opening_command: str | None = None  #: ``"EHLO"``, ``"HELO"`` or ``"LHLO"``; None before that.
-        self.tls: TLSInfo | None = None  #: A ``TLSInfo``; None in clear.
+        self.tls: TLSInfo | None = None  #: A ``TLSInfo``; None in clear text.
         #: Why a TLS handshake failed, or what broke the TLS session; None if nothing did. It is final when
         #: ``wait_closed()`` returns.
         self.tls_error: str | None = None

@@ -100,6 +100,7 @@ class Course:
         self._queue: deque[Point | None] = deque([None])
         self._always_added = False
         self._points: list[Point] = []
+        self.known: Sequence[str] = ()  # the ids of all points of this dialogue, where some are asked for by theirs
 
     # --- what comes next --------------------------------------------------------------------------------------------
 
@@ -164,6 +165,7 @@ class Course:
         if self.order.only:
             self._always_added = True
             every += [lasting for point in every if (lasting := always(point))]
+            self.known = [point.id for point in every]
             return [point for point in every if point.id in self.order.only]
         of_level = {point.id for point in points_of(dialogue, self.options["level"], current)}
         for pattern in self.options["only"]:

@@ -13,6 +13,7 @@ from pytest_smtpd.sweep.faults import Kind
 from pytest_smtpd.sweep.run import Run
 
 _SESSION_STEPS: Final = {"connect", "secure", "auth", "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH"}
+_IN_GROUPS: Final = {"MAIL", "RCPT", "DATA"}  # not EHLO, which is sent along with the end of a TLS handshake
 _REFUSALS: Final = (Kind.TEMPORARY, Kind.PERMANENT, Kind.EITHER)
 _TRANSIENT: Final = (Kind.TEMPORARY, Kind.LOST, Kind.SILENT)
 _INTERNAL: Final = (
@@ -49,6 +50,7 @@ class Row(NamedTuple):
 
     ``text`` explains it, with places for what the application has said and for ``why``, what the server has done.
     ``if_retrying`` is whether it is wrong only in an application that was seen to try again at other points.
+    ``meaning`` defines it for the reference.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Row(NamedTuple):
     check: Check
     why: Callable[[Run, str], str] | None = None
     if_retrying: bool = False
+    meaning: str = ""
 
 
 # --- what happened to a mail ----------------------------------------------------------------------------------------
@@ -267,23 +270,40 @@ def _gave_up(run: Run, scene: Scene) -> Iterator[str]:
 
 
 def _permanent_retried(run: Run, scene: Scene) -> Iterator[str]:
-    if run.kind is not Kind.PERMANENT or not run.reached or not _retried(run, scene):
+    if run.kind is not Kind.PERMANENT or not run.reached or not _retried(run, scene) or _said_helo(run):
         return
     for address in scene.recipients:
         if run.claims.of(address).state == "delayed":
             yield address
 
 
+def _said_helo(run: Run) -> bool:
+    """Whether a refused EHLO was followed by a HELO that was taken: later failures have reasons of their own."""
+    hit = run.hit
+    if hit is None or hit.hook != "command" or hit.argument.verb != "EHLO":
+        return False
+    later = (call for call in run.after_hit() if call.session is hit.session and call.hook == "command")
+    return any(call.argument.verb == "HELO" and call.outcome == "accepted" for call in later)
+
+
 # --- what was said to the server ------------------------------------------------------------------------------------
 
 
 def _out_of_step(run: Run, scene: Scene) -> Iterator[str]:
-    if run.kind not in _REFUSALS or not _is_certain(run):
+    if run.kind not in _REFUSALS or not _is_certain(run) or _pipelines(run):
         return
     for call in run.after_hit():
         if call.hook == "command" and call.rule is None and call.code == 503 and not call.argument.pipelined:
             yield ""
             return
+
+
+def _pipelines(run: Run) -> bool:
+    """Whether the client sends commands before it has read replies; the first of them may look as if it had."""
+    return any(
+        call.hook == "command" and call.argument.verb in _IN_GROUPS and call.argument.pipelined
+        for call in run.after_hit()
+    )
 
 
 def _after_421(run: Run, scene: Scene) -> Iterator[str]:
@@ -360,51 +380,110 @@ def _is_certain(run: Run) -> bool:
 
 
 FINDINGS: Final[tuple[Row, ...]] = (
-    Row("lost", "{} did not get the mail, and nobody was told", "{said}; {why}.", _lost, _why_lost),
+    Row(
+        "lost",
+        "{} did not get the mail, and nobody was told",
+        "{said}; {why}.",
+        _lost,
+        _why_lost,
+        meaning="A recipient is claimed as delivered, by a normal return or by name, and the server has accepted no "
+        "mail for them. Nobody will ever know.",
+    ),
     Row(
         "clear-password",
         "a password was sent in clear",
         "Without a fault, logins were protected by TLS.",
         _clear_password,
+        meaning="A password was sent over a connection without TLS, or offered with AUTH there, where every login of "
+        "the run without a fault was under TLS.",
     ),
     Row(
         "bad-certificate",
         "a login or a mail was given to a server whose certificate must not be trusted",
         "A client has to check the chain, the names and the dates of a certificate.",
         _bad_certificate,
+        meaning="The client logged in or sent a mail under a certificate that is expired, not yet valid, for another "
+        "host, self-signed, or from an unknown authority.",
     ),
-    Row("downgrade", "a mail was sent in clear", "Without a fault, mails were protected by TLS.", _downgrade),
-    Row("duplicate", "{} got the mail twice", "The copies have no Message-ID in common.", _duplicate),
+    Row(
+        "downgrade",
+        "a mail was sent in clear",
+        "Without a fault, mails were protected by TLS.",
+        _downgrade,
+        meaning="A mail was sent over a connection without TLS, where every mail of the run without a fault was under "
+        "TLS.",
+    ),
+    Row(
+        "duplicate",
+        "{} got the mail twice",
+        "The copies have no Message-ID in common.",
+        _duplicate,
+        meaning="A recipient got the mail more often than in the run without a fault, and the copies have no "
+        "Message-ID in common by which the receiver could recognise them.",
+    ),
     Row(
         "sent-but-failed",
         "{} got the mail, and it was reported as failed",
         "{said}; the server had accepted the mail and the client had been told so.",
         _sent_but_failed,
+        meaning="The server accepted the mail and said so in a well-formed reply, and the application reported this "
+        "recipient as failed. Whoever believes that sends the mail again.",
     ),
     Row(
-        "stranger", "{} got a mail, and nobody had asked for that", "Without a fault, nothing is sent there.", _stranger
+        "stranger",
+        "{} got a mail, and nobody had asked for that",
+        "Without a fault, nothing is sent there.",
+        _stranger,
+        meaning="The server accepted a mail for a recipient to whom nothing is sent in the run without a fault.",
     ),
-    Row("content", "{} got a mail with another content", "It differs from that of the run without a fault.", _content),
+    Row(
+        "content",
+        "{} got a mail with another content",
+        "It differs from that of the run without a fault.",
+        _content,
+        meaning="A recipient got a mail with other content than in the run without a fault. Dates, Message-IDs and "
+        "boundaries may differ.",
+    ),
     Row(
         "collateral",
         "{} did not get a mail, because of a failure of another one",
         "{said}; no fault had touched this mail.",
         _collateral,
+        meaning="A mail was reported as failed that the fault had not touched: it was sent over a connection of its "
+        "own, or its connection was still usable.",
     ),
-    Row("internal-error", "an error of the code itself, not of the mail, has left it", "{said}.", _internal_error),
+    Row(
+        "internal-error",
+        "an error of the code itself, not of the mail, has left it",
+        "{said}.",
+        _internal_error,
+        meaning="An exception left the block that says something about the code, not about the mail: an "
+        "`AttributeError`, `TypeError`, `UnicodeError`, `LookupError`, `binascii.Error` and the like.",
+    ),
     Row(
         "hang",
         "it did not end",
         "It was ended by stopping the server, after twice its time-out for each of its connections.",
         _hang,
+        meaning="The block did not end within twice the client's timeout for each connection that it made. The server "
+        "was stopped, which ends it.",
     ),
-    Row("leak", "{} was left behind", "It is still there after the block and a garbage collection.", _leak),
+    Row(
+        "leak",
+        "{} was left behind",
+        "It is still there after the block and a garbage collection.",
+        _leak,
+        meaning="A connection, thread or task that the block started is still there after the block and a garbage "
+        "collection.",
+    ),
     Row(
         "gave-up",
         "{} did not get the mail: no more attempts after a temporary failure",
         "{said}; at other points the application was seen to try again.",
         _gave_up,
         if_retrying=True,
+        meaning="A recipient is claimed as delayed after a temporary failure, and no further attempt was made. Only "
+        "of an application that was seen to try again at other points.",
     ),
     Row(
         "permanent-retried",
@@ -412,25 +491,92 @@ FINDINGS: Final[tuple[Row, ...]] = (
         "{said}; a 5xx means: do not repeat it (RFC 5321 section 4.2.1).",
         _permanent_retried,
         if_retrying=True,
+        meaning="A recipient is claimed as delayed, and the mail was tried again, after a permanent failure. Only of "
+        "an application that was seen to try again at other points.",
     ),
     Row(
         "out-of-step",
         "a command was sent where it has no place",
         "The server had refused the one before it in good order, and answered 503.",
         _out_of_step,
+        meaning="After a refusal in good order the client sent a command that has no place there, and the server "
+        "answered 503.",
     ),
 )
 
 NOTICES: Final[tuple[Row, ...]] = (
-    Row("ambiguous", "accepted, but your code could not know (RFC 1047)", "", _ambiguous, _why_ambiguous),
-    Row("duplicate-recognisable", "accepted twice, with the same Message-ID", "", _recognisable),
-    Row("code-lost", "the code of the reply is not in the exception, nor in its causes", "", _code_lost),
-    Row("masked", "another error is reported in the place of the refusal", "", _masked),
-    Row("after-421", "commands after a 421", "", _after_421),
-    Row("auth-again", "the same password once more after a 535", "", _auth_again),
-    Row("intolerant", "an unusual reply that is legal makes it fail", "", _intolerant),
-    Row("slow", "it took longer than one and a half of its time-outs", "", _slow),
-    Row("collected", "left open, and closed by the garbage collection", "", _collected),
+    Row(
+        "ambiguous",
+        "accepted, but your code could not know (RFC 1047)",
+        "",
+        _ambiguous,
+        _why_ambiguous,
+        meaning="The server accepted the mail, the client did not get to know, and the application reported the "
+        "recipient as failed. No client can know better (RFC 1047); the line tells whether the mail has a "
+        "Message-ID by which the receiver could recognise a second copy.",
+    ),
+    Row(
+        "duplicate-recognisable",
+        "accepted twice, with the same Message-ID",
+        "",
+        _recognisable,
+        meaning="A recipient got the mail more often than in the run without a fault; all copies have the same "
+        "Message-ID.",
+    ),
+    Row(
+        "code-lost",
+        "the code of the reply is not in the exception, nor in its causes",
+        "",
+        _code_lost,
+        meaning="The mail was refused and reported as failed, but the code of the reply is neither in the exception "
+        "nor in its causes, so that nobody can tell a temporary failure from a permanent one.",
+    ),
+    Row(
+        "masked",
+        "another error is reported in the place of the refusal",
+        "",
+        _masked,
+        meaning="The exception that left the block is about something else that went wrong after the refusal; the "
+        "refusal is only its context.",
+    ),
+    Row(
+        "after-421",
+        "commands after a 421",
+        "",
+        _after_421,
+        meaning="The client sent another command than QUIT on a connection on which the server had announced, by a "
+        "421, that it closes.",
+    ),
+    Row(
+        "auth-again",
+        "the same password once more after a 535",
+        "",
+        _auth_again,
+        meaning="The client sent the same password again after a 535, which locks accounts at some servers.",
+    ),
+    Row(
+        "intolerant",
+        "an unusual reply that is legal makes it fail",
+        "",
+        _intolerant,
+        meaning="A mail was reported as failed because of a reply that is unusual and legal, such as a 251, a reply "
+        "in several lines, or a slow one.",
+    ),
+    Row(
+        "slow",
+        "it took longer than one and a half of its time-outs",
+        "",
+        _slow,
+        meaning="The block took longer than one and a half times the client's timeout for each connection that it "
+        "made.",
+    ),
+    Row(
+        "collected",
+        "left open, and closed by the garbage collection",
+        "",
+        _collected,
+        meaning="A connection was left open, and was closed only by the garbage collection.",
+    ),
 )
 
 

@@ -1,6 +1,7 @@
 """The options of a sweep: one row each, with what it may be and what it means."""
 
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple
 
 from pytest_smtpd.suggest import did_you_mean
@@ -102,7 +103,20 @@ def check_options(given: Mapping[str, Any]) -> dict[str, Any]:
             raise TypeError(f"unknown option {name!r} of a sweep{hint}")
         if not OPTIONS[name].check(value):
             raise ValueError(f"{name} must be {OPTIONS[name].wanted}, not {value!r}")
+    _check_expected(given.get("expect", {}))
     return {name: OPTIONS[name].normalise(value) for name, value in given.items()}
+
+
+def _check_expected(expect: Mapping[str, str]) -> None:
+    """A misspelt finding would be told to happen no longer. Raises ``ValueError``."""
+    if not expect:
+        return
+    from pytest_smtpd.sweep.judge import FINDINGS, NOTICES
+
+    names = [row.name for row in (*FINDINGS, *NOTICES)]
+    for pattern in (key.split(": ", 1)[0] for key in expect):
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(f"unknown finding {pattern!r} in expect{did_you_mean(pattern, names, 'finding')}")
 
 
 def check_here(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,18 +20,19 @@ _GRAVITY: Final = {row.name: place for place, row in enumerate((*FINDINGS, *NOTI
 
 
 class Finding(NamedTuple):
-    """One thing that an application does wrong, over all points where it was seen.
+    """One thing that an application does wrong, over all points where it was seen."""
 
-    ``name`` is its word ("lost"), ``text`` says what happened, ``points`` are the ids, ``claim`` is what the
-    application said, ``marker`` the line that reproduces it in a test, and ``transcript`` what was said on the wire at
-    the first of the points, the shortest.
-    """
-
+    #: Its word: ``"lost"``.
     name: str
+    #: What happened; the first line is the headline.
     text: str
+    #: The ids of the points where it was seen; the first is the one with the shortest transcript.
     points: tuple[str, ...]
+    #: What the application said, in one line.
     claim: str
+    #: The line that makes the failure of the first point in a test of its own.
     marker: str
+    #: What client and server said to each other at the first point.
     transcript: str
 
     def __repr__(self) -> str:
@@ -44,6 +45,7 @@ class SweepFailure(AssertionError):
 
     def __init__(self, text: str, findings: Sequence[Finding] = ()) -> None:
         super().__init__(text)
+        #: What the sweep has found, gravest first; notices are among them only under ``strict``.
         self.findings: tuple[Finding, ...] = tuple(findings)
 
 
@@ -235,7 +237,7 @@ def _counts(course: Course, verdict: Verdict) -> str:
     failing = {point for finding in verdict.findings for point in finding.points} - {CLEAN}
     known = {point for points in verdict.expected.values() for point in points} - failing - {CLEAN}
     told = Counter[str]()
-    for name in _run_points(course) - failing - known:
+    for name in [name for name in course.outcomes if name is not None and name not in failing | known]:
         first = next((finding.name for finding in verdict.notices if name in finding.points), None)
         if first is not None:
             told[first] += 1
@@ -246,7 +248,7 @@ def _counts(course: Course, verdict: Verdict) -> str:
         f"{passed} as they should be",
         *([f"{len(failing)} failing"] if failing else []),
         *([f"{len(known)} expected"] if known else []),
-        *(f"{count} {name}" for name, count in told.items()),
+        *(f"{told[row.name]} {row.name}" for row in NOTICES if told[row.name]),
         *([f"{len(missed)} not reached ({_few(missed)})"] if missed else []),
         *([f"{course.not_run} not run"] if course.not_run else []),
     ]

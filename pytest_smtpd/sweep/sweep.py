@@ -24,17 +24,16 @@ _USE: Final = "write: for fault in smtpd_sweep: with fault: ... (async for and a
 
 
 class Fault:
-    """One turn of a sweep's loop: ``with fault:``. What leaves the block is what the application tells its caller.
-
-    ``point`` is the id of the failure point, None in the run without a fault. ``rule`` is what the server does wrong,
-    as a marker would say it. ``error`` is the exception that has left the block.
-    """
+    """One turn of a sweep's loop: ``with fault:``. What leaves the block is what the application tells its caller."""
 
     __module__ = "pytest_smtpd"
 
     def __init__(self, sweep: "Sweep", point: Point | None) -> None:
+        #: The id of the failure point; None in the run without a fault.
         self.point: str | None = None if point is None else point.id
+        #: What the server does wrong, as a marker of a test would say it; None in the run without a fault.
         self.rule: str | None = None if point is None else point.marker
+        #: The exception that has left the block, as a claim.
         self.error: BaseException | None = None
         self._sweep = sweep
         self._claims = sweep._new_claims()
@@ -103,9 +102,11 @@ class Sweep:
     __module__ = "pytest_smtpd"
 
     def __init__(self, server: SMTPServer, options: Mapping[str, Any], order: Order = _EVERYTHING) -> None:
+        #: The server that fails: the test's ``smtpd``.
         self.server: SMTPServer = server
         self.order: Order = order
         self.options: dict[str, Any] = {name: row.default for name, row in OPTIONS.items()} | check_options(options)
+        #: What was found, gravest first, once the loop has ended; notices are among them only under ``strict``.
         self.findings: tuple[Finding, ...] = ()
         self.counts: str = ""  # how many points there were and what came of them, of a sweep that has passed
         self.fixed: Mapping[str, Any] = {}  # what the command line says, over all else
@@ -116,7 +117,7 @@ class Sweep:
         self._armed = ExitStack()
         self._rule: Rule | None = None
         self._used: dict[Rule, int] = {}  # how often the test's own rules were used in earlier runs
-        self._leftovers = Leftovers(server, [])
+        self._leftovers = Leftovers(server)
         self._seconds = 0.0
         self._ended = self._finished = False
 
@@ -127,8 +128,8 @@ class Sweep:
         return self
 
     def __repr__(self) -> str:
-        done = 0 if self._course is None else len(self._course.outcomes)
-        return f"<Sweep of {self.server.name}, {done} points run>"
+        done = 0 if self._course is None else len(self._course.outcomes.keys() - {None})
+        return f"<Sweep of {self.server.name}, {done} {'point' if done == 1 else 'points'} run>"
 
     # --- the loop ---------------------------------------------------------------------------------------------------
 
@@ -193,7 +194,7 @@ class Sweep:
         self._used.clear()
         self._ended = True
         self._armed.close()
-        self._dog.end()
+        self._dog.rest()
 
     @property
     def is_complete(self) -> bool:
@@ -207,6 +208,14 @@ class Sweep:
             return []
         outcomes = self._course.outcomes.items()
         return [(name, outcome.transcript) for name, outcome in outcomes if name is not None]
+
+    @property
+    def unknown(self) -> list[str]:
+        """The points that were asked for by their ids and are none of this dialogue, each with a suggestion."""
+        known = () if self._course is None else self._course.known
+        asked = [name for name in self.order.only if known and name not in known]
+        hints = (did_you_mean(name, known, "failure point", listing=False) for name in asked)
+        return [f"no failure point {name!r} here{hint}" for name, hint in zip(asked, hints, strict=True)]
 
     @property
     def problem(self) -> str | None:
@@ -232,7 +241,7 @@ class Sweep:
         server.clear()
         self._begin_anew(server.rules)
         self._rule = None if point is None else self._arm(point)
-        self._leftovers = Leftovers(server, [self._dog.thread])
+        self._leftovers = Leftovers(server)
         leftovers = self._leftovers
         self._dog.watch(lambda: course.limit(point, len(server.log.sessions()), leftovers.pauses(PATIENCE)))
 
@@ -240,7 +249,8 @@ class Sweep:
         """The test's own rules count from the start in each run, and in the end over all of them."""
         for rule in rules:
             self._used[rule] = self._used.get(rule, 0) + rule.used
-            rule.used = rule.seen = 0
+            rule.begin_anew()
+        self.server.use_rules(rules)  # also those that it has dropped, for they were over
 
     def _new_claims(self) -> Claims:
         clean = None if self._course is None else self._course.clean

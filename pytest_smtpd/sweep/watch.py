@@ -7,7 +7,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_smtpd import Call, SMTPServer, WaitTimeout
@@ -25,60 +25,52 @@ _NOT_THE_BLOCKS: Final = "asyncio_"  # the threads in which a loop resolves name
 
 
 class Watchdog:
-    """Calls ``act`` when a block takes too long; one thread for a whole sweep.
+    """Calls ``act`` when a block takes too long; its thread lives as long as the block.
 
     ``limit`` gives the seconds that the block may take, and is asked again and again: it may grow and shrink.
     """
 
     def __init__(self, act: Callable[[], object]) -> None:
         self.barked: bool = False
-        self.thread: threading.Thread | None = None
         self._act = act
+        self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
         self._limit: Callable[[], float] | None = None
         self._began = 0.0
-        self._over = False
 
     def watch(self, limit: Callable[[], float]) -> None:
         """The block begins."""
-        with self._changed:
-            self.barked, self._limit, self._began = False, limit, monotonic()
-            if self.thread is None:
-                self.thread = threading.Thread(target=self._run, name="smtpd sweep", daemon=True)
-                self.thread.start()
-            self._changed.notify()
+        self.barked, self._limit, self._began = False, limit, monotonic()
+        self._thread = threading.Thread(target=self._run, name="smtpd sweep", daemon=True)
+        self._thread.start()
 
     def rest(self) -> float:
-        """The block has ended; the seconds that it took."""
+        """The block has ended, if there was one; the seconds that it took."""
+        seconds, thread, self._thread = monotonic() - self._began, self._thread, None
         with self._changed:
             self._limit = None
-            return monotonic() - self._began
-
-    def end(self) -> None:
-        """Nothing is watched any more."""
-        with self._changed:
-            self._over = True
             self._changed.notify()
-        if self.thread is not None:
-            self.thread.join()
+        if thread is not None:
+            thread.join()
+        return seconds
 
     def _run(self) -> None:
         with self._changed:
-            while not self._over:
-                left = None if self._limit is None else self._limit() - (monotonic() - self._began)
-                if left is not None and left <= 0:
-                    self.barked, self._limit = True, None
-                    self._act()
-                else:
-                    self._changed.wait(None if left is None else min(left, _GLANCE))
+            while self._limit is not None:
+                left = self._limit() - (monotonic() - self._began)
+                if left > 0:
+                    self._changed.wait(min(left, _GLANCE))
+                    continue
+                self.barked, self._limit = True, None
+                self._act()
 
 
 class Leftovers:
     """The threads and tasks that there were before a block, and what is left of it afterwards."""
 
-    def __init__(self, server: SMTPServer, known: Iterable[threading.Thread | None]) -> None:
+    def __init__(self, server: SMTPServer) -> None:
         self._server = server
-        self._threads = {*threading.enumerate(), *known}
+        self._threads = set(threading.enumerate())
         self._tasks = _tasks()
 
     def threads(self) -> list[threading.Thread]:

@@ -22,7 +22,7 @@ class Budget:
     """How many bytes of attachments and HTML a page may carry; the rest is in the .eml files."""
 
     def __init__(self, most: int) -> None:
-        self.left = most
+        self.left: int = most
 
     def take(self, count: int) -> bool:
         """Whether there is room for so many more, which is then taken."""

@@ -41,6 +41,7 @@ WRONG = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(("arguments", "text"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_one_line(arguments: list[str], text: str) -> None:
     line = refused(*arguments)

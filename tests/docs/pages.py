@@ -42,10 +42,10 @@ BY_HAND = ["python", "-m", "pytest_smtpd"]
 
 # What differs from run to run: times, ports, ids, object addresses.
 PASSING = (
-    (re.compile(r"^ +\d+\.\d{3} (?=[CS-]: )"), "<time> "),
+    (re.compile(r"^(?:E +| +)\d+\.\d{3} (?=[CS-]: )"), "<time> "),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "<id>"),
-    (re.compile(r"\bin \d+\.\d+s\b"), "in <time>"),
+    (re.compile(r"\bin \d+\.\d+ ?s\b"), "in <time>"),
     (re.compile(r" {2,}(?=\[ *\d+%\])"), "  "),
     (re.compile(r"^=+ | =+$"), ""),
     (re.compile(r"-{3,}"), "---"),

@@ -11,12 +11,20 @@ import pytest
 from tests.docs.pages import DOCS, ROOT
 
 GENERATORS = DOCS / "_generate"
+GENERATED = (
+    "reference.py",
+    "protocol.py",
+    "providers.py",
+    "lint.py",
+    "map.py",
+    "faults.py",
+    "sweep.py",
+    "libraries.py",
+    "reports.py",
+)
 
 
-SCRIPTS = ("reference.py", "protocol.py", "providers.py", "lint.py", "map.py", "faults.py", "reports.py")
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", GENERATED)
 def test_committed_pages_are_what_the_code_gives(script: str) -> None:
     command = [sys.executable, str(GENERATORS / script), "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -79,6 +87,33 @@ KEYS["mood"] = KEYS["user"]._replace(meaning=TEXT)
         "reference",
         "rules_page",
         f"| `mood=` | {MOTTO} |",
+    ),
+    "finding of a sweep": Row(
+        """
+from pytest_smtpd.sweep import judge
+judge.FINDINGS = (*judge.FINDINGS, judge.FINDINGS[0]._replace(name="sung", meaning=TEXT))
+""",
+        "sweep",
+        "page",
+        f"| `sung` | {MOTTO} |",
+    ),
+    "notice of a sweep": Row(
+        """
+from pytest_smtpd.sweep import judge
+judge.NOTICES = (*judge.NOTICES, judge.NOTICES[0]._replace(name="hummed", meaning=TEXT))
+""",
+        "sweep",
+        "page",
+        f"| `hummed` | {MOTTO} |",
+    ),
+    "option of a sweep": Row(
+        """
+from pytest_smtpd.sweep.options import OPTIONS
+OPTIONS["tune"] = OPTIONS["strict"]._replace(meaning=TEXT)
+""",
+        "sweep",
+        "page",
+        f"| `tune` | `False` | True or False | {MOTTO} |",
     ),
     "verb": Row(
         """

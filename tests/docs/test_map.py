@@ -18,7 +18,7 @@ from tests.docs.pages import DOCS, ROOT
 PACKAGE = ROOT / "pytest_smtpd"
 MAP = (DOCS / "reviewers.md").read_text(encoding="utf-8")
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
-ROOMS = [f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")]
+PACKAGES = [f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")]
 SPANS = set(re.findall(r"`([^`\n]+)`", MAP))
 FOLDERS = ("docs/", "tests/", "benchmarks/", "scripts/")
 PATHS = sorted(span for span in SPANS if re.fullmatch(r"[\w/]+(\.(py|toml|md)|/)", span))
@@ -34,7 +34,7 @@ def section(title: str) -> str:
 # --- what is where --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", [*MODULES, *ROOMS])
+@pytest.mark.parametrize("module", [*MODULES, *PACKAGES])
 def test_every_module_has_its_place_on_the_map(module: str) -> None:
     assert module in SPANS
 
@@ -53,7 +53,7 @@ def test_every_folder_of_tests_is_on_the_map(folder: str) -> None:
 def test_layers_are_those_of_the_import_contract() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     (contract,) = [one for one in project["tool"]["importlinter"]["contracts"] if one["type"] == "layers"]
-    drawn = re.search(r"```text\n(.*?)```", section("Rooms"), re.DOTALL)
+    drawn = re.search(r"```text\n(.*?)```", section("Packages and layers"), re.DOTALL)
     assert drawn
     assert [re.findall(r"\w+", line) for line in drawn[1].splitlines()] == [
         re.findall(r"\w+", layer) for layer in contract["layers"]

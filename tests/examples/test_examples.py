@@ -47,6 +47,7 @@ def test_failing_example_names_the_rule_that_refused(failing_report: str) -> Non
     assert "on('rcpt_to'" in answer
 
 
+@pytest.mark.wide
 def test_failing_example_does_not_print_the_password_in_its_transcript(failing_report: str) -> None:
     _, _, section = failing_report.partition("Captured smtpd call")
     assert "auth" in section.lower()
@@ -60,6 +61,7 @@ def test_application_of_the_examples_does_not_know_the_plugin() -> None:
         assert "smtpd" not in source.read_text()
 
 
+@pytest.mark.wide
 def test_demo_says_what_it_shows_and_where_to_read_it() -> None:
     process = subprocess.run(
         [sys.executable, str(EXAMPLES / "demo.py")],

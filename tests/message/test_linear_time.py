@@ -162,6 +162,7 @@ MAILS: dict[str, Callable[[int], bytes]] = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("name", ["subject", "fields", "text", "attachments", "links", "_snapshot"])
 @pytest.mark.parametrize("make", MAILS.values(), ids=MAILS.keys())
 def test_a_mail_is_read_in_linear_time(make: Callable[[int], bytes], name: str) -> None:

@@ -88,6 +88,27 @@ def test_a_hook_error_fails_the_test_in_its_call_phase_though_nobody_waited_for_
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize("fixture", ["smtpd", "smtpd_session"])
+def test_the_error_of_a_close_hook_fails_the_test_in_its_call_phase(run: Run, kind: str, fixture: str) -> None:
+    """The client has left, so its close hook runs by itself; the test need not call ``wait_closed()``."""
+    result = run(f"""
+        import asyncio, time
+
+        async def slowly():
+            await asyncio.sleep(0.05)
+
+        @pytest.mark.parametrize("n", range(5))
+        def test_it({fixture}, n):
+            @{fixture}.on("close")
+            {kind} broken(session):
+                {"await slowly()" if kind == "async def" else "time.sleep(0.05)"}
+                raise ValueError("at the end")
+            send({fixture})
+    """)
+    result.assert_outcomes(failed=5)
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
 def test_what_was_sent_behind_a_running_hook_comes_to_its_rule(run: Run, kind: str) -> None:
     """However short the hook is, the test may end before it."""
     result = run(f"""{HELPERS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +21,7 @@ AGAINST: list[tuple[dict[str, Any], str]] = [
     ({"tls": None, "ssl_context": CONTEXT}, NO_TLS),
     ({"tls": None, "auth_requires_tls": True}, NO_TLS),
     ({"auth": None, "require_auth": True}, f"auth=None and require_auth=True contradict each other: {NO_AUTH}"),
-    ({"auth": None, "auth_methods": ["PLAIN"]}, NO_AUTH),
+    ({"auth": None, "auth_methods": ["PLAIN"]}, f"auth=None and auth_methods contradict each other: {NO_AUTH}"),
     ({"auth": None, "auth_requires_tls": True}, NO_AUTH),
     ({"ssl_context": CONTEXT, "certificate": "expired"}, "leave out one of them, or put it into the context"),
     ({"ssl_context": CONTEXT, "client_certificate": "required"}, "leave out one of them, or put it into the context"),
@@ -71,6 +72,80 @@ def test_wherever_the_two_come_from(reports: Callable[..., list[pytest.TestRepor
     )
     assert [(report.when, report.outcome) for report in got] == [("call" if place == "factory" else "setup", "failed")]
     assert "tls=None and require_tls=True contradict each other" in got[0].longreprtext
+
+
+@pytest.mark.parametrize(
+    ("source", "places"),
+    [
+        (
+            """
+            @pytest.mark.smtpd(tls=None, require_tls=True)
+            def test_it(smtpd): pass
+            """,
+            {"test_it"},
+        ),
+        (
+            """
+            @pytest.mark.smtpd(require_tls=True, hide={"STARTTLS"})
+            class TestAll:
+                @pytest.mark.smtpd(size=100)
+                @pytest.mark.smtpd(tls=None)
+                def test_it(self, smtpd): pass
+            """,
+            {"TestAll", "test_it"},
+        ),
+        (
+            """
+            @pytest.mark.smtpd(require_tls=True)
+            @pytest.mark.parametrize("smtpd", [{"tls": None}], indirect=True)
+            def test_it(smtpd): pass
+            """,
+            {"test_it"},
+        ),
+        (
+            """
+            @pytest.mark.smtpd(tls="implicit", require_tls=True)
+            class TestAll:
+                @pytest.mark.parametrize("smtpd", [{"tls": None}], indirect=True)
+                def test_it(self, smtpd): pass
+            """,
+            {"TestAll"},
+        ),
+        (
+            """
+            @pytest.mark.smtpd(tls=None, require_tls=True)
+            def test_it(smtpd_session): pass
+            """,
+            {"test_it"},
+        ),
+        (
+            """
+            @pytest.mark.smtpd(lmtp=True)
+            def test_it(smtpd_session): pass
+            """,
+            {"test_it"},
+        ),
+    ],
+    ids=["one marker", "two markers", "marker and parameter", "under a parameter", "session", "counts at start"],
+)
+def test_the_places_of_the_markers_are_named(
+    reports: Callable[..., list[pytest.TestReport]], pytester: pytest.Pytester, source: str, places: set[str]
+) -> None:
+    """Of those that gave the settings which do not go together, and of no others."""
+    got = reports(source)
+    lines = (pytester.path / "test_inner.py").read_text(encoding="utf-8").splitlines()
+    marked = [number for number, line in enumerate(lines, 1) if line.lstrip().startswith("@pytest.mark.smtpd(")]
+    text = got[0].longreprtext.splitlines()[0]
+    named = [int(number) for number in re.findall(r"test_inner\.py:(\d+)", text)]
+    assert len(named) == len(places), text
+    assert {_named_at(lines, number) for number in named} == places
+    assert all(number in marked for number in named)
+
+
+def _named_at(lines: list[str], number: int) -> str:
+    """The name of the first class or test at or below a line."""
+    found = next(line for line in lines[number - 1 :] if re.match(r"\s*(class|def) ", line))
+    return re.split(r"[(:]", found.split()[1])[0]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ PUBLIC = {
     *("Address", "Auth", "Command", "Reply", "Session", "Stream", "TLSInfo"),
     *("Attachment", "Call", "Envelope", "Log"),
     *("Clock", "Lint", "SMTPLintWarning"),
+    *("Fault", "Finding", "Sweep", "SweepFailure"),
 }
 
 MODULES = """

@@ -115,6 +115,42 @@ def test_wider_scopes_are_refused_by_pytest_and_served_by_the_constructor(run: R
     result.stdout.fnmatch_lines(["*ScopeMismatch*"])
 
 
+@pytest.mark.parametrize(
+    ("scope", "fixture", "advice"),
+    [
+        ("session", "smtpd", "smtpd lives for one test; a fixture of session scope takes smtpd_session*"),
+        ("module", "smtpd", "smtpd lives for one test; a fixture of module scope takes smtpd_session*"),
+        ("class", "smtpd_factory", "smtpd_factory lives for one test; a fixture of class scope takes smtpd_session*"),
+    ],
+)
+def test_a_fixture_of_wider_scope_is_pointed_to_the_server_of_the_session(
+    run: Run, scope: str, fixture: str, advice: str
+) -> None:
+    result = run(f"""
+        @pytest.fixture(scope="{scope}")
+        def application({fixture}):
+            pass
+
+        def test_mismatch(application):
+            pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["ScopeMismatch: *", advice])
+
+
+def test_the_scopes_of_other_fixtures_are_not_explained(run: Run) -> None:
+    result = run("""
+        @pytest.fixture(scope="session")
+        def application(tmp_path):
+            pass
+
+        def test_mismatch(application, smtpd):
+            pass
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.no_fnmatch_line("*smtpd_session*")
+
+
 def test_smtpd_ca_signed_every_certificate(run: Run) -> None:
     result = run("""
         import trustme

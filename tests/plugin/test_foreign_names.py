@@ -179,6 +179,6 @@ def test_what_a_test_sees_of_it_is_its_own_line(failure: Callable[..., pytest.Te
             send(smtpd)
             assert smtpd.messages[0]
     """)
-    text = report.longreprtext
+    text = report.longreprtext.partition("\n--")[0]
     assert "AttributeError: 'SMTPServer' object has no attribute 'messages': write smtpd.envelopes" in text
     assert text.splitlines()[-1].startswith("test_inner.py:")

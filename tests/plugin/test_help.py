@@ -13,6 +13,7 @@ FIXTURES = {
     "smtpd": "function",
     "smtpd_factory": "function",
     "smtpd_session": "session",
+    "smtpd_sweep": "function",
     "smtpd_config": "function",
     "smtpd_ca": "session",
 }

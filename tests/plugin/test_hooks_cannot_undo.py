@@ -34,6 +34,7 @@ PLACES = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_no_outcome_that_a_hook_raises_undoes_its_test(run: Run, outcome: str, place: str) -> None:

@@ -27,6 +27,10 @@ MISSPELT = {
     "smtpd_": "smtpd",
     "stmpd(tls=None)": "smtpd",
     "smptd": "smtpd",
+    "smtpd_sweeps(level='full')": "smtpd_sweep",
+    "smptd_sweep(level='full')": "smtpd_sweep",
+    "smtpdsweep(level='full')": "smtpd_sweep",
+    "smtpd_swepe": "smtpd_sweep",
     "smtdp(tls=None)": "smtpd",
     "smtpdd": "smtpd",
 }

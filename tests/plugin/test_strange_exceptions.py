@@ -145,7 +145,7 @@ def test_own(smtpd):
     )
     assert "of the test" in report.longreprtext
     assert "smtpd: a hook raised <BadBoth, whose repr raised ZeroDivisionError>" in report.longreprtext
-    assert "raise kind()" in dict(report.sections)["Captured smtpd call"]
+    assert "raise kind()" in report.longreprtext.partition("Captured smtpd call")[2]
 
 
 def test_a_note_that_a_frozen_exception_cannot_take_is_no_error(failure: Failure) -> None:
@@ -161,7 +161,7 @@ def test_own(smtpd):
     )
     assert report.when == "call"
     assert "Frozen" in report.longreprtext
-    assert "ValueError" in dict(report.sections)["Captured smtpd call"]
+    assert "ValueError" in report.longreprtext.partition("Captured smtpd call")[2]
 
 
 def test_without_pytest_it_is_raised_as_it_is(run: Run) -> None:

@@ -72,6 +72,7 @@ def few_descriptors(free: int) -> Iterator[None]:
             os.close(descriptor)
 
 
+@pytest.mark.wide
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of resources")
 @pytest.mark.parametrize("path", [None, True])
 @pytest.mark.parametrize("free", range(4))
@@ -157,6 +158,7 @@ def interrupt_once(owner: Any, name: str, *, before: bool) -> Any:
     return patched
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("open_clients", [0, 2])
 @pytest.mark.parametrize("path", [None, True])

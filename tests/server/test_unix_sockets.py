@@ -48,6 +48,12 @@ def test_it_may_speak_smtp_too(serve: Serve, tmp_path: Path) -> None:
     assert server.one().subject == "Hi"
 
 
+def test_the_path_may_be_a_path_object(serve: Serve, tmp_path: Path) -> None:
+    server = serve(path=tmp_path / "smtp.sock")
+    assert talk(server.host, HELLO)[0].startswith(b"220")
+    assert (server.path, server.host) == (str(tmp_path / "smtp.sock"),) * 2
+
+
 def test_true_is_a_path_in_a_folder_of_its_own_that_is_removed_at_stop(serve: Serve) -> None:
     server = serve(path=True, lmtp=True)
     path = Path(server.host)

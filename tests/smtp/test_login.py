@@ -67,7 +67,7 @@ def test_credentials_of_a_known_user_are_that_user_s() -> None:
     assert (line.session.user, line.session.transmission_type) == ("app", "ESMTPA")
     line = greeted()
     assert line.codes(f"AUTH OAUTHBEARER {token}") == [235]
-    assert (line.session.user, line.session.transmission_type) == ("", "ESMTPA")
+    assert (line.session.user, line.session.transmission_type) == (True, "ESMTPA")
 
 
 def test_login_without_credentials_is_one_without_a_name() -> None:
@@ -209,7 +209,7 @@ def test_one_line_follows_a_mechanism_that_only_a_rule_knows(said: str, response
     (event,) = [event for event in line.events if isinstance(event, Response)]
     assert event.auth is not None
     assert (event.auth.method, event.auth.username, event.auth.response) == ("X-MAGIC", "", response)
-    assert line.session.user == ""
+    assert line.session.user is True
 
 
 def test_mechanism_that_only_a_rule_knows_logs_nobody_in_by_itself() -> None:

@@ -32,14 +32,28 @@ def test_plain_reads_the_examples_of_section_4(message: bytes, authzid: str, use
 
 
 @pytest.mark.parametrize(
-    "message", [b"", b"\0", b"tim", b"\0tim", b"a\0b\0c\0d", b"\0\xff\0p", b"\0tim\0\xff", b"\0t\nm\0p", b"\0\0\0"]
+    "message",
+    [
+        b"",
+        b"\0",
+        b"tim",
+        b"\0tim",
+        b"\0tim\0",
+        b"\0\0tanstaaf",
+        b"a\0b\0c\0d",
+        b"\0\xff\0p",
+        b"\0tim\0\xff",
+        b"\0t\nm\0p",
+        b"\0\0\0",
+    ],
 )
 def test_plain_refuses_what_is_malformed(message: bytes) -> None:
+    """RFC 4616 section 2: only the authorization identity may be empty."""
     refused("PLAIN", message)
 
 
 _names = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=10)
-_passwords = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=10)
+_passwords = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=10)
 
 
 @settings(deadline=None)
@@ -141,9 +155,7 @@ def test_oauthbearer_reads_the_example_of_section_4_1() -> None:
     assert not auth.validate_password("user@example.com")
 
 
-@pytest.mark.parametrize(
-    "message", [b"n,,\1auth=Bearer t\1\1", b"y,,\1auth=bearer  t \1\1", b"n,a=,\1auth=BEARER t\1\1"]
-)
+@pytest.mark.parametrize("message", [b"n,,\1auth=Bearer t\1\1", b"y,,\1auth=bearer  t \1\1", b"n,,\1auth=BEARER t\1\1"])
 def test_oauthbearer_may_leave_the_name_to_the_token(message: bytes) -> None:
     auth = login("OAUTHBEARER", message)
     assert (auth.username, auth.authzid, auth.access_token) == ("", None, "t")
@@ -189,6 +201,7 @@ def test_xoauth2_refuses_what_is_malformed(message: bytes) -> None:
         b"p=tls-unique,,\1auth=Bearer t\1\1",
         b"n,u,\1auth=Bearer t\1\1",
         b"n,a=u\1auth=Bearer t\1\1",
+        b"n,a=,\1auth=Bearer t\1\1",
         b"n,a=u=,\1auth=Bearer t\1\1",
         b"n,a=u=2c,\1auth=Bearer t\1\1",
         b"n,,x\1auth=Bearer t\1\1",
@@ -257,7 +270,6 @@ USERS = {"tim": "tanstaaf", "token-user": "t", "jürgen": "pä"}
         ("any", "XOAUTH2", b"user=u\1auth=Bearer t\1\1", True),
         (USERS, "PLAIN", b"\0tim\0tanstaaf", True),
         (USERS, "PLAIN", b"\0tim\0tanstaaf ", False),
-        (USERS, "PLAIN", b"\0tim\0", False),
         (USERS, "PLAIN", b"\0tom\0tanstaaf", False),
         (USERS, "PLAIN", b"\0Tim\0tanstaaf", False),
         (USERS, "PLAIN", b"\0token-user\0tanstaaf", False),

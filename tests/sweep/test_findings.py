@@ -30,6 +30,7 @@ def test_defect_is_found_by_its_name(name: str, world: str, way: str) -> None:
     assert found.names - (defect.beside - {name}) == {name}, found.text
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(("name", "world", "way"), list(cases()))
 def test_twin_without_the_defect_passes(name: str, world: str, way: str) -> None:
     defect = DEFECTS[name]

@@ -81,13 +81,30 @@ def test_options_are_taken_from_the_nearest(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("options", "error"),
-    [("levle='full'", "did you mean 'level'"), ("level='all'", "level must be"), ("'full'", "keywords only")],
+    [
+        ("levle='full'", "unknown option 'levle' of a sweep - did you mean 'level'"),
+        ("level='all'", "level must be"),
+        ("split=0", "split must be"),
+        ("'full'", "takes keywords only"),
+    ],
 )
-def test_wrong_marker_is_an_error_in_one_line(run: Run, options: str, error: str) -> None:
-    result = run(marked(options))
-    result.assert_outcomes(errors=1)
-    assert error in result.stdout.str()
+def test_wrong_marker_is_an_error_of_its_test_in_one_line(run: Run, options: str, error: str) -> None:
+    result = run(marked(options) + "\n    def test_other(smtpd): pass\n")
+    result.assert_outcomes(passed=1, errors=1)
+    assert re.search(rf"(?m)^@pytest\.mark\.smtpd_sweep:? {error}.* \(test_inner\.py:\d+\)$", result.stdout.str())
     assert "Traceback" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("fixtures", ["", "smtpd"])
+def test_marker_of_a_test_that_does_not_sweep_is_an_error(run: Run, fixtures: str) -> None:
+    result = run(marked("level='full'", f"\n    def test_it({fixtures}): pass\n"))
+    result.assert_outcomes(errors=1)
+    assert "@pytest.mark.smtpd_sweep has no effect: this test does not use smtpd_sweep (" in result.stdout.str()
+
+
+def test_marker_of_a_module_is_for_those_that_sweep(run: Run) -> None:
+    source = "    pytestmark = pytest.mark.smtpd_sweep(only='QUIT-421')\n    def test_other(): pass\n"
+    run(source + CAREFUL).assert_outcomes(passed=2)
 
 
 def test_level_of_the_command_line_goes_before_everything(run: Run) -> None:
@@ -113,6 +130,17 @@ def test_points_of_the_command_line_are_shown_also_when_they_pass(run: Run) -> N
     assert "by on('mail_from', reply=452, times=1)" in text
 
 
+@pytest.mark.parametrize("options", [[], ["-p", "xdist", "-n", "1"]], ids=["alone", "xdist"])
+def test_point_of_the_command_line_that_is_none_is_told(run: Run, options: list[str]) -> None:
+    if options:
+        pytest.importorskip("xdist")
+    result = run(CAREFUL, "--smtpd-sweep-point=QIUT-421", "--smtpd-sweep-point=QUIT-500", *options)
+    result.assert_outcomes(passed=1)
+    text = result.stdout.str()
+    assert "test_inner.py::test_it: no failure point 'QIUT-421' here - did you mean 'QUIT-421'?" in text
+    assert "no failure point 'QUIT-500'" not in text
+
+
 def test_transcripts_come_from_workers_of_xdist_too(run: Run) -> None:
     pytest.importorskip("xdist")
     result = run(CAREFUL, "-p", "xdist", "-n", "1", "--smtpd-sweep-point=QUIT-421", "-v")
@@ -134,6 +162,7 @@ def test_points_that_failed_last_time_run_first(run: Run) -> None:
     assert points(run(source, "-s"))[1] == first[1]
 
 
+@pytest.mark.wide
 def test_split_makes_tests_that_share_the_points(run: Run) -> None:
     whole = set(points(run(marked("only=['rcpt_to-*', 'QUIT-*']", SHOWING), "-s")))
     result = run(marked("split=3, only=['rcpt_to-*', 'QUIT-*']", SHOWING), "-s", "-v")

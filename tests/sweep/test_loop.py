@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from pytest_smtpd import Fault, Finding, SMTPServer, Sweep, SweepFailure, on
+from pytest_smtpd.limits import rate
 from tests.sweep.inner import careless, send, two_mails
 
 
@@ -54,6 +55,32 @@ def test_rules_and_settings_of_the_test_stay_in_force_and_count_anew_in_each_tur
         assert set(codes) == {(450, 250, "5000")}
         assert rule.used == len(codes)
         assert server.rules == [rule] or rule in server.rules
+
+
+def test_own_rule_with_a_memory_remembers_nothing_of_earlier_turns() -> None:
+    codes = []
+    with SMTPServer(on=[on("mail_from", call=rate(2, per="day"))]) as server:
+        for fault in server.sweep(only="QUIT-4*"):
+            with fault:
+                send(server)
+                with smtplib.SMTP(server.host, server.port, timeout=5) as client:
+                    client.ehlo()
+                    codes.append([client.mail("a@x.example")[0], client.rset()[0], client.mail("b@x.example")[0]])
+    assert len(codes) > 1
+    assert codes == [[250, 250, 450]] * len(codes)
+
+
+@pytest.mark.parametrize("place", ["between turns", "in a block"])
+def test_loop_that_is_left_early_leaves_no_thread_behind(place: str) -> None:
+    before = threading.enumerate()
+    with SMTPServer() as server:
+        for fault in server.sweep():
+            with fault:
+                send(server)
+                if place == "in a block":
+                    break
+            break
+    assert threading.enumerate() == before
 
 
 def test_nothing_of_the_sweep_is_left_on_the_server() -> None:
@@ -266,6 +293,7 @@ def test_objects_are_shown_in_a_short_line() -> None:
                 assert len(repr(fault)) < 80
                 with fault:
                     careless(server)
+    assert "1 point run" in repr(sweep)
     assert repr(failure.value.findings[0]).count("\n") == 0
 
 

@@ -35,6 +35,7 @@ def found(block: Callable[[SMTPServer, Any], object], *, settings: dict[str, Any
     return ""
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     "world", [pytest.param(world, marks=[pytest.mark.wide] * (world != "lmtp")) for world in WORLDS]
 )
@@ -92,6 +93,23 @@ def test_starttls_that_fails_is_no_collateral() -> None:
 def test_hello_after_a_refused_ehlo(application: app.Application) -> None:
     report = sweep(application, only=["EHLO-502", "disable=EHLO"])
     assert report.names == set(), report.text
+
+
+def test_trying_again_what_failed_for_another_reason_than_a_refused_ehlo() -> None:
+    """HELO was taken instead. That it does not offer STARTTLS may be otherwise tomorrow."""
+
+    def attempt(server: SMTPServer) -> bool:
+        with contextlib.suppress(OSError, smtplib.SMTPException), smtplib.SMTP(server.host, server.port) as client:
+            client.starttls(context=server.client_context)
+            client.sendmail("app@example.com", ["ada@example.com"], letter("Hello"))
+            return True
+        return False
+
+    def block(server: SMTPServer, fault: Any) -> None:
+        if not (attempt(server) or attempt(server)):
+            fault.delayed("ada@example.com")
+
+    assert not found(block, only=["connect-421", "EHLO-550", "EHLO-550:always"])
 
 
 GARBLED = ["*garbage*", "*surplus*", "*mixed*", "*bare-lf*", "*cut*", "*no-code*", "*666*", "*junk*", "*injected*"]
@@ -192,6 +210,7 @@ def test_smtplib_with_starttls_and_a_login(level: str) -> None:
     assert not report, report
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("level", ["quick", pytest.param("full", marks=pytest.mark.wide)])
 def test_aiosmtplib_used_as_it_should_be(level: Any) -> None:
     aiosmtplib = pytest.importorskip("aiosmtplib")

@@ -43,6 +43,8 @@ def report_of(**options: Any) -> str:
         ({"budget": -1}, "budget must be"),
         ({"expect": {"lost": "no point"}}, "expect must be"),
         ({"expect": {"lost: *": ""}}, "expect must be"),
+        ({"expect": {"lsot: *": "a ticket"}}, "unknown finding 'lsot' in expect - did you mean 'lost'?"),
+        ({"expect": {"los?t: *": "a ticket"}}, "unknown finding 'los?t' in expect"),
         ({"strict": 1}, "strict must be"),
         ({"split": 4}, "split"),
     ],

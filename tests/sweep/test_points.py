@@ -28,6 +28,7 @@ def points(application: app.Application, world: str = "clear", **options: Any) -
     return list(dict.fromkeys(found))
 
 
+@pytest.mark.wide
 def test_quick_has_about_90_points_and_full_about_300() -> None:
     quick, full = points(app.careful, "starttls"), points(app.careful, "starttls", level="full")
     assert 75 <= len(quick) <= 105
@@ -58,6 +59,7 @@ def test_ids_are_the_same_in_each_run() -> None:
     assert points(app.careful) == points(app.careful)
 
 
+@pytest.mark.wide
 def test_every_kind_of_failure_is_there() -> None:
     found = " ".join(points(app.careful, level="full"))
     kinds = ["450", "550", "421", "421-stays", "drop", "rst", "hang", "slow", "garbage", "split", "multi-line"]

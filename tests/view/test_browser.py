@@ -16,7 +16,7 @@ from tests.view.browser import Browser
 from tests.view.hostile import MARKUP, URL, VECTORS
 from tests.view.scenes import PICTURE, mail, send
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.wide]
 TAB = ("Tab", 9)
 ENTER = ("Enter", 13, "\r")
 

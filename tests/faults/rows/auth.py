@@ -123,7 +123,7 @@ AUTH = Section(
             "one challenge follows another, for ever",
             "4954 4",
             _STOP,
-            "stops after so many",
+            "gives up after some challenges",
             way(
                 'on("auth", raw=b"334 \\r\\n")',
                 b"334 \r\n",

@@ -249,7 +249,7 @@ CONNECT = Section(
         ),
         fault(
             "C25",
-            "a firewall stands between: a greeting of asterisks, and no EHLO",
+            "a firewall interferes: a greeting of asterisks, and no EHLO",
             "5321 3.2",
             Verdict.FALLBACK,
             "uses HELO",
@@ -265,7 +265,7 @@ CONNECT = Section(
         ),
         fault(
             "C26",
-            "the port expects TLS, and the client speaks in clear",
+            "the port expects TLS, and the client speaks in clear text",
             "8314 3.3",
             _STOP,
             "has a timeout, and names the setting that is wrong",

@@ -173,7 +173,7 @@ SENDER = Section(
         ),
         fault(
             "M16",
-            "so many messages are enough for one connection",
+            "the limit of messages per connection is reached",
             "9422 3",
             _RETRY,
             "goes on with a new connection, at once",

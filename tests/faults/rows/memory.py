@@ -12,7 +12,7 @@ MEMORY = Section(
     faults=(
         fault(
             "L01",
-            "so many connections at the same time are enough",
+            "the limit of open connections is reached",
             "5321 3.8",
             _RETRY,
             "comes back with fewer connections",
@@ -20,7 +20,7 @@ MEMORY = Section(
         ),
         fault(
             "L02",
-            "so many messages are enough for a while",
+            "the limit of messages in a period is reached",
             "5321 4.3.2",
             _RETRY,
             "waits longer each time",
@@ -37,7 +37,7 @@ MEMORY = Section(
         ),
         fault(
             "L03",
-            "so many messages are enough for today",
+            "the limit of messages per day is reached",
             "5321 4.3.2",
             _STOP,
             "stops until tomorrow",
@@ -74,7 +74,7 @@ MEMORY = Section(
         ),
         fault(
             "L05",
-            "the fault heals after so many attempts",
+            "the failure is over after some attempts",
             "5321 4.5.4.1",
             _RETRY,
             "sends once more than it failed, and is delivered once",

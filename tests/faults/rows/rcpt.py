@@ -268,7 +268,7 @@ RECIPIENTS = Section(
         ),
         fault(
             "R17",
-            "a reply that nobody asked for is on the heels of a good one",
+            "a reply that nobody asked for follows a good one at once",
             "5321 4.3.1",
             _RETRY,
             "notices that replies no longer belong to its commands, and gives up",

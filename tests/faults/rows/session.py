@@ -90,7 +90,7 @@ KEPT = Section(
         ),
         fault(
             "Q07",
-            "so many messages are enough for one connection",
+            "the limit of messages per connection is reached",
             "9422 3",
             _OK,
             _AGAIN,

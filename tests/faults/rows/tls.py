@@ -5,7 +5,7 @@ from tests.faults.vocabulary import CLEAR_ONLY, IN_TLS, OK, End, Section, Sent, 
 _EHLO = "C: EHLO client.example.org"
 _STARTTLS = ("C: STARTTLS", "S: 220 *", "TLS")
 _RETRY, _OK, _STOP, _BOUNCE = Verdict.RETRY, Verdict.OK, Verdict.STOP, Verdict.BOUNCE
-_NEVER_IN_CLEAR = "gives up where TLS is required; goes on in clear only where it is not"
+_NEVER_IN_CLEAR = "gives up where TLS is required; goes on in clear text only where it is not"
 _UNVERIFIED = "refuses the certificate: sends no password and no message"
 
 TLS = Section(
@@ -70,7 +70,7 @@ TLS = Section(
             "STARTTLS is accepted, and the connection ends",
             "3207 4.1",
             _RETRY,
-            "comes back, and not in clear where TLS is required",
+            "comes back, and not in clear text where TLS is required",
             way(
                 'on("command", verb="STARTTLS", reply="220 2.0.0 Go", drop=True)',
                 "S: 220 2.0.0 Go",
@@ -83,7 +83,7 @@ TLS = Section(
             "STARTTLS is accepted, and the connection is reset",
             "3207 4.1",
             _RETRY,
-            "comes back, and not in clear where TLS is required",
+            "comes back, and not in clear text where TLS is required",
             way(
                 'on("command", verb="STARTTLS", reply="220 2.0.0 Go", drop="rst")',
                 "S: 220 2.0.0 Go",
@@ -106,7 +106,7 @@ TLS = Section(
         ),
         fault(
             "S08",
-            "the handshake is answered in clear",
+            "the handshake is answered in clear text",
             "3207 4.1",
             (_STOP, _RETRY),
             "does not read it as a reply",
@@ -123,7 +123,7 @@ TLS = Section(
             "replies are slipped in before the handshake",
             "3207 4.2",
             _OK,
-            "throws away what came in clear, or gives up",
+            "throws away what came in clear text, or gives up",
             way(
                 'on("command", verb="STARTTLS", raw=b"220 2.0.0 Go\\r\\n250 2.0.0 Injected\\r\\n")',
                 b"220 2.0.0 Go\r\n250 2.0.0 Injected\r\n",
@@ -314,7 +314,7 @@ TLS = Section(
             "the connection ends in the middle of the handshake",
             "3207 4.1",
             _RETRY,
-            "comes back, and not in clear where TLS is required",
+            "comes back, and not in clear text where TLS is required",
             way('on("secure", after=1, drop="rst")', end=End.RST, opening="secured", under=IN_TLS),
             way('on("secure", after=1, drop=True)', end=End.FIN, opening="secured", under=IN_TLS),
             way('on("secure", after=1, hang=True)', end=End.SILENCE, opening="secured", under=IN_TLS),

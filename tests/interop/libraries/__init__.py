@@ -1,0 +1,1 @@
+"""What mail libraries do wrong: each sends two mails, once for every failure of a mail server."""
