@@ -3,7 +3,7 @@
 #   make demo     the examples, then one that fails on purpose: what a failing test's report looks like
 #   make test     all tests but those that take long for what they add: at most two minutes on two idle cores
 #                 PYTEST_ARGS="-k auth -x" picks, TESTS=tests/plugin narrows
-#   make test-all     all tests                  likewise
+#   make test-all     these and what takes long; make test-nightly    what takes hours
 #   make lint     ruff and the import contracts
 #   make types    mypy and pyright
 #   make docs     the documentation, warnings are errors
@@ -24,7 +24,7 @@ EXTRA ?=
 py := $(VENV)/bin/python
 pip_install = $(py) -m pip install -qq --disable-pip-version-check
 
-.PHONY: demo test test-all lint layers types docs bench libraries release-check clean
+.PHONY: demo test test-all test-nightly lint layers types docs bench libraries release-check clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -32,10 +32,13 @@ demo: $(VENV)/.installed
 	$(py) examples/demo.py
 
 test: $(VENV)/.group-test
-	PYTHONDEVMODE=1 $(py) -m pytest -m "not wide" $(PYTEST_ARGS) $(TESTS)
+	PYTHONDEVMODE=1 $(py) -m pytest -m "not wide and not nightly" $(PYTEST_ARGS) $(TESTS)
 
 test-all: $(VENV)/.group-test
-	PYTHONDEVMODE=1 $(py) -m pytest $(PYTEST_ARGS) $(TESTS)
+	PYTHONDEVMODE=1 $(py) -m pytest -m "not nightly" $(PYTEST_ARGS) $(TESTS)
+
+test-nightly: $(VENV)/.group-test
+	PYTHONDEVMODE=1 $(py) -m pytest -m nightly $(PYTEST_ARGS) $(TESTS)
 
 lint: $(VENV)/.group-lint layers
 	$(py) -m ruff check .

@@ -109,5 +109,3 @@ def _timed_stop(adapter: Adapter) -> float:
     if ending.is_alive():
         raise TimeoutError(f"still not stopped after {PATIENCE:.0f} s")
     return perf_counter() - begun
-
-

@@ -39,15 +39,17 @@ class Target:
 
 TARGETS = (
     Target(workload="server", metric="wall", limit=0.6),
-    Target(workload="fixture", metric="wall", limit=0.6),
-    Target(workload="message-clear", metric="wall", limit=2.5, against=SINK),
-    Target(workload="message-starttls", metric="cpu", limit=0.5, against=AIOSMTPD),
-    Target(workload="throughput-1KB-1-new", metric="cpu", limit=0.5, against=AIOSMTPD),
-    Target(workload="throughput-1KB-10-new", metric="cpu", limit=0.5, against=AIOSMTPD),
-    Target(workload="throughput-1KB-50-new", metric="cpu", limit=0.5, against=AIOSMTPD),
-    Target(workload="throughput-100KB-1-new", metric="cpu", limit=0.2, against=AIOSMTPD),
-    Target(workload="throughput-100KB-10-new", metric="cpu", limit=0.2, against=AIOSMTPD),
-    Target(workload="throughput-100KB-50-new", metric="cpu", limit=0.2, against=AIOSMTPD),
+    Target(workload="fixture", metric="wall", limit=0.42),
+    Target(workload="first", metric="default", limit=75.0),
+    Target(workload="first", metric="clear", limit=30.0),
+    Target(workload="unused", metric="cpu", limit=1.0),
+    Target(workload="message-clear", metric="wall", limit=2.2, against=SINK),
+    Target(workload="message-starttls", metric="cpu", limit=0.55, against=AIOSMTPD),
+    *(
+        Target(workload=f"throughput-{size}-{sessions}-{kind}", metric="cpu", limit=limit, against=AIOSMTPD)
+        for size, kind, limit in (("1KB", "new", 0.35), ("1KB", "reused", 0.4), ("100KB", "new", 0.15))
+        for sessions in (1, 10, 50)
+    ),
     Target(workload="large", metric="rate", limit=4.0, against=AIOSMTPD, at_least=True),
     Target(workload="large", metric="peak", limit=2.2),
     Target(workload="idle", metric="opened", limit=0.5),

@@ -36,6 +36,8 @@ def _lines(facts: Facts) -> Iterator[Mail]:
 def _octets(facts: Facts, pattern: bytes, what: str) -> Iterator[Seen]:
     for mail in _lines(facts):
         content = mail.envelope.content
+        if not mail.whole:
+            content = content.removesuffix(b"\r")  # its LF may have been cut off
         places = [found.start() for found in re.finditer(pattern, content)]
         if places:
             yield _about(mail, f"the content has {plural(len(places), what)}, the first at {_at(content, places[0])}")

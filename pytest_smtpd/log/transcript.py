@@ -8,6 +8,7 @@ from pytest_smtpd.log.mixups import TLS_RECORD
 from pytest_smtpd.smtp.passwords import hidden
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session
+from pytest_smtpd.smtp.tls import TLSInfo
 from pytest_smtpd.smtp.values import endpoint, printable
 
 MOST: Final = 10  # sessions at either end of a report
@@ -207,7 +208,7 @@ def _said(call: Call, *, fold_ehlo: bool) -> Iterator[tuple[str, str]]:
         yield "S", repr(then)
     if call.outcome in _ENDINGS and (call.outcome != "pending" or call.rule is not None or call.about != "command"):
         yield "-", f"{_ENDINGS[call.outcome]} at {call.hook}"
-    elif call.outcome == "accepted" and hasattr(call.argument, "cipher"):
+    elif call.outcome == "accepted" and isinstance(call.argument, TLSInfo):
         yield "-", f"TLS handshake complete: {call.argument.version} {call.argument.cipher}"
     elif call.outcome in ("refused", "error") and not call.replies and not call.wires:
         yield "-", f"{call.hook} refused"

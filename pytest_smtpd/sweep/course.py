@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple
 
+from pytest_smtpd import Auth
 from pytest_smtpd.clock import monotonic
 from pytest_smtpd.sweep.claims import shown
 from pytest_smtpd.sweep.judge import FINDINGS, NOTICES, Offence, Scene, offences, tries_again
@@ -76,7 +77,7 @@ def _said(run: Run, about: str) -> str:
 def _for_people(text: str, run: Run) -> str:
     """An application may put into its errors what a report must not show: passwords, control characters."""
     for call in run.calls:
-        password = getattr(call.argument, "password", None)
+        password = call.argument.password if isinstance(call.argument, Auth) else None
         if password and len(password) >= _SHORTEST_SECRET:
             text = text.replace(password, "***")
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)

@@ -380,7 +380,7 @@ def test_body(smtpd):
     assert [sender(smtpd), sender(smtpd), sender(smtpd)] == [250, 250, 450]
 """
     )
-    pytester.runpytest("-p", "no:asyncio").assert_outcomes(passed=7)
+    pytester.runpytest_subprocess("-p", "no:asyncio").assert_outcomes(passed=7)
 
 
 def test_the_server_of_the_session_counts_anew_for_each_test(pytester: pytest.Pytester) -> None:
@@ -417,7 +417,7 @@ def test_time_never_goes_back(smtpd_session, again):
     assert smtpd_session.clock.now() - times[0] >= 86400 * len(times)
 """
     )
-    pytester.runpytest("-p", "no:asyncio").assert_outcomes(passed=8)
+    pytester.runpytest_subprocess("-p", "no:asyncio").assert_outcomes(passed=8)
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------------------

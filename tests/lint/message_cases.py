@@ -67,6 +67,7 @@ CASES: dict[str, Cases] = {
             Case("CRLF", letter(LETTER)),
             Case("BINARYMIME", letter(HEADER + b"\r\none\rtwo\r\n", **BINARY)),
             Case("LF alone", letter(HEADER + b"\r\none\ntwo\r\n")),
+            Case("a CRLF cut in two by SIZE", letter(LETTER, reply=552), settings={"size": LETTER.index(b"\n")}),
         ],
     ),
     "nul": Cases(

@@ -92,11 +92,12 @@ def test_a_start_with_few_descriptors_leaves_nothing_and_can_be_repeated(free: i
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of resources")
 def test_clients_wait_until_there_are_descriptors_again() -> None:
-    with SMTPServer() as server:
-        with few_descriptors(1):
-            waiting = socket.create_connection(server.address, timeout=TIMEOUT)  # takes the last one
+    with SMTPServer() as server, socket.socket() as waiting:
+        waiting.settimeout(TIMEOUT)
+        with few_descriptors(0):
+            waiting.connect(server.address)
             waiting.sendall(b"QUIT\r\n")
-        with waiting, waiting.makefile("rb") as replies:
+        with waiting.makefile("rb") as replies:
             assert [line[:3] for line in replies] == [b"220", b"221"]
 
 

@@ -14,12 +14,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 def cases() -> Iterator[Any]:
-    """One world, way and level of each defect; the rest is wide."""
+    """One world and way of each defect; another world or another way is wide, both together are for the night."""
     for name, defect in DEFECTS.items():
         for world in defect.worlds:
             for way in defect.ways:
-                usual = world == defect.worlds[0] and way == "sync"
-                marks = () if usual else (pytest.mark.wide,)
+                unusual = (world != defect.worlds[0]) + (way != "sync")
+                marks = ((), (pytest.mark.wide,), (pytest.mark.nightly,))[unusual]
                 yield pytest.param(name, world, way, id=f"{name}-{world}-{way}", marks=marks)
 
 
@@ -38,7 +38,7 @@ def test_twin_without_the_defect_passes(name: str, world: str, way: str) -> None
     assert found.names <= defect.beside - {name}, found.text
 
 
-@pytest.mark.wide
+@pytest.mark.nightly
 @pytest.mark.parametrize("level", ["quick", "full"])
 @pytest.mark.parametrize(("name", "world"), [(name, world) for name, row in DEFECTS.items() for world in row.worlds])
 def test_defect_is_found_among_all_points(name: str, world: str, level: str) -> None:

@@ -1,9 +1,10 @@
 """The table of workloads: a module each."""
 
-from bench.workloads import bdat, fixture, idle, imports, large, message, recorded, stop, throughput
+from bench.workloads import bdat, first, fixture, idle, imports, large, message, recorded, stop, throughput
 
 WORKLOADS = (
     *fixture.WORKLOADS,
+    *first.WORKLOADS,
     *message.WORKLOADS,
     *throughput.WORKLOADS,
     *large.WORKLOADS,

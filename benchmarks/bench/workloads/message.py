@@ -46,4 +46,3 @@ WORKLOADS = tuple(
         "implicit": (OURS, AIOSMTPD, SMTPDFIX, NODE),
     }.items()
 )
-
