@@ -101,6 +101,7 @@ def talk(server: SMTPServer) -> float:
     return real_monotonic() - begun
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("hooks", HOOKS)
 @pytest.mark.parametrize("replaced", REPLACED)
 def test_the_server_does_not_notice(monkeypatch: pytest.MonkeyPatch, replaced: str, hooks: str) -> None:

@@ -148,6 +148,7 @@ def test_transcripts_come_from_workers_of_xdist_too(run: Run) -> None:
     assert "by on('command', reply=421, times=1, verb='QUIT')" in result.stdout.str()
 
 
+@pytest.mark.wide
 def test_points_that_failed_last_time_run_first(run: Run) -> None:
     source = CARELESS.replace("smtpd_sweep:", "smtpd_sweep(skip='*hang*'):\n            print('POINT', fault.point)")
     first = points(run(source, "-s"))

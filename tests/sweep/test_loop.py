@@ -83,6 +83,7 @@ def test_loop_that_is_left_early_leaves_no_thread_behind(place: str) -> None:
     assert threading.enumerate() == before
 
 
+@pytest.mark.wide
 def test_nothing_of_the_sweep_is_left_on_the_server() -> None:
     with SMTPServer() as server:
         before = server.settings
@@ -130,6 +131,7 @@ def test_block_that_sends_elsewhere_fails_as_one_without_a_mail() -> None:
                 send(other)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("error", [AssertionError, KeyboardInterrupt, pytest.fail.Exception, pytest.skip.Exception])
 def test_what_is_no_claim_leaves_the_loop(error: type[BaseException]) -> None:
     turns = []
@@ -202,6 +204,7 @@ def test_block_that_waits_for_ever_is_ended_by_stopping_the_server() -> None:
     assert "mail_from-hang" in str(failure.value)
 
 
+@pytest.mark.wide
 def test_client_that_waits_for_too_long_has_its_hang_points_left_out_and_told() -> None:
     with SMTPServer() as server:
         sweep = server.sweep(only=["*-hang", "QUIT-421"])

@@ -132,6 +132,7 @@ def test_message_in_doubt_after_garbage_is_not_lost() -> None:
     assert not found(block, level="full", only=["*surplus*", "*mixed*", "data-garbage", "data-code-666"])
 
 
+@pytest.mark.wide
 def test_recipient_that_this_server_had_not_counted_is_not_lost() -> None:
     def block(server: SMTPServer, fault: Any) -> None:
         fault.failed(two_mails(server))
@@ -160,6 +161,7 @@ def test_content_that_changes_by_itself() -> None:
     assert not found(block, only="QUIT-*")
 
 
+@pytest.mark.wide
 def test_slow_retry_queue() -> None:
     """Between two attempts it waits for longer than its time-out, which is neither a hang nor slow."""
 
@@ -185,6 +187,7 @@ def test_smtplib_used_as_it_should_be(level: str) -> None:
     assert not report, report
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("level", ["quick", pytest.param("full", marks=pytest.mark.wide)])
 def test_smtplib_with_starttls_and_a_login(level: str) -> None:
     def one(server: SMTPServer, to: list[str], subject: str) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def test_pattern_that_matches_nothing_fails_with_a_suggestion() -> None:
         ids(only="quit-421")
 
 
+@pytest.mark.wide
 def test_timeout_that_is_given_is_told() -> None:
     with SMTPServer() as server:
         sweep = server.sweep(timeout=1.5, only=["QUIT-hang", "connect-hang"])
@@ -82,6 +83,7 @@ def test_timeout_that_is_given_is_told() -> None:
     assert "time-out: 1.5 s (given)" in sweep.counts
 
 
+@pytest.mark.wide
 def test_timeout_is_measured_at_the_first_hang() -> None:
     with SMTPServer() as server:
         sweep = server.sweep(only=["QUIT-hang", "connect-hang"])

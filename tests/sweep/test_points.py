@@ -36,6 +36,7 @@ def test_quick_has_about_90_points_and_full_about_300() -> None:
     assert set(quick) < set(full)
 
 
+@pytest.mark.wide
 def test_ids_read_without_help() -> None:
     found = points(app.careful, "starttls", level="full")
     for one in (
@@ -55,6 +56,7 @@ def test_ids_read_without_help() -> None:
     assert len(found) == len(set(found))
 
 
+@pytest.mark.wide
 def test_ids_are_the_same_in_each_run() -> None:
     assert points(app.careful) == points(app.careful)
 

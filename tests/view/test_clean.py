@@ -97,6 +97,7 @@ LONG = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("piece", LONG.values(), ids=LONG)
 def test_it_takes_time_that_grows_with_the_size_only(piece: str) -> None:
     def seconds(count: int) -> float:
