@@ -79,6 +79,11 @@ def test_options_are_taken_from_the_nearest(run: Run) -> None:
     assert points(run(config + marked("only='QUIT-421'", called), "-s")) == ["None", "size=20"]
 
 
+def test_lint_does_not_judge_the_last_failure_of_a_sweep(run: Run) -> None:
+    linted = "    @pytest.mark.smtpd(lint='all')\n"
+    run(linted + marked("only='rcpt_to-drop*'", CAREFUL)).assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [
