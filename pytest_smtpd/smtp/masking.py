@@ -29,7 +29,7 @@ _REST: Final = (
     r"\A\W*+(?:\S++\s++)?pass(?:word|wd)?(?:\s*+[:=]\s*+|\s++)(?=\S)",
     r"\A\W*+apop\s++\S++\s++(?=\S)",
     # HTTP: "Authorization: Basic secret", "X-Api-Key: secret"
-    r"\A(?=[\w-]*+\s*+:)(?=[\w-]*?(?:auth|cookie|token|key|secret|pass))[\w-]++\s*+:\s*+(?:[a-z]++\s++(?=\S))?+(?=\S)",
+    r"\A(?=[\w-]*+\s*+:)(?=[\w-]*?(?:auth|cookie|token|key|secret|pass))[\w-]++\s*+:\s*+(?:[a-z]++\s++(?=\S))?(?=\S)",
 )
 # Behind these, a word is secret: "password=secret", "smtp://user:secret@host".
 _VALUE: Final = (

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import struct
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_smtpd import SMTPServer
 
 TIMEOUT = 5.0
+TELLS_NO_CUT = sys.version_info < (3, 11, 4)  # ssl takes an end without close_notify for one with it
 _LINE = re.compile(rb"([2-5][0-9]{2})([ -]?)([\t\x20-\x7e\x80-\xff]*)\r\n\Z")
 _ENHANCED = re.compile(r"([245])\.\d{1,3}\.\d{1,3}(?: |\Z)")
 

@@ -56,7 +56,7 @@ def _read(pipe: int) -> Any:
 def run(source: str, *arguments: str, check: bool = True) -> str:
     """What a program of its own prints; it fails if it warns, or says anything on its standard error."""
     done = subprocess.run(
-        [sys.executable, *arguments, "-W", "error", "-c", textwrap.dedent(source)],
+        [sys.executable, "-u", *arguments, "-W", "error", "-c", textwrap.dedent(source)],
         capture_output=True,
         text=True,
         timeout=120,
