@@ -141,7 +141,7 @@ def test_other_projects_can_refer_to_an_entry(entry: tuple[str, str]) -> None:
     [
         ("one() (SMTPServer method)", "reference/received.html#pytest_smtpd.SMTPServer.one"),
         ("refused (Envelope attribute)", "reference/received.html#pytest_smtpd.Envelope.refused"),
-        ("timeout (setting)", "reference/settings.html#setting-timeout"),
+        ("(setting)", "reference/settings.html#setting-timeout"),
         ("secure (hook)", "reference/hooks.html#hook-secure"),
     ],
 )
