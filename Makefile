@@ -1,7 +1,7 @@
 # Every target makes the environment it needs, with any Python >= 3.11 and make; the second call is quick.
 #
 #   make demo     the examples, then one that fails on purpose: what a failing test's report looks like
-#   make test     all tests but those that take long for what they add: at most two minutes on two idle cores
+#   make test     all tests but those that take long for what they add: three minutes on two cores
 #                 PYTEST_ARGS="-k auth -x" picks, TESTS=tests/plugin narrows
 #   make test-all     these and what takes long; make test-nightly    what takes hours
 #   make lint     ruff and the import contracts

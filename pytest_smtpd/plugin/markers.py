@@ -243,8 +243,7 @@ def _unswept(item: pytest.Item) -> str | None:
     for mark in item.own_markers:
         if mark.name == "smtpd_sweep":
             return (
-                "@pytest.mark.smtpd_sweep has no effect: this test does not use smtpd_sweep "
-                f"({place_of(item, mark)})"
+                f"@pytest.mark.smtpd_sweep has no effect: this test does not use smtpd_sweep ({place_of(item, mark)})"
             )
     return None
 

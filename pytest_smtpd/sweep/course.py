@@ -7,8 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from pytest_smtpd import Auth
 from pytest_smtpd.clock import monotonic
+from pytest_smtpd.sweep.checks import Scene, tries_again
 from pytest_smtpd.sweep.claims import shown
-from pytest_smtpd.sweep.judge import FINDINGS, NOTICES, Offence, Scene, offences, tries_again
+from pytest_smtpd.sweep.judge import FINDINGS, NOTICES, Offence, offences
 from pytest_smtpd.sweep.points import Dialogue, Point, always, points_of
 from pytest_smtpd.sweep.run import Run
 

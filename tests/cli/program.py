@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import smtplib
 import subprocess
 import sys
@@ -79,6 +80,7 @@ class Program:
 @contextmanager
 def running(*arguments: str, extra: Mapping[str, str] | None = None, cwd: Path | None = None) -> Iterator[Program]:
     """A server on a free port, which is killed if the test has not ended it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a child inherits what nohup ignores
     process = subprocess.Popen(
         command("--port", "0", *arguments),
         stdout=subprocess.PIPE,
@@ -88,6 +90,7 @@ def running(*arguments: str, extra: Mapping[str, str] | None = None, cwd: Path |
         env=environment(extra),
         cwd=cwd,
     )
+    signal.signal(signal.SIGHUP, before)
     try:
         yield Program(process)
     finally:

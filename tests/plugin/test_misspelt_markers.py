@@ -51,13 +51,16 @@ def _number(report: pytest.TestReport) -> int:
     return int(report.nodeid.rpartition("_")[2])
 
 
-@pytest.mark.parametrize("fixture", ["smtpd", "smtpd_factory", "smtpd_session", "app"])
-@pytest.mark.parametrize("place", ["function", "parameter", "class", "module", "late"])
+FIXTURES = ("smtpd", "smtpd_factory", "smtpd_session", "app")
+PLACES = ("function", "parameter", "class", "module", "late")
+# The server of the session is borrowed before a fixture of the test can apply a marker.
+WHERE = [(fixture, place) for fixture in FIXTURES for place in PLACES if (fixture, place) != ("smtpd_session", "late")]
+
+
+@pytest.mark.parametrize(("fixture", "place"), WHERE)
 def test_wherever_it_stands_and_whichever_fixture_is_used(reports: Reports, fixture: str, place: str) -> None:
-    marks = dict.fromkeys(("function", "parameter", "class", "module", "late"), "")
+    marks = dict.fromkeys(PLACES, "")
     marks[place] = "pytest.mark.smptd_on('rcpt_to', reply=550)"
-    if (fixture, place) == ("smtpd_session", "late"):
-        pytest.skip("the server of the session is borrowed before the test's fixtures begin")
     got = reports(
         f"""
         pytestmark = [{marks["module"]}]

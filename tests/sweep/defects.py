@@ -53,6 +53,7 @@ DEFECTS: Final[Mapping[str, Defect]] = {
     "auth-again": Defect(app.tries_the_password_again, app.careful, ["auth-535*"], PROTECTED),
     "intolerant": Defect(app.knows_250_only, app.careful, ["rcpt_to-251-*"]),
     "slow": Defect(app.dawdles, app.careful, ["connect-hang", "mail_from-hang"]),
-    "collected": Defect(app.forgets, app.careful, ["mail_from-550*"], ways=NO_CHILD, options={"timeout": 0.5}),
+    # With asyncio it is a leak: the loop still has the transport, so the garbage collection does not close it.
+    "collected": Defect(app.forgets, app.careful, ["mail_from-550*"], ways=("sync",), options={"timeout": 0.5}),
     "ambiguous": Defect(app.careful, app.queued, ["data-accept-drop*"], beside=AGAIN),
 }

@@ -1,0 +1,383 @@
+"""What is wrong in a run: a function for each finding and each notice, from a run and its scene to *offences*.
+
+An offence is the recipient concerned, or "" where it is the run itself. What is in doubt is never one: what follows a
+reply that was not well-formed, what the client could not know.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from pytest_smtpd import Call, Envelope
+from pytest_smtpd.sweep.claims import leaves
+from pytest_smtpd.sweep.faults import Kind
+from pytest_smtpd.sweep.run import Run
+
+_SESSION_STEPS: Final = {"connect", "secure", "auth", "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH"}
+_IN_GROUPS: Final = {"MAIL", "RCPT", "DATA"}  # not EHLO, which is sent along with the end of a TLS handshake
+_REFUSALS: Final = (Kind.TEMPORARY, Kind.PERMANENT, Kind.EITHER)
+_TRANSIENT: Final = (Kind.TEMPORARY, Kind.LOST, Kind.SILENT)
+_INTERNAL: Final = (
+    AttributeError,
+    TypeError,
+    UnicodeError,
+    LookupError,
+    NameError,
+    ArithmeticError,
+    RecursionError,
+    StopIteration,
+    StopAsyncIteration,
+    NotImplementedError,
+    MemoryError,
+)
+_INTERNAL_MODULES: Final = ("builtins", "binascii", "struct")  # a library's own class is an answer, not an accident
+_CONVERSIONS: Final = ("invalid literal for", "could not convert", "not enough values to unpack", "too many values to")
+
+
+class Scene(NamedTuple):
+    """What a run is judged by: the run without a fault, whom it reached, and the client's own time-out, if known."""
+
+    clean: Run
+    recipients: Sequence[str]
+    timeout: float | None = None
+    volatile: bool = False  # whether contents differ from run to run for reasons of their own
+
+
+# --- what happened to a mail ----------------------------------------------------------------------------------------
+
+
+def lost(run: Run, scene: Scene) -> Iterator[str]:
+    """Recipients who are claimed as delivered, and for whom nothing was accepted."""
+    if not _is_certain(run) and any(call.hook == "data" for call in run.calls):
+        return  # the client may have taken something for a 250
+    for address in scene.recipients:
+        if run.claims.of(address).state == "delivered" and not run.count(address):
+            yield address
+
+
+def sent_but_failed(run: Run, scene: Scene) -> Iterator[str]:
+    """Recipients who are claimed as failed, although the client was told that their mail was accepted."""
+    if run.kind is Kind.LEGAL or not _is_certain(run):  # "intolerant" is the word for the former
+        return
+    for address in scene.recipients:
+        if run.claims.of(address).state == "failed" and run.was_told(address):
+            yield address
+
+
+def why_lost(run: Run, address: str) -> str:
+    """What the server has done about a recipient who is lost."""
+    refused = [
+        call for call in run.calls if call.hook == "rcpt_to" and call.argument == address and call.outcome == "refused"
+    ]
+    if refused:
+        return "the server had refused this recipient"
+    return "the server has accepted nothing for this recipient"
+
+
+def ambiguous(run: Run, scene: Scene) -> Iterator[str]:
+    """Recipients who are claimed as failed, and whose mail was accepted without the client being told."""
+    for address in scene.recipients:
+        if run.claims.of(address).state == "failed" and run.count(address) and not run.was_told(address):
+            yield address
+
+
+def why_ambiguous(run: Run, address: str) -> str:
+    """Whether the receiver could recognise a second copy."""
+    mails = [envelope for envelope in run.accepted if address in envelope.rcpt_to]
+    carries = "carries a" if all(envelope.message["message-id"] for envelope in mails) else "carries no"
+    return f"the mail {carries} Message-ID"
+
+
+def duplicate(run: Run, scene: Scene) -> Iterator[str]:
+    """Recipients whose copies have no Message-ID in common."""
+    yield from (address for address, recognisable in _copies(run, scene) if not recognisable)
+
+
+def recognisable(run: Run, scene: Scene) -> Iterator[str]:
+    """Recipients whose copies all have the same Message-ID."""
+    yield from (address for address, recognisable in _copies(run, scene) if recognisable)
+
+
+def _copies(run: Run, scene: Scene) -> Iterator[tuple[str, bool]]:
+    """Who has got a mail more often than without a fault, and whether its copies have a Message-ID in common."""
+    if not _is_certain(run):
+        return
+    usual, now = _by_recipient(scene.clean), _by_recipient(run)
+    for address in dict.fromkeys(address for address, _ in now):
+        more = [
+            envelopes
+            for (to, content), envelopes in now.items()
+            if to == address and len(envelopes) > max(1, len(usual.get((to, content), ())))
+        ]
+        if not more and run.count(address) > max(1, scene.clean.count(address)):  # the copies differ
+            more = [[envelope for envelope in run.accepted if address in envelope.rcpt_to]]
+        for envelopes in more:
+            ids = {envelope.message["message-id"] for envelope in envelopes}
+            yield address, None not in ids and len(ids) <= max(1, scene.clean.count(address))
+
+
+def _by_recipient(run: Run) -> dict[tuple[str, str], list[Envelope]]:
+    found: dict[tuple[str, str], list[Envelope]] = {}
+    for envelope, content in zip(run.accepted, run.content, strict=True):
+        for address in dict.fromkeys(map(str, envelope.rcpt_to)):
+            found.setdefault((address, content), []).append(envelope)
+    return found
+
+
+def _place(run: Run, scene: Scene) -> int:
+    """Which mail the fault has hit, by its place among all that were begun; before the first it is that."""
+    assert run.hit is not None
+    begun = sum(call.hook == "mail_from" and call.number <= run.hit.number for call in run.calls)
+    return min(begun if _is_of_the_session(run) else max(begun - 1, 0), len(scene.clean.accepted) - 1)
+
+
+def _is_of_the_session(run: Run) -> bool:
+    return run.point is not None and run.point.step is not None and run.point.step.name in _SESSION_STEPS
+
+
+def collateral(run: Run, scene: Scene) -> Iterator[str]:
+    """Recipients of a mail that was reported as failed, and that the fault has not touched."""
+    if run.point is None or run.point.always or run.overrun or not _is_certain(run) or run.hit is None:
+        return  # after too long a run the server is stopped, and what follows is no fault of the application
+    mails = scene.clean.accepted
+    hit, fault = mails[_place(run, scene)], run.point.fault
+    whole_session = _is_of_the_session(run) or (fault is not None and fault.closes)
+    touched = {
+        address
+        for mail in mails
+        if mail is hit or (whole_session and mail.session is hit.session)
+        for address in mail.rcpt_to
+    }
+    for address in scene.recipients:
+        if address not in touched and run.claims.of(address).state == "failed" and not run.count(address):
+            yield address
+
+
+def stranger(run: Run, scene: Scene) -> Iterator[str]:
+    """Recipients to whom nothing is sent without a fault."""
+    known = scene.clean.named
+    for address in dict.fromkeys(address for envelope in run.accepted for address in envelope.rcpt_to):
+        if address not in known:
+            yield address
+
+
+def content(run: Run, scene: Scene) -> Iterator[str]:
+    """Recipients whose mail differs from what they get without a fault."""
+    if run.point is None or not _is_certain(run):
+        return
+    usual = _by_recipient(scene.clean)
+    for address, content in _by_recipient(run):
+        if (address, content) not in usual and address in scene.recipients and not scene.volatile:
+            yield address
+
+
+# --- what was given away --------------------------------------------------------------------------------------------
+
+
+def clear_password(run: Run, scene: Scene) -> Iterator[str]:
+    """A login without TLS, where all are under TLS without a fault."""
+    if _was_protected(scene.clean, "auth") and any(_gives_password(call) for call in run.in_clear()):
+        yield ""
+
+
+def _gives_password(call: Call) -> bool:
+    """A login, or an AUTH that brings its first response along: refused or not, it has been on the wire."""
+    if call.hook != "command":
+        return call.hook == "auth"
+    return call.argument.verb == "AUTH" and len(call.argument.argument.split()) > 1
+
+
+def downgrade(run: Run, scene: Scene) -> Iterator[str]:
+    """A mail without TLS, where all are under TLS without a fault."""
+    if _was_protected(scene.clean, "mail_from") and any(call.hook == "mail_from" for call in run.in_clear()):
+        yield ""
+
+
+def _was_protected(clean: Run, hook: str) -> bool:
+    """Whether there were such calls, and each of them under TLS."""
+    return any(call.hook == hook for call in clean.calls) and all(call.hook != hook for call in clean.in_clear())
+
+
+def bad_certificate(run: Run, scene: Scene) -> Iterator[str]:
+    """A login or a mail under a certificate that must not be trusted."""
+    if run.kind is Kind.CERTIFICATE:
+        given = [call for call in run.calls if call.hook in ("auth", "mail_from") and call.session.secure]
+        if given:
+            yield ""
+
+
+# --- how it ended ---------------------------------------------------------------------------------------------------
+
+
+def internal_error(run: Run, scene: Scene) -> Iterator[str]:
+    """An exception that is about the code, not about the mail."""
+    if any(map(_is_internal, leaves(run.error))):
+        yield ""
+
+
+def _is_internal(error: BaseException) -> bool:
+    if type(error).__module__ not in _INTERNAL_MODULES:
+        return False
+    is_conversion = type(error) is ValueError and str(error).startswith(_CONVERSIONS)
+    return isinstance(error, _INTERNAL) or type(error).__module__ != "builtins" or is_conversion
+
+
+def hang(run: Run, scene: Scene) -> Iterator[str]:
+    """A block that had to be ended by stopping the server."""
+    if run.overrun:
+        yield ""
+
+
+def leak(run: Run, scene: Scene) -> Iterator[str]:
+    """Connections, threads and tasks that outlast the block and a garbage collection."""
+    yield from run.leaks
+
+
+def collected(run: Run, scene: Scene) -> Iterator[str]:
+    """Connections that only the garbage collection has closed."""
+    yield from run.collected
+
+
+def slow(run: Run, scene: Scene) -> Iterator[str]:
+    """A block that took longer than one and a half timeouts for each of its connections."""
+    if scene.timeout is None or run.kind is None or run.overrun or _retried(run, scene) or not run.sessions:
+        return
+    if run.seconds - scene.clean.seconds > 1.5 * scene.timeout * max(1, len(run.sessions)):
+        yield ""
+
+
+# --- trying again ---------------------------------------------------------------------------------------------------
+
+
+def _retried(run: Run, scene: Scene) -> bool:
+    """Whether it has tried more often than without a fault."""
+    return run.attempts > scene.clean.attempts
+
+
+def tries_again(run: Run, scene: Scene) -> bool:
+    """Whether this run shows an application that tries again after a temporary failure."""
+    return run.kind in _TRANSIENT and run.reached and _retried(run, scene)
+
+
+def gave_up(run: Run, scene: Scene) -> Iterator[str]:
+    """Recipients whose mail is claimed as delayed, and was not tried again after a temporary failure."""
+    if run.point is None or run.point.always or run.kind not in _TRANSIENT or _retried(run, scene):
+        return
+    for address in scene.recipients:
+        if run.claims.of(address).state == "delayed" and not run.count(address):
+            yield address
+
+
+def permanent_retried(run: Run, scene: Scene) -> Iterator[str]:
+    """Recipients whose mail was tried again after a permanent failure."""
+    if run.kind is not Kind.PERMANENT or not run.reached or not _retried(run, scene) or _said_helo(run):
+        return
+    for address in scene.recipients:
+        if run.claims.of(address).state == "delayed":
+            yield address
+
+
+def _said_helo(run: Run) -> bool:
+    """Whether a refused EHLO was followed by a HELO that was taken: later failures have reasons of their own."""
+    hit = run.hit
+    if hit is None or hit.hook != "command" or hit.argument.verb != "EHLO":
+        return False
+    later = (call for call in run.after_hit() if call.session is hit.session and call.hook == "command")
+    return any(call.argument.verb == "HELO" and call.outcome == "accepted" for call in later)
+
+
+# --- what was said to the server ------------------------------------------------------------------------------------
+
+
+def out_of_step(run: Run, scene: Scene) -> Iterator[str]:
+    """A command that got a 503 after an orderly refusal."""
+    if run.kind not in _REFUSALS or not _is_certain(run) or _pipelines(run):
+        return
+    for call in run.after_hit():
+        if call.hook == "command" and call.rule is None and call.code == 503 and not call.argument.pipelined:
+            yield ""
+            return
+
+
+def _pipelines(run: Run) -> bool:
+    """Whether the client sends commands before it has read replies; the first of them may look as if it had."""
+    return any(
+        call.hook == "command" and call.argument.verb in _IN_GROUPS and call.argument.pipelined
+        for call in run.after_hit()
+    )
+
+
+def after_421(run: Run, scene: Scene) -> Iterator[str]:
+    """A command other than QUIT after a 421."""
+    said: set[int] = set()
+    for call in run.calls:
+        verb = call.argument.verb if call.hook == "command" else "QUIT"
+        if id(call.session) in said and verb != "QUIT" and not call.argument.pipelined:
+            yield ""
+            return
+        if call.code == 421 or (call is run.hit and _code(run) == 421):
+            said.add(id(call.session))
+
+
+def auth_again(run: Run, scene: Scene) -> Iterator[str]:
+    """On one connection, or on more connections than there are without a fault: each mail may log in for itself."""
+    more = len(run.sessions) > len(scene.clean.sessions)
+    refused: set[tuple[object, ...]] = set()
+    for call in run.calls:
+        if call.hook == "auth":
+            login = (None if more else id(call.session), call.argument.username, call.argument.password)
+            if login in refused:
+                yield ""
+                return
+            if call.code == 535:
+                refused.add(login)
+
+
+# --- what is left of a reply ----------------------------------------------------------------------------------------
+
+
+def code_lost(run: Run, scene: Scene) -> Iterator[str]:
+    """A failure that does not name the code with which the server has refused."""
+    code = _code(run)
+    if code is None or any(map(_is_internal, leaves(run.error))):
+        return
+    if any(str(code) not in claim for claim in _failures(run, scene)):
+        yield ""
+
+
+def masked(run: Run, scene: Scene) -> Iterator[str]:
+    """A failure that names another error, and has the refusal only as its context."""
+    code = _code(run)
+    for address in scene.recipients if code is not None else ():
+        claim = run.claims.of(address)
+        if claim.state == "failed" and claim.own and str(code) in claim.words and str(code) not in claim.own:
+            yield ""
+            return
+
+
+def _failures(run: Run, scene: Scene) -> list[str]:
+    """What was said of those who did not get a mail that the fault has touched."""
+    hit = run.hit
+    if hit is None:
+        return []
+    only = str(hit.argument) if hit.hook == "rcpt_to" else run.point and run.point.options.get("to")
+    mail = scene.clean.accepted[_place(run, scene)]
+    claims = [run.claims.of(address) for address in mail.rcpt_to if only in (None, address)]
+    return [claim.words for claim in claims if claim.state == "failed" and claim.words]
+
+
+def _code(run: Run) -> int | None:
+    """The code with which the fault refuses, where it has happened and its reply was well-formed."""
+    if run.point is None or run.point.fault is None or run.kind not in _REFUSALS or run.hit is None:
+        return None
+    return run.point.fault.code
+
+
+def intolerant(run: Run, scene: Scene) -> Iterator[str]:
+    """Recipients who are claimed as failed because of a reply that is unusual and legal."""
+    if run.kind is Kind.LEGAL and run.reached:
+        yield from (address for address in scene.recipients if run.claims.of(address).state == "failed")
+
+
+def _is_certain(run: Run) -> bool:
+    """Whether client and server can have understood each other; after garbage nothing is certain."""
+    return run.kind is not Kind.GARBAGE or not run.reached
