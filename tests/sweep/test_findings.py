@@ -13,18 +13,17 @@ from tests.sweep.sweeping import sweep
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # leaks are the subject
 
 
-#: The gravest and the most intricate; the others are wide.
+#: The gravest and the most intricate.
 OFTEN = ("lost", "sent-but-failed", "duplicate", "collateral", "clear-password", "leak", "ambiguous", "code-lost")
 
 
 def cases() -> Iterator[Any]:
-    """One world and way of each defect; another world or another way is wide, both together are for the night."""
+    """The usual world and way of the gravest defects; what differs in one respect is wide, the rest for the night."""
     for name, defect in DEFECTS.items():
         for world in defect.worlds:
             for way in defect.ways:
-                unusual = (world != defect.worlds[0]) + (way != "sync")
-                rank = 1 if unusual == 0 and name not in OFTEN else unusual
-                marks = ((), (pytest.mark.wide,), (pytest.mark.nightly,))[rank]
+                rank = (world != defect.worlds[0]) + (way != "sync") + (name not in OFTEN)
+                marks = ((), (pytest.mark.wide,), (pytest.mark.nightly,))[min(rank, 2)]
                 yield pytest.param(name, world, way, id=f"{name}-{world}-{way}", marks=marks)
 
 
