@@ -37,9 +37,9 @@ def found(block: Callable[[SMTPServer, Any], object], *, settings: dict[str, Any
 
 @pytest.mark.wide
 @pytest.mark.parametrize(
-    "world", [pytest.param(world, marks=[pytest.mark.wide] * (world != "lmtp")) for world in WORLDS]
+    "world", [pytest.param(world, marks=[pytest.mark.nightly] * (world != "lmtp")) for world in WORLDS]
 )
-@pytest.mark.parametrize("way", [pytest.param(way, marks=[pytest.mark.wide] * (way != "sync")) for way in WAYS[:2]])
+@pytest.mark.parametrize("way", [pytest.param(way, marks=[pytest.mark.nightly] * (way != "sync")) for way in WAYS[:2]])
 @pytest.mark.parametrize("application", [app.careful, app.one_connection], ids=["careful", "one-connection"])
 def test_nothing_is_found_in_a_careful_application(application: app.Application, world: str, way: str) -> None:
     report = sweep(application, world, way, level="full", skip="*slow*")
