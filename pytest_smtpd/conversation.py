@@ -79,7 +79,6 @@ class Conversation:
         self._log = shared.log
         self._session = _session(shared, settings, sock, address)
         self._overloaded = settings.max_clients is not None and len(shared.log.open) >= settings.max_clients
-        shared.log.connected(self._session, self.mixup)
         self._engine = Connection(settings, self._session)
         self._responder = Responder(settings, self._session, shared.policy)
         self._recorder = self._responder.recorder
@@ -95,6 +94,7 @@ class Conversation:
         self._received = 0  # bytes in all, in clear
         self._past: int | None = None  # as many of them belong to what was before the log was emptied
         self._barriers: list[Callable[[], object]] = []  # who waits until it has caught up
+        shared.log.connected(self._session, self.mixup)
 
     def __repr__(self) -> str:
         return f"<Conversation {self._session!r}>"

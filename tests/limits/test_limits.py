@@ -348,14 +348,11 @@ def sender(server):
 
 
 def assert_all_pass(pytester: pytest.Pytester, count: int) -> None:
-    """In a process of its own, since pytester forgets the modules that an inner run in this process has imported.
-
-    Only our plugin is loaded: a warning of another one that happens to be installed would be an error here.
-    """
+    """Only our plugin is loaded: a warning of another one that happens to be installed would be an error here."""
     pytester.plugins = []
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-        pytester.runpytest_subprocess("-p", "pytest-smtpd").assert_outcomes(passed=count)
+        pytester.runpytest_inprocess("-p", "pytest-smtpd").assert_outcomes(passed=count)
 
 
 def test_each_test_counts_for_itself(pytester: pytest.Pytester) -> None:
@@ -380,7 +377,7 @@ def test_body(smtpd):
     assert [sender(smtpd), sender(smtpd), sender(smtpd)] == [250, 250, 450]
 """
     )
-    pytester.runpytest_subprocess("-p", "no:asyncio").assert_outcomes(passed=7)
+    assert_all_pass(pytester, 7)
 
 
 def test_the_server_of_the_session_counts_anew_for_each_test(pytester: pytest.Pytester) -> None:
@@ -417,7 +414,7 @@ def test_time_never_goes_back(smtpd_session, again):
     assert smtpd_session.clock.now() - times[0] >= 86400 * len(times)
 """
     )
-    pytester.runpytest_subprocess("-p", "no:asyncio").assert_outcomes(passed=8)
+    assert_all_pass(pytester, 8)
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------------------

@@ -142,6 +142,8 @@ def test_the_html_report_has_it_once(run: Run, tmp_path: Path) -> None:
     assert text.count(f"S: {REPLY}") == 1
 
 
+# A worker of xdist has threads, and pexpect forks.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_the_debugger_shows_it_before_its_prompt(
     write: Callable[..., None], arguments: list[str], pytester: pytest.Pytester
 ) -> None:

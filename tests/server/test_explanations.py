@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
@@ -284,6 +287,31 @@ def test_an_open_connection_is_told_with_its_last_command_and_nothing_that_is_no
     if said:
         assert lines_of(server.wait_for, timeout=0)[-1] == f"still open {told}: {server.log.sessions()[0]!r}"
     assert "CZNJ" not in text_of(server.wait_closed, timeout=0)
+
+
+def test_a_wait_may_end_while_a_client_is_just_connecting(serve: Serve) -> None:
+    server, ended = serve(), Event()
+
+    def wait() -> int:
+        waits = 0
+        while not ended.is_set():
+            assert "waited 0 s" in text_of(server.wait_for, timeout=0)
+            waits += 1
+        return waits
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            waiting = thread.submit(wait)
+            for _ in range(200):
+                with socket.create_connection(server.address) as client:
+                    client.recv(1)
+            ended.set()
+            assert waiting.result() > 0
+    finally:
+        ended.set()
+        sys.setswitchinterval(interval)
 
 
 # --- rules that were never used ------

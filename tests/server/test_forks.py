@@ -221,11 +221,12 @@ def use(server: SMTPServer) -> str:
     return "done"
 
 
-def test_a_child_cannot_hang_whatever_the_parent_was_doing_at_the_fork() -> None:
+@pytest.mark.parametrize("children", [15, pytest.param(150, marks=pytest.mark.wide)])
+def test_a_child_cannot_hang_whatever_the_parent_was_doing_at_the_fork(children: int) -> None:
     """Threads of the parent, which the child does not have, hold every lock now and then."""
     server = SMTPServer(on=[on("mail_from", call=hook), on("rcpt_to", call=async_hook)]).start()
     with again_and_again(*(partial(work, server) for work in (send, wait, change))):
-        for _ in range(60):
+        for _ in range(children):
             with child(partial(use, server)) as answer:
                 assert answer == "done" or answer.startswith("WaitTimeout")
     server.stop()

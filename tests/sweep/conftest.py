@@ -23,9 +23,9 @@ Run = Callable[..., pytest.RunResult]
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return a function that runs a test module in a process of its own."""
+    """Return a function that runs a test module in this process."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for workers of xdist
     for name in ("PYTEST_XDIST_WORKER", "CI", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
     pytester.plugins = []
@@ -33,6 +33,6 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     def run(source: str, *args: str, **files: str) -> pytest.RunResult:
         for name, text in {"test_inner": PRELUDE + textwrap.dedent(source), **files}.items():
             (pytester.path / f"{name}.py").write_text(text, encoding="utf-8")
-        return pytester.runpytest_subprocess("-p", "pytest-smtpd", "-W", "error", *args)
+        return pytester.runpytest_inprocess("-p", "pytest-smtpd", "-W", "error", *args)
 
     return run

@@ -181,14 +181,14 @@ def test_slow_retry_queue() -> None:
 # --- libraries that are used as they should be ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("level", ["quick", pytest.param("full", marks=pytest.mark.wide)])
+@pytest.mark.parametrize("level", ["quick", pytest.param("full", marks=pytest.mark.nightly)])
 def test_smtplib_used_as_it_should_be(level: str) -> None:
     report = found(lambda server, fault: fault.failed(two_mails(server)), level=level)
     assert not report, report
 
 
 @pytest.mark.wide
-@pytest.mark.parametrize("level", ["quick", pytest.param("full", marks=pytest.mark.wide)])
+@pytest.mark.parametrize("level", ["quick", pytest.param("full", marks=pytest.mark.nightly)])
 def test_smtplib_with_starttls_and_a_login(level: str) -> None:
     def one(server: SMTPServer, to: list[str], subject: str) -> dict[str, Any]:
         try:
@@ -214,7 +214,7 @@ def test_smtplib_with_starttls_and_a_login(level: str) -> None:
 
 
 @pytest.mark.wide
-@pytest.mark.parametrize("level", ["quick", pytest.param("full", marks=pytest.mark.wide)])
+@pytest.mark.parametrize("level", ["quick", pytest.param("full", marks=pytest.mark.nightly)])
 def test_aiosmtplib_used_as_it_should_be(level: Any) -> None:
     aiosmtplib = pytest.importorskip("aiosmtplib")
 

@@ -70,7 +70,7 @@ def test_sweep_itself_costs_little() -> None:
     assert own / points < 0.003
 
 
-@pytest.mark.wide
+@pytest.mark.nightly
 def test_three_runs_on_a_busy_machine_find_the_same() -> None:
     end = threading.Event()
 
