@@ -115,7 +115,7 @@ class Waiter:
         return [
             subject
             for subject in self._subjects[start:end]
-            if self.hook in (None, getattr(subject, "hook", None))
+            if (self.hook is None or subject.hook == self.hook)
             and matches(self.kind, subject, self.match, self.keys)
         ]
 

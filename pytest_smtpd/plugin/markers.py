@@ -16,6 +16,7 @@ _NOT_INDIRECT: Final = (
     "@pytest.mark.parametrize('smtpd', ...) needs indirect=True: without it the test gets the parameter, not a server"
 )
 FIXTURES: Final = ("smtpd", "smtpd_factory", "smtpd_session")
+_ABOUT_SERVERS: Final = ("smtpd", "smtpd_on")
 _NOT_OF_THE_PROJECT: Final = ("_pytest.", "pytest_smtpd.")
 # The rules of an item's markers, by the marker: one each, however often the marker is read.
 _MADE: "pytest.StashKey[dict[int, Rule]]" = pytest.StashKey()
@@ -108,19 +109,22 @@ def closest_marks(item: pytest.Item) -> Iterator[tuple[pytest.Mark, bool]]:
 
     pytest's own order puts a parameter's marks behind the function's, and a base class before its child.
     """
+    chain = item.listchain()
+    if not any(mark.name in _ABOUT_SERVERS for node in chain for mark in node.own_markers):
+        return
     seen: set[int] = set()
 
     def fresh(marks: Iterable[Any], *, own: bool) -> Iterator[tuple[pytest.Mark, bool]]:
         for mark in marks:
             bare = getattr(mark, "mark", mark)
-            if bare.name in ("smtpd", "smtpd_on") and id(bare) not in seen:
+            if bare.name in _ABOUT_SERVERS and id(bare) not in seen:
                 seen.add(id(bare))
                 yield bare, own
 
     yield from fresh(getattr(getattr(item, "callspec", None), "marks", ()), own=True)
     written = {id(mark) for mark in getattr(getattr(item, "obj", None), "pytestmark", ())}
     yield from fresh([mark for mark in item.own_markers if id(mark) not in written], own=True)
-    for node in reversed(item.listchain()):
+    for node in reversed(chain):
         if isinstance(node, pytest.Class):
             for cls in node.obj.__mro__:
                 marks = cls.__dict__.get("pytestmark", ())
@@ -238,14 +242,10 @@ def _marks_problem(item: pytest.Item) -> str | None:
 
 def _unswept(item: pytest.Item) -> str | None:
     """What is wrong with a marker on this very test that is for ``smtpd_sweep``, in one line."""
-    if "smtpd_sweep" in getattr(item, "fixturenames", ()) or _may_ask_later(item):
+    mark = next((mark for mark in item.own_markers if mark.name == "smtpd_sweep"), None)
+    if mark is None or "smtpd_sweep" in getattr(item, "fixturenames", ()) or _may_ask_later(item):
         return None
-    for mark in item.own_markers:
-        if mark.name == "smtpd_sweep":
-            return (
-                f"@pytest.mark.smtpd_sweep has no effect: this test does not use smtpd_sweep ({place_of(item, mark)})"
-            )
-    return None
+    return f"@pytest.mark.smtpd_sweep has no effect: this test does not use smtpd_sweep ({place_of(item, mark)})"
 
 
 def refuse_unused(item: pytest.Item) -> None:

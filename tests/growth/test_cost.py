@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import smtplib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_smtpd import Rule
+from pytest_smtpd import Rule, SMTPServer
 from tests.docs.pages import ROOT
 
 MOST_CALLS = 350  # of Python functions in the server's thread, for a message of 1 KB on a connection of its own
@@ -41,6 +42,27 @@ def test_a_reader_follows_a_recipient_through_few_files(counted: dict[str, Any])
     assert "smtp/mail.py" in recipient["files"]
     assert len(recipient["files"]) <= MOST_FILES, recipient["files"]
     assert 3 < recipient["crossing"] <= MOST_CROSSINGS
+
+
+def test_a_wait_looks_at_each_message_in_a_few_calls() -> None:
+    messages = 50
+    with SMTPServer(tls=None) as server:
+        with smtplib.SMTP(server.host, server.port, timeout=10) as client:
+            for _ in range(messages):
+                client.sendmail("app@example.com", ["ada@example.com"], "Subject: Hi\r\n\r\nHi\r\n")
+        server.wait_closed()
+        calls = 0
+
+        def count(frame: object, event: str, argument: object) -> None:
+            nonlocal calls
+            calls += event == "call"
+
+        sys.setprofile(count)
+        try:
+            server.wait_for(messages)
+        finally:
+            sys.setprofile(None)
+    assert messages < calls < 15 * messages
 
 
 RULE = '@pytest.mark.smtpd_on("rcpt_to", reply=550)'
