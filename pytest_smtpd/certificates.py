@@ -60,13 +60,15 @@ class Authority:
 
     def bundle(self, beside: str | None) -> str:
         """A PEM file with the CA's certificate beside those in the file ``beside``; None stands for the system's."""
-        source = ssl.get_default_verify_paths().openssl_cafile if beside is None else beside
+        source = _system_file() if beside is None else beside
+        if not source:
+            return self.file
         with self._lock:
             try:
-                key = (source or "", *files.state(source or ""))
+                key = (source, *files.state(source))
                 if key in self._bundles and files.exists(self._bundles[key]):
                     return self._bundles[key]
-                content = files.read(source or "").rstrip(b"\n") + b"\n" + self.pem
+                content = files.read(source).rstrip(b"\n") + b"\n" + self.pem
             except OSError:  # no such file, or a folder
                 return self.file
             folder = self.folder  # made anew, it begins without bundles
@@ -93,6 +95,12 @@ class Authority:
         """The server's context for a certificate of this kind; made once for all servers that want the same."""
         with self._lock:
             return _server_context(self, mode, client, names)
+
+
+@cache
+def _system_file() -> str:
+    """Where OpenSSL was built to look for the system's CAs, whether or not there is such a file."""
+    return ssl.get_default_verify_paths().openssl_cafile
 
 
 @lru_cache(maxsize=64)

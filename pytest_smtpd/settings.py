@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict, get_args
 
@@ -516,7 +516,7 @@ def make_settings(given: Mapping[str, Any], base: Settings | None = None) -> Set
     Raises ``TypeError`` or ``ValueError``, also for settings that contradict each other.
     """
     if not given:
-        return base or Settings({})
+        return base or _defaults(Table.changes)
     checked = check_settings(given)
     settings = Settings(checked) if base is None else base.changed(checked)
     for name, makes_senseless, others, instead in _CONTRADICTIONS:
@@ -527,6 +527,15 @@ def make_settings(given: Mapping[str, Any], base: Settings | None = None) -> Set
                 both = f"{_as_written(name, value)} and {_as_written(other, given_too)}"
                 raise SettingsError(f"{both} contradict each other: leave out one of them{instead}", name, other)
     return settings
+
+
+@lru_cache(maxsize=1)
+def _defaults(changes: int) -> Settings:
+    """The settings of every server to which none were given: one object, with all that has been derived from them.
+
+    It is made anew when a table has changed.
+    """
+    return Settings({})
 
 
 def _as_written(name: str, value: object) -> str:

@@ -1,11 +1,12 @@
 """Table: a dict of rows, each checked when it is added.
 
-Tables are read when a row is needed, and nothing keeps a copy of one, so adding a row is all that a new thing takes.
+Tables are read when a row is needed, and what is derived from them is derived anew when one has changed, so adding a row
+is all that a new thing takes.
 An incomplete row is an error in one line when it is added, instead of a server that behaves strangely later.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -15,8 +16,11 @@ class Table(dict[K, R]):
     """Rows by name, in order: a ``dict``, except that it checks what is added.
 
     ``what`` names in errors what a row describes. ``problems`` yields what is wrong with a row of a given name. Raises
-    ``TypeError`` for a row that has any problem, and ``LookupError`` for a name without a row.
+    ``TypeError`` for a row that has any problem, and ``LookupError`` for a name without a row. ``changes`` counts the
+    changes of all tables.
     """
+
+    changes: ClassVar[int] = 0
 
     def __init__(self, what: str, problems: Callable[[Any, Any], Iterator[str]], rows: Mapping[K, R]) -> None:
         super().__init__()
@@ -29,6 +33,11 @@ class Table(dict[K, R]):
         for problem in self._problems(row, name):
             raise TypeError(f"{self._what} {name!r}: {problem}")
         super().__setitem__(name, row)
+        Table.changes += 1
+
+    def __delitem__(self, name: K) -> None:
+        super().__delitem__(name)
+        Table.changes += 1
 
     def __missing__(self, name: object) -> NoReturn:
         raise LookupError(f"{self._what} {name!r} has no row (there are: {', '.join(map(str, self))})")
