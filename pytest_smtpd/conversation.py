@@ -13,10 +13,9 @@ rest of the turn is a generator, see ``turn.py``.
 
 import secrets
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from pytest_smtpd.clock import Clock
 from pytest_smtpd.errors import add_note
@@ -25,7 +24,6 @@ from pytest_smtpd.log.log import LogStore
 from pytest_smtpd.message import Message
 from pytest_smtpd.net.pauses import Drain, Pause
 from pytest_smtpd.net.poller import Poller, Timer
-from pytest_smtpd.net.tls import TLS
 from pytest_smtpd.policy.executor import Job, Run
 from pytest_smtpd.policy.responder import Responder, Server
 from pytest_smtpd.policy.stream import Pipe
@@ -38,6 +36,11 @@ from pytest_smtpd.smtp.message import ReadMessage
 from pytest_smtpd.smtp.session import Session
 from pytest_smtpd.smtp.states import State
 from pytest_smtpd.turn import Steps, Turn
+
+if TYPE_CHECKING:
+    import ssl
+
+    from pytest_smtpd.net.tls import TLS
 
 _TURNS: Final = 32  # events in a row that one connection may have
 _FULL: Final = 1 << 20  # unread bytes after which the client has to wait
@@ -57,7 +60,7 @@ class Context(NamedTuple):
     poller: Poller
     policy: Server
     log: LogStore
-    context: Callable[[Settings], ssl.SSLContext]
+    context: "Callable[[Settings], ssl.SSLContext]"
     gone: Callable[["Conversation"], None]
     crashed: Callable[[BaseException], object]
     local: tuple[str, int] | None
@@ -376,7 +379,7 @@ class Conversation:
             self._line.secured()
             tls.begin_to_read()
 
-    def _acts_amid_handshake(self, tls: TLS) -> bool:
+    def _acts_amid_handshake(self, tls: "TLS") -> bool:
         """Whether a rule acts now, so that the rest of the handshake has to wait."""
         if not self._shared.policy.rules.by_hook:
             return False

@@ -1,16 +1,20 @@
 """The server's end of one connection: sending, delays, paced bytes, and the end of the connection."""
 
 import socket
-import ssl
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pytest_smtpd.net.pauses import Drain, Pause, Silence
 from pytest_smtpd.net.poller import Poller
-from pytest_smtpd.net.tls import TLS, SecureClient
 from pytest_smtpd.net.transport import Transport
 from pytest_smtpd.rules.verdict import Ending, Verdict
 from pytest_smtpd.smtp.session import Ended
 from pytest_smtpd.turn import Steps
+
+if TYPE_CHECKING:
+    import ssl
+
+    from pytest_smtpd.net.tls import TLS, SecureClient
 
 
 class Line:
@@ -20,7 +24,7 @@ class Line:
     ``finished`` whether the server has sent its last byte. ``ended`` is how the connection ends, once that is known.
     """
 
-    def __init__(self, poller: Poller, sock: socket.socket, client: SecureClient) -> None:
+    def __init__(self, poller: Poller, sock: socket.socket, client: "SecureClient") -> None:
         self.transport: Transport = Transport(poller, sock, client)
         self.tls: TLS | None = None
         self.write: Callable[[bytes], None] = self.transport.write  # through TLS once that is on
@@ -31,8 +35,10 @@ class Line:
         self._poller = poller
         self._client = client
 
-    def start_tls(self, context: ssl.SSLContext) -> TLS:
+    def start_tls(self, context: "ssl.SSLContext") -> "TLS":
         """From here on, what comes and goes belongs to TLS."""
+        from pytest_smtpd.net.tls import TLS
+
         self.tls = TLS(self.transport, context, self._client)
         return self.tls
 

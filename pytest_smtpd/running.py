@@ -1,10 +1,9 @@
 """A running server, from its start to its stop: one socket, one thread, and the threads of its hooks."""
 
 import os
-import ssl
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_smtpd import files
 from pytest_smtpd.clock import Clock
@@ -16,6 +15,9 @@ from pytest_smtpd.policy.executor import Executor
 from pytest_smtpd.policy.responder import Server
 from pytest_smtpd.policy.ruleset import RuleSet
 from pytest_smtpd.settings import Settings
+
+if TYPE_CHECKING:
+    import ssl
 
 T = TypeVar("T")
 
@@ -141,7 +143,7 @@ class Running:
         self._listener.forked()
 
 
-def _server_context(settings: Settings) -> ssl.SSLContext:
+def _server_context(settings: Settings) -> "ssl.SSLContext":
     """The TLS context for a handshake that begins now."""
     if settings.ssl_context is not None:
         return settings.ssl_context

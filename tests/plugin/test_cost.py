@@ -99,7 +99,7 @@ def test_a_server_without_tls_needs_no_certificates(modules: Callable[..., set[s
                 client.sendall(b"QUIT\\r\\n")
                 smtpd.wait_closed()
     """
-    assert modules(source, "-p", "pytest-smtpd") & {"trustme", "cryptography"} == set()
+    assert modules(source, "-p", "pytest-smtpd") & {"trustme", "cryptography", "ssl"} == set()
 
 
 SENDS = """
