@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="a tenth of the work in two rounds: does it run at all")
     parser.add_argument("--only", action="append", metavar="NAME", help="workloads of this name or pattern, repeatable")
     parser.add_argument("--rounds", type=int, help="rounds of every workload")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--list", action="store_true", help="only say what workloads there are")
     return parser
 

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from bench.contenders import OURS
@@ -31,19 +32,29 @@ def machine() -> str:
 
 
 def as_json(results: Mapping[str, Results]) -> dict[str, Any]:
-    """Everything that was measured, every round."""
+    """Every figure and ratio, for docs/_generate/performance.py."""
     return {
+        "date": f"{date.today():%d %B %Y}".lstrip("0"),
         "machine": machine(),
-        "workloads": {
-            name: {"about": measured.workload.about, "samples": measured.samples, "absent": measured.absent}
-            for name, measured in results.items()
-        },
+        "workloads": {name: _figures(measured) for name, measured in results.items()},
         "targets": [
             {"target": str(target), "measured": figure, "met": target.met(figure)}
             for target in TARGETS
             if target.workload in results and (figure := target.figure(results)) is not None
         ],
     }
+
+
+def _figures(results: Results) -> dict[str, dict[str, Any]]:
+    """By contender and metric: the median in the unit of the metric, and our figure as a multiple of it."""
+    return {
+        name: {
+            metric.name: {"median": median * metric.factor, "ratio": results.ratio(metric.name, name)}
+            for metric in results.workload.metrics
+            if (median := results.median(name, metric.name)) is not None
+        }
+        for name in results.workload.contenders
+    } | {name: {"absent": reason} for name, reason in results.absent.items()}
 
 
 def _target_row(target: Any, results: Mapping[str, Results]) -> list[str] | None:

@@ -1,7 +1,7 @@
 """Table: a dict of rows, each checked when it is added.
 
-Tables are read when a row is needed, and what is derived from them is derived anew when one has changed, so adding a row
-is all that a new thing takes.
+Tables are read when a row is needed, and what is derived from them is derived anew when one has changed, so adding a
+row is all that a new thing takes.
 An incomplete row is an error in one line when it is added, instead of a server that behaves strangely later.
 """
 
