@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_smtpd.errors import no_attribute
 from pytest_smtpd.smtp import replies
 from pytest_smtpd.smtp.grammar import Refused
-from pytest_smtpd.smtp.passwords import hidden
+from pytest_smtpd.smtp.passwords import MASK, hidden
 from pytest_smtpd.smtp.values import printable, quoted, short
 
 _CONTROL: Final = "[\x00-\x1f\x7f-\x9f]"
@@ -52,10 +52,14 @@ class Auth:
         self._prove = prove
         self._needs_proof = needs_proof
         self._proof: bytes | None = None
-        self.passwords: tuple[str, ...] = ()  # known ones: who mixes up user and password shows none
+        # Known passwords: a client that mixes up user and password sends one as the user.
+        self.passwords: tuple[str, ...] = ()
+        # A client that leaves the mechanism out of AUTH sends a password in its place.
+        self.mechanism_known: bool = True
 
     def __repr__(self) -> str:
-        return f"<Auth {printable(short(self.method))} {quoted(short(hidden(self.username, self.passwords)))}>"
+        method = printable(short(self.method)) if self.mechanism_known else MASK
+        return f"<Auth {method} {quoted(short(hidden(self.username, self.passwords)))}>"
 
     def validate_password(self, password: str) -> bool:
         """Whether the client knows this password (for XOAUTH2 and OAUTHBEARER: this token), whatever the mechanism.

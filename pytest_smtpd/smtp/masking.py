@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from pytest_smtpd.smtp.passwords import MASK, without_credentials, without_passwords
-from pytest_smtpd.smtp.sasl import MECHANISMS
+from pytest_smtpd.smtp.sasl import mechanism_pattern
 from pytest_smtpd.smtp.values import printable
 
-_FOREIGN: Final = ("SCRAM-[A-Z0-9-]+", "XOAUTH", "NTLM", "GSSAPI", "EXTERNAL", "ANONYMOUS")  # of other servers
 _AUTH: Final = r"auth(?:enticate|orize)?"
 _SECRET_NAMES: Final = r"pass(?:word|wd|phrase)?|pwd|(?:client_)?secret|(?:[a-z]+_)?token|(?:x-)?api[-_]?key"
 
@@ -43,7 +42,7 @@ _WORD: Final = r"(?<![\w+/=-])[A-Za-z0-9+/]{6,}={0,2}(?![^\s\"'])"
 def masked(line: bytes, passwords: Sequence[str] = (), *, known: bool = True) -> str:
     """The line for people. ``passwords`` are known ones; ``known`` is whether the line begins with a known verb."""
     text = without_passwords(line, passwords).decode("utf-8", "backslashreplace")
-    methods = _methods()
+    methods = mechanism_pattern()
     for pattern in _REST:
         if found := re.search(pattern.replace("METHODS", methods), text, re.IGNORECASE):
             text = f"{text[: found.end()]}{MASK}"
@@ -55,14 +54,9 @@ def masked(line: bytes, passwords: Sequence[str] = (), *, known: bool = True) ->
     return printable(text)
 
 
-def _methods() -> str:
-    """A pattern for the name of any mechanism, ours or another server's."""
-    return "|".join((*MECHANISMS, *_FOREIGN))
-
-
 def begins_login(line: bytes) -> bool:
     """Whether a line that is no command may begin a login: what comes behind it may then be a password."""
-    return re.search(_LOGIN.replace("METHODS", _methods()), line.decode("latin-1"), re.IGNORECASE) is not None
+    return re.search(_LOGIN.replace("METHODS", mechanism_pattern()), line.decode("latin-1"), re.IGNORECASE) is not None
 
 
 def _mask_secret(found: re.Match[str]) -> str:

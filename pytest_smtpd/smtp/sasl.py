@@ -5,6 +5,7 @@ once the client has sent all that is needed. It raises ``Refused`` for a respons
 credentials are right is not decided here: the ``auth`` setting and hooks ask ``Auth.validate_password``.
 """
 
+import re
 import secrets
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -128,6 +129,13 @@ _ROWS: Final = {
     "SCRAM-SHA-256": Mechanism(_scram, "RFC 7677", needs_password=True, secret_in_clear=False),
 }
 MECHANISMS: Final = Table("AUTH mechanism", Mechanism.problems, _ROWS)
+# Mechanisms of other servers: a rule that replies 334 to AUTH can begin an exchange with any of them.
+FOREIGN: Final = ("SCRAM-[A-Z0-9-]+", "XOAUTH", "NTLM", "GSSAPI", "EXTERNAL", "ANONYMOUS")
+
+
+def mechanism_pattern() -> str:
+    """A pattern for the name of any mechanism, ours or another server's."""
+    return "|".join((*MECHANISMS, *FOREIGN))
 
 
 def owner(users: Any, auth: Auth) -> str | None:
@@ -184,4 +192,6 @@ class Exchange:
 
 
 def _one_line(method: str) -> Steps:
-    return Auth(method, "", response=(yield b"").decode("utf-8", "replace"))
+    auth = Auth(method, "", response=(yield b"").decode("utf-8", "replace"))
+    auth.mechanism_known = re.fullmatch(mechanism_pattern(), method) is not None
+    return auth

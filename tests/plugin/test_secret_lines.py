@@ -118,6 +118,27 @@ def test_a_known_password_is_masked_in_any_line_of_a_client(lines: list[str]) ->
         assert leaks("\n".join(map(repr, server.log.calls("command"))), PASSWORD, *secrets) == []
 
 
+@pytest.mark.parametrize("auth", ["any", {USER: "something-else"}, None])
+@pytest.mark.parametrize("sent", [PASSWORD, TOKEN, b64(PASSWORD), PLAIN])
+@pytest.mark.parametrize("reply", ["334", "334 go on", "235 2.7.0 OK", "535 5.7.8 No"])
+def test_a_password_in_the_place_of_the_mechanism_is_not_shown_where_a_rule_replies(
+    reply: str, sent: str, auth: object
+) -> None:
+    """With a 334 the attempt reaches `auth` hooks, and its mechanism is the word behind AUTH, in upper case."""
+    with SMTPServer(auth=auth) as server:  # type: ignore[arg-type]
+        server.on("command", verb="AUTH", reply=reply)
+        dialogue(server, "EHLO client.example", f"AUTH {sent}", "a line", f"AUTH {sent} {sent}", "a line", "NOOP")
+        assert leaks(shown(server) + "\n".join(map(str, server.lint)), *SECRETS) == []
+
+
+@pytest.mark.parametrize("mechanism", ["NTLM", "gssapi", "EXTERNAL", "SCRAM-SHA-512", "ANONYMOUS"])
+def test_the_name_of_a_mechanism_that_other_servers_have_is_shown(mechanism: str) -> None:
+    with SMTPServer() as server:
+        server.on("command", verb="AUTH", reply="334")
+        dialogue(server, "EHLO client.example", f"AUTH {mechanism}", b64("a response"))
+        assert [repr(call.argument) for call in server.log.calls("auth")] == [f"<Auth {mechanism.upper()} ''>"]
+
+
 def test_of_two_known_passwords_that_begin_alike_nothing_is_left() -> None:
     with SMTPServer(auth={"one": "s3cret", "two": "s3cret-and-more"}) as server:
         dialogue(server, "NOOP s3cret-and-more", "NOOP s3cret")
