@@ -120,11 +120,12 @@ class Dialogue:
 
 
 def _steps(calls: Sequence[Call], *, lmtp: bool) -> Iterator[Step]:
+    """The steps in the order of their first calls. A line that may be a password is no command, and gets no id."""
     by_name: dict[str, list[Call]] = {}
     for call in calls:
         if call.hook != "command":
             by_name.setdefault(call.hook, []).append(call)
-        elif call.argument.verb not in _OF_A_HOOK:
+        elif call.argument.verb not in _OF_A_HOOK and call.argument.shown_verb == call.argument.verb:
             by_name.setdefault(call.argument.verb, []).append(call)
     for name, alike in by_name.items():
         if name == "data" and lmtp:

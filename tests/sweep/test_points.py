@@ -28,6 +28,26 @@ def points(application: app.Application, world: str = "clear", **options: Any) -
     return list(dict.fromkeys(found))
 
 
+def test_a_line_that_may_be_a_password_gives_no_point_its_id() -> None:
+    def application(port: int) -> None:
+        with smtplib.SMTP("127.0.0.1", port, timeout=0.5) as client:
+            client.ehlo()
+            client.docmd("XUNKNOWN")
+            client.docmd("AUTH", "LOGIN")
+            client.docmd("NOOP")  # no base64: the exchange is over, and what follows is a command
+            client.docmd("s3cret-pw")
+            client.sendmail("app@example.com", "bob@example.com", "Subject: x\r\n\r\nHello\r\n")
+
+    found: list[str] = []
+    with SMTPServer(name="smtpd") as server:
+        for fault in server.sweep(only=["X*", "[sS]*"], skip=["*:always", "*-hang"], timeout=0.5):
+            found.append(f"{fault.point} {fault.rule}")
+            with fault:
+                application(server.port)
+    assert any("XUNKNOWN-421" in text for text in found)
+    assert [text for text in found if "s3cret" in text.casefold()] == []
+
+
 @pytest.mark.wide
 def test_quick_has_about_90_points_and_full_about_300() -> None:
     quick, full = points(app.careful, "starttls"), points(app.careful, "starttls", level="full")
