@@ -9,12 +9,9 @@ from typing import Final, NamedTuple
 
 from pytest_smtpd import Call, Envelope
 from pytest_smtpd.sweep.claims import leaves
-from pytest_smtpd.sweep.faults import Kind
+from pytest_smtpd.sweep.faults import REFUSALS, Kind
 from pytest_smtpd.sweep.run import Run
 
-_SESSION_STEPS: Final = {"connect", "secure", "auth", "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH"}
-_IN_GROUPS: Final = {"MAIL", "RCPT", "DATA"}  # not EHLO, which is sent along with the end of a TLS handshake
-_REFUSALS: Final = (Kind.TEMPORARY, Kind.PERMANENT, Kind.EITHER)
 _TRANSIENT: Final = (Kind.TEMPORARY, Kind.LOST, Kind.SILENT)
 _INTERNAL: Final = (
     AttributeError,
@@ -47,7 +44,7 @@ class Scene(NamedTuple):
 
 def lost(run: Run, scene: Scene) -> Iterator[str]:
     """Recipients who are claimed as delivered, and for whom nothing was accepted."""
-    if not _is_certain(run) and any(call.hook == "data" for call in run.calls):
+    if not run.is_certain and any(call.hook == "data" for call in run.calls):
         return  # the client may have taken something for a 250
     for address in scene.recipients:
         if run.claims.of(address).state == "delivered" and not run.count(address):
@@ -56,7 +53,7 @@ def lost(run: Run, scene: Scene) -> Iterator[str]:
 
 def sent_but_failed(run: Run, scene: Scene) -> Iterator[str]:
     """Recipients who are claimed as failed, although the client was told that their mail was accepted."""
-    if run.kind is Kind.LEGAL or not _is_certain(run):  # "intolerant" is the word for the former
+    if run.kind is Kind.LEGAL or not run.is_certain:  # "intolerant" is the word for the former
         return
     for address in scene.recipients:
         if run.claims.of(address).state == "failed" and run.was_told(address):
@@ -99,54 +96,50 @@ def recognisable(run: Run, scene: Scene) -> Iterator[str]:
 
 def _copies(run: Run, scene: Scene) -> Iterator[tuple[str, bool]]:
     """Who has got a mail more often than without a fault, and whether its copies have a Message-ID in common."""
-    if not _is_certain(run):
+    if not run.is_certain:
         return
-    usual, now = _by_recipient(scene.clean), _by_recipient(run)
-    for address in dict.fromkeys(address for address, _ in now):
-        more = [
-            envelopes
-            for (to, content), envelopes in now.items()
-            if to == address and len(envelopes) > max(1, len(usual.get((to, content), ())))
-        ]
-        if not more and run.count(address) > max(1, scene.clean.count(address)):  # the copies differ
-            more = [[envelope for envelope in run.accepted if address in envelope.rcpt_to]]
-        for envelopes in more:
-            ids = {envelope.message["message-id"] for envelope in envelopes}
-            yield address, None not in ids and len(ids) <= max(1, scene.clean.count(address))
+    for address in dict.fromkeys(address for address, _ in run.by_recipient):
+        usual = max(1, scene.clean.count(address))
+        for copies in _repeated(run, scene, address):
+            ids = {envelope.message["message-id"] for envelope in copies}
+            yield address, None not in ids and len(ids) <= usual
 
 
-def _by_recipient(run: Run) -> dict[tuple[str, str], list[Envelope]]:
-    found: dict[tuple[str, str], list[Envelope]] = {}
-    for envelope, content in zip(run.accepted, run.content, strict=True):
-        for address in dict.fromkeys(map(str, envelope.rcpt_to)):
-            found.setdefault((address, content), []).append(envelope)
-    return found
+def _repeated(run: Run, scene: Scene, address: str) -> list[list[Envelope]]:
+    """The mails that this recipient has got more often than without a fault, each as the list of its copies."""
+    usual = scene.clean.by_recipient
+    alike = [
+        copies
+        for (to, content), copies in run.by_recipient.items()
+        if to == address and len(copies) > max(1, len(usual.get((to, content), ())))
+    ]
+    if alike or run.count(address) <= max(1, scene.clean.count(address)):
+        return alike
+    return [[envelope for envelope in run.accepted if address in envelope.rcpt_to]]  # the copies differ
 
 
 def _place(run: Run, scene: Scene) -> int:
     """Which mail the fault has hit, by its place among all that were begun; before the first it is that."""
     assert run.hit is not None
     begun = sum(call.hook == "mail_from" and call.number <= run.hit.number for call in run.calls)
-    return min(begun if _is_of_the_session(run) else max(begun - 1, 0), len(scene.clean.accepted) - 1)
+    return min(begun if run.hits_the_session else max(begun - 1, 0), len(scene.clean.accepted) - 1)
 
 
-def _is_of_the_session(run: Run) -> bool:
-    return run.point is not None and run.point.step is not None and run.point.step.name in _SESSION_STEPS
+def _touched(run: Run, scene: Scene) -> list[Envelope]:
+    """The mails of the run without a fault that this fault concerns: one, or all of its connection."""
+    mails = scene.clean.accepted
+    hit = mails[_place(run, scene)]
+    closes = run.point is not None and run.point.fault is not None and run.point.fault.closes
+    if run.hits_the_session or closes:
+        return [mail for mail in mails if mail.session is hit.session]
+    return [hit]
 
 
 def collateral(run: Run, scene: Scene) -> Iterator[str]:
     """Recipients of a mail that was reported as failed, and that the fault has not touched."""
-    if run.point is None or run.point.always or run.overrun or not _is_certain(run) or run.hit is None:
+    if run.point is None or run.point.always or run.overrun or not run.is_certain or run.hit is None:
         return  # after too long a run the server is stopped, and what follows is no fault of the application
-    mails = scene.clean.accepted
-    hit, fault = mails[_place(run, scene)], run.point.fault
-    whole_session = _is_of_the_session(run) or (fault is not None and fault.closes)
-    touched = {
-        address
-        for mail in mails
-        if mail is hit or (whole_session and mail.session is hit.session)
-        for address in mail.rcpt_to
-    }
+    touched = {address for mail in _touched(run, scene) for address in mail.rcpt_to}
     for address in scene.recipients:
         if address not in touched and run.claims.of(address).state == "failed" and not run.count(address):
             yield address
@@ -162,10 +155,10 @@ def stranger(run: Run, scene: Scene) -> Iterator[str]:
 
 def content(run: Run, scene: Scene) -> Iterator[str]:
     """Recipients whose mail differs from what they get without a fault."""
-    if run.point is None or not _is_certain(run):
+    if run.point is None or not run.is_certain:
         return
-    usual = _by_recipient(scene.clean)
-    for address, content in _by_recipient(run):
+    usual = scene.clean.by_recipient
+    for address, content in run.by_recipient:
         if (address, content) not in usual and address in scene.recipients and not scene.volatile:
             yield address
 
@@ -269,20 +262,11 @@ def gave_up(run: Run, scene: Scene) -> Iterator[str]:
 
 def permanent_retried(run: Run, scene: Scene) -> Iterator[str]:
     """Recipients whose mail was tried again after a permanent failure."""
-    if run.kind is not Kind.PERMANENT or not run.reached or not _retried(run, scene) or _said_helo(run):
+    if run.kind is not Kind.PERMANENT or not run.reached or not _retried(run, scene) or run.fell_back_to_helo:
         return
     for address in scene.recipients:
         if run.claims.of(address).state == "delayed":
             yield address
-
-
-def _said_helo(run: Run) -> bool:
-    """Whether a refused EHLO was followed by a HELO that was taken: later failures have reasons of their own."""
-    hit = run.hit
-    if hit is None or hit.hook != "command" or hit.argument.verb != "EHLO":
-        return False
-    later = (call for call in run.after_hit() if call.session is hit.session and call.hook == "command")
-    return any(call.argument.verb == "HELO" and call.outcome == "accepted" for call in later)
 
 
 # --- what was said to the server ------------------------------------------------------------------------------------
@@ -290,20 +274,12 @@ def _said_helo(run: Run) -> bool:
 
 def out_of_step(run: Run, scene: Scene) -> Iterator[str]:
     """A command that got a 503 after an orderly refusal."""
-    if run.kind not in _REFUSALS or not _is_certain(run) or _pipelines(run):
+    if run.kind not in REFUSALS or not run.is_certain or run.pipelines:
         return
     for call in run.after_hit():
         if call.hook == "command" and call.rule is None and call.code == 503 and not call.argument.pipelined:
             yield ""
             return
-
-
-def _pipelines(run: Run) -> bool:
-    """Whether the client sends commands before it has read replies; the first of them may look as if it had."""
-    return any(
-        call.hook == "command" and call.argument.verb in _IN_GROUPS and call.argument.pipelined
-        for call in run.after_hit()
-    )
 
 
 def after_421(run: Run, scene: Scene) -> Iterator[str]:
@@ -314,7 +290,7 @@ def after_421(run: Run, scene: Scene) -> Iterator[str]:
         if id(call.session) in said and verb != "QUIT" and not call.argument.pipelined:
             yield ""
             return
-        if call.code == 421 or (call is run.hit and _code(run) == 421):
+        if call.code == 421 or (call is run.hit and run.code == 421):
             said.add(id(call.session))
 
 
@@ -337,7 +313,7 @@ def auth_again(run: Run, scene: Scene) -> Iterator[str]:
 
 def code_lost(run: Run, scene: Scene) -> Iterator[str]:
     """A failure that does not name the code with which the server has refused."""
-    code = _code(run)
+    code = run.code
     if code is None or any(map(_is_internal, leaves(run.error))):
         return
     if any(str(code) not in claim for claim in _failures(run, scene)):
@@ -346,7 +322,7 @@ def code_lost(run: Run, scene: Scene) -> Iterator[str]:
 
 def masked(run: Run, scene: Scene) -> Iterator[str]:
     """A failure that names another error, and has the refusal only as its context."""
-    code = _code(run)
+    code = run.code
     for address in scene.recipients if code is not None else ():
         claim = run.claims.of(address)
         if claim.state == "failed" and claim.own and str(code) in claim.words and str(code) not in claim.own:
@@ -365,19 +341,7 @@ def _failures(run: Run, scene: Scene) -> list[str]:
     return [claim.words for claim in claims if claim.state == "failed" and claim.words]
 
 
-def _code(run: Run) -> int | None:
-    """The code with which the fault refuses, where it has happened and its reply was well-formed."""
-    if run.point is None or run.point.fault is None or run.kind not in _REFUSALS or run.hit is None:
-        return None
-    return run.point.fault.code
-
-
 def intolerant(run: Run, scene: Scene) -> Iterator[str]:
     """Recipients who are claimed as failed because of a reply that is unusual and legal."""
     if run.kind is Kind.LEGAL and run.reached:
         yield from (address for address in scene.recipients if run.claims.of(address).state == "failed")
-
-
-def _is_certain(run: Run) -> bool:
-    """Whether client and server can have understood each other; after garbage nothing is certain."""
-    return run.kind is not Kind.GARBAGE or not run.reached

@@ -55,9 +55,9 @@ class Outcome:
             if found or keep:
                 self.transcript = run.log.transcript()
             return
-        again = {(offence.row.name, offence.about) for offence in found}
-        self.sometimes = [one for one in self.found if (one.row.name, one.about) not in again]
-        self.found = [one for one in self.found if (one.row.name, one.about) in again]
+        again = {_identity(offence) for offence in found}
+        self.sometimes = [one for one in self.found if _identity(one) not in again]
+        self.found = [one for one in self.found if _identity(one) in again]
 
     def findings(self) -> list[Offence]:
         """What fails the test."""
@@ -66,6 +66,11 @@ class Outcome:
     def notices(self) -> list[Offence]:
         """What is only told."""
         return [offence for offence in self.found if offence.row in NOTICES]
+
+
+def _identity(offence: Offence) -> tuple[str, str]:
+    """What is the same in another run that shows the same thing."""
+    return offence.row.name, offence.about
 
 
 def _said(run: Run, about: str) -> str:
@@ -162,21 +167,20 @@ class Course:
     def _choose(
         self, dialogue: Dialogue, current: Mapping[str, Any], can_be_set: Callable[[Mapping[str, Any]], bool]
     ) -> list[Point]:
-        """The points that are asked for. Where a pattern of ``only`` has none at this level, those of level full."""
+        """The points that are asked for: by their ids on the command line, else by the options.
+
+        Raises ``LookupError`` for a pattern of ``only`` that matches none.
+        """
         every = [point for point in points_of(dialogue, "full", current) if can_be_set(point.settings)]
         if self.order.only:
             self._always_added = True
             every += [lasting for point in every if (lasting := always(point))]
             self.known = [point.id for point in every]
             return [point for point in every if point.id in self.order.only]
-        of_level = {point.id for point in points_of(dialogue, self.options["level"], current)}
+        chosen = {point.id for point in points_of(dialogue, self.options["level"], current)}
         for pattern in self.options["only"]:
-            if not any(fnmatchcase(name, pattern) for name in of_level):
-                found = [point.id for point in every if fnmatchcase(point.id, pattern.removesuffix(":always"))]
-                if not found:
-                    raise LookupError(pattern, [point.id for point in every])
-                of_level.update(found)
-        return [point for point in every if point.id in of_level and self._is_chosen(point.id)]
+            chosen |= _beyond_level(pattern, chosen, [point.id for point in every])
+        return [point for point in every if point.id in chosen and self._is_chosen(point.id)]
 
     def add(self, run: Run) -> None:
         """Another run has ended."""
@@ -194,16 +198,22 @@ class Course:
         assert self.scene is not None
         name = None if run.point is None else run.point.id
         outcome = self.outcomes.setdefault(name, Outcome(run.point))
-        found = offences(run, self.scene, (*FINDINGS, *NOTICES))
-        if run.point is not None:
-            usual = {(one.row.name, one.about) for one in self.outcomes[None].found}
-            found = [one for one in found if (one.row.name, one.about) not in usual]
+        usual = () if run.point is None else {_identity(one) for one in self.outcomes[None].found}
+        found = [one for one in offences(run, self.scene, (*FINDINGS, *NOTICES)) if _identity(one) not in usual]
         outcome.add(run, found, keep=bool(self.order.only))
-        failing = [one for one in found if one.row in FINDINGS or one.row.name == "slow" or self.options["strict"]]
-        if failing and outcome.runs == 1:
+        if outcome.runs == 1:
+            self._repeat(run, {one.row.name for one in found if self._needs_proof(one)})
+
+    def _needs_proof(self, offence: Offence) -> bool:
+        """Whether the point is run once more, to see that this was no chance."""
+        return offence.row in FINDINGS or offence.row.name == "slow" or bool(self.options["strict"])
+
+    def _repeat(self, run: Run, names: set[str]) -> None:
+        """Run the point again for what was found there; for another content, the run without a fault too."""
+        if names:
             self._queue.appendleft(run.point)
-            if any(one.row.name == "content" for one in failing) and None not in self._queue:
-                self._queue.appendleft(None)  # does it differ by itself?
+        if "content" in names and None not in self._queue:
+            self._queue.appendleft(None)  # the content may differ from run to run
 
     def _compare_clean(self, run: Run) -> None:
         """A second run without a fault."""
@@ -240,6 +250,16 @@ class Course:
         if self.timeout is None and point is not None and _is_silent(point):
             return PATIENCE + usual + paused
         return 2 * (self.timeout or PATIENCE) * max(1, connections) + 2 * usual + paused + _SLACK
+
+
+def _beyond_level(pattern: str, chosen: set[str], every: Sequence[str]) -> set[str]:
+    """The points for a pattern of ``only`` that matches none at this level: those of level full that it matches."""
+    if any(fnmatchcase(name, pattern) for name in chosen):
+        return set()
+    found = {name for name in every if fnmatchcase(name, pattern.removesuffix(":always"))}
+    if not found:
+        raise LookupError(pattern, every)
+    return found
 
 
 def _is_silent(point: Point) -> bool:

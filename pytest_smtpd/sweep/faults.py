@@ -45,7 +45,7 @@ class Fault(NamedTuple):
     def code(self) -> int | None:
         """The code with which it refuses, in a well-formed reply."""
         reply = self.options.get("reply")
-        if reply is None and self.kind in _REFUSALS:
+        if reply is None and self.kind in REFUSALS:
             reply = self.options.get("raw", b"")[:3].decode("ascii", "replace")
         text = str(reply)[:3]
         return int(text) if text.isdecimal() and text[0] in "45" else None
@@ -66,7 +66,7 @@ class Fault(NamedTuple):
         return "raw" in self.options
 
 
-_REFUSALS: Final = (Kind.TEMPORARY, Kind.PERMANENT, Kind.EITHER)
+REFUSALS: Final = (Kind.TEMPORARY, Kind.PERMANENT, Kind.EITHER)
 _HTTP: Final = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 _GOING: Final = b"421 4.3.2 Going down\r\n"
 

@@ -1,15 +1,18 @@
-"""What one run of the block has shown: facts for the judge, which looks at nothing else."""
+"""What one run of the block has shown. The checks look at nothing else."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Final
 
 from pytest_smtpd import Call, Envelope, Log, Rule, Session
 from pytest_smtpd.sweep.claims import Claims
-from pytest_smtpd.sweep.faults import Kind
+from pytest_smtpd.sweep.faults import REFUSALS, Kind
 from pytest_smtpd.sweep.points import Point
 
-_TELLING = (Kind.TOLD, Kind.LEGAL)  # where a reply that accepts arrives as one, in whatever form
+_SESSION_STEPS: Final = {"connect", "secure", "auth", "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH"}
+_IN_GROUPS: Final = {"MAIL", "RCPT", "DATA"}  # not EHLO, which is sent along with the end of a TLS handshake
+_TELLING: Final = (Kind.TOLD, Kind.LEGAL)  # where a reply that accepts arrives as one, in whatever form
 
 
 class Run:
@@ -58,6 +61,49 @@ class Run:
             return None
         concerned = (call for call in self.calls if call.rule is rule or rule in call.decorations)
         return next((call for call in concerned if call.hook == rule.hook), None)
+
+    @property
+    def hits_the_session(self) -> bool:
+        """Whether the fault belongs to a step of the whole session, not of one mail."""
+        return self.point is not None and self.point.step is not None and self.point.step.name in _SESSION_STEPS
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether client and server can have understood each other; after garbage nothing is certain."""
+        return self.kind is not Kind.GARBAGE or not self.reached
+
+    @property
+    def code(self) -> int | None:
+        """The code with which the fault refuses, where it has happened and its reply was well-formed."""
+        if self.point is None or self.point.fault is None or self.kind not in REFUSALS or self.hit is None:
+            return None
+        return self.point.fault.code
+
+    @cached_property
+    def by_recipient(self) -> dict[tuple[str, str], list[Envelope]]:
+        """The accepted mails by recipient and content."""
+        found: dict[tuple[str, str], list[Envelope]] = {}
+        for envelope, content in zip(self.accepted, self.content, strict=True):
+            for address in dict.fromkeys(map(str, envelope.rcpt_to)):
+                found.setdefault((address, content), []).append(envelope)
+        return found
+
+    @property
+    def pipelines(self) -> bool:
+        """Whether the client sends commands of a mail before it has read the replies to those before them."""
+        return any(
+            call.hook == "command" and call.argument.verb in _IN_GROUPS and call.argument.pipelined
+            for call in self.after_hit()
+        )
+
+    @property
+    def fell_back_to_helo(self) -> bool:
+        """Whether a refused EHLO was followed by a HELO that was accepted: later failures have other reasons."""
+        hit = self.hit
+        if hit is None or hit.hook != "command" or hit.argument.verb != "EHLO":
+            return False
+        later = (call for call in self.after_hit() if call.session is hit.session and call.hook == "command")
+        return any(call.argument.verb == "HELO" and call.outcome == "accepted" for call in later)
 
     def in_clear(self) -> Iterator[Call]:
         """The calls that came before the TLS of their session, if that had any."""

@@ -1,11 +1,10 @@
 """Sweep and Fault: the loop that a test writes."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
-from pytest_smtpd import Rule, SMTPServer, on
+from pytest_smtpd import Rule, SMTPServer
 from pytest_smtpd.settings import SweepOptions
 from pytest_smtpd.suggest import did_you_mean
 from pytest_smtpd.sweep.claims import Claims, leaves
@@ -14,6 +13,7 @@ from pytest_smtpd.sweep.options import OPTIONS, check_here, check_options
 from pytest_smtpd.sweep.points import Point
 from pytest_smtpd.sweep.report import Finding, SweepFailure, failure, summary, verdict_of
 from pytest_smtpd.sweep.run import Run
+from pytest_smtpd.sweep.stage import Stage
 from pytest_smtpd.sweep.watch import Leftovers, Watchdog, let_go
 
 __tracebackhide__ = True  # failures point at the loop
@@ -114,9 +114,8 @@ class Sweep:
         self._dog = Watchdog(server.stop)
         self._fault: Fault | None = None  # that was given out, and has not been run
         self._point: Point | None = None
-        self._armed = ExitStack()
+        self._stage = Stage(server)
         self._rule: Rule | None = None
-        self._used: dict[Rule, int] = {}  # how often the test's own rules were used in earlier runs
         self._leftovers = Leftovers(server)
         self._seconds = 0.0
         self._ended = self._finished = False
@@ -189,11 +188,8 @@ class Sweep:
 
     def abandon(self) -> None:
         """The loop is over, one way or another."""
-        for rule, used in self._used.items():
-            rule.used += used
-        self._used.clear()
         self._ended = True
-        self._armed.close()
+        self._stage.end()
         self._dog.rest()
 
     @property
@@ -238,49 +234,25 @@ class Sweep:
             raise RuntimeError("each fault of a sweep is entered once, in its own turn of the loop")
         self._fault = None
         course, point, server = self._course, self._point, self.server
-        server.clear()
-        self._begin_anew(server.rules)
-        self._rule = None if point is None else self._arm(point)
+        self._rule = self._stage.set_up(point)
         self._leftovers = Leftovers(server)
         leftovers = self._leftovers
         self._dog.watch(lambda: course.limit(point, len(server.log.sessions()), leftovers.pauses(PATIENCE)))
-
-    def _begin_anew(self, rules: Sequence[Rule]) -> None:
-        """The test's own rules count from the start in each run, and in the end over all of them."""
-        for rule in rules:
-            self._used[rule] = self._used.get(rule, 0) + rule.used
-            rule.begin_anew()
-        self.server.use_rules(rules)  # also those that it has dropped, for they were over
 
     def _new_claims(self) -> Claims:
         clean = None if self._course is None else self._course.clean
         return Claims(None if clean is None else clean.claims)
 
-    def _arm(self, point: Point) -> Rule | None:
-        server = self.server
-        if point.stopped:
-            server.stop()
-            self._armed.callback(server.start)
-        elif point.step is None:
-            self._armed.enter_context(server.changed(**point.settings))
-        else:
-            rule = self._armed.enter_context(server.on(on(point.hook, **point.options)))
-            rule.optional = True  # not to be reached is no failure of the test
-            self._armed.callback(lambda: server.use_rules([one for one in server.rules if one is not rule]))
-            return rule
-        return None
-
     def _stop_watching(self, fault: Fault, error: BaseException | None) -> bool:
         """The block has ended. False if this exception is no claim, and has to leave the loop."""
         assert self._course is not None
         self._seconds = self._dog.rest()
-        if error is not None and _is_no_claim(fault, error):
+        if error is None:
+            return True
+        if self._point is None or _is_no_claim(fault, error):
             self.abandon()
             return False
-        if error is not None and self._point is None:
-            self.abandon()
-            return False
-        if error is not None and not (isinstance(error, SystemExit) and error.code in (None, 0)):
+        if not (isinstance(error, SystemExit) and error.code in (None, 0)):
             fault.error = error
             fault._claims.raised(error)
             let_go(error)
@@ -306,7 +278,7 @@ class Sweep:
         assert self._course is not None
         try:
             run = self._gather(fault)
-            self._armed.close()
+            self._stage.reset()
             if self._point is None and self._course.clean is None:
                 self._begin_with(run)
             else:
@@ -326,8 +298,7 @@ class Sweep:
         run.error, run.seconds, run.overrun = fault.error, self._seconds, self._dog.barked
         run.leaks, run.collected = after, [what for what in before if what not in after]
         if run.overrun or self._is_deaf:
-            self.server.stop()
-            self.server.start()
+            self._stage.restart()
         return run
 
     def _begin_with(self, run: Run) -> None:
@@ -339,20 +310,12 @@ class Sweep:
             raise SweepFailure(f"the run without a fault has delivered no mail\n\n{run.log.transcript()}".rstrip())
         settings = self.server.settings
         try:
-            self._course.begin(run, {"hide": settings.hide, "disable": settings.disable}, self._can_be_set)
+            self._course.begin(run, {"hide": settings.hide, "disable": settings.disable}, self._stage.can_be_set)
         except LookupError as error:
             pattern, known = error.args
             hint = did_you_mean(pattern, known, "failure point of this dialogue")
             raise SweepFailure(f"only={pattern!r} matches no failure point{hint}") from None
         self._check_claims(run)
-
-    def _can_be_set(self, settings: Mapping[str, Any]) -> bool:
-        """Whether settings do not contradict those of the test."""
-        try:
-            with self.server.changed(**settings):
-                return True
-        except ValueError:
-            return False
 
     def _check_claims(self, run: Run) -> None:
         assert self._course is not None
