@@ -88,7 +88,7 @@ def out_of_step(facts: Facts) -> Iterator[Seen]:
 
 
 def limits(facts: Facts) -> Iterator[Seen]:
-    """More recipients or messages than LIMITS offers; a message over SIZE, sent without saying so."""
+    """More recipients or messages than LIMITS offers; a message over SIZE, sent without declaring its size."""
     for step in facts.steps:
         offered = _limits(step)
         most = offered.get("RCPTMAX")
@@ -107,8 +107,8 @@ def _over_size(mail: Mail) -> Iterator[Seen]:
     if step is None or not most.isdigit() or not 0 < int(most) < size:  # RFC 1870 section 4: 0 is no limit
         return
     declared = mail.envelope.mail_from.args.get("SIZE")
-    said = "without SIZE=" if declared is None else f"with SIZE={short(printable(str(declared)))}"
-    text = f"a message of {size:,} bytes was sent {said}; the server takes {int(most):,}"
+    parameter = "without SIZE=" if declared is None else f"with SIZE={short(printable(str(declared)))}"
+    text = f"a message of {size:,} bytes was sent {parameter}; the server takes {int(most):,}"
     yield Seen(mail.at, text, mail.envelope.session, mail.envelope, "RFC 1870 5")
 
 
@@ -130,14 +130,22 @@ def helo_first(facts: Facts) -> Iterator[Seen]:
 def no_quit(facts: Facts) -> Iterator[Seen]:
     """The client has closed the connection without QUIT, and no rule had kept it waiting, misled it or sent it away."""
     for dialogue in facts.dialogues:
-        session, calls = dialogue.session, dialogue.calls
-        left = session.ended in ("client", "client-reset") and session.tls_error is None
-        waits = any(call.outcome in ("dropped", "hung") and call.rule is not None for call in calls)
-        sent_away = waits or dialogue.misled or any(call.code == 421 for call in calls)
-        greeted = any(call.hook == "connect" and call.outcome == "accepted" for call in calls)
-        if left and greeted and not sent_away and "QUIT" not in session.commands:
+        session = dialogue.session
+        closed = session.ended in ("client", "client-reset") and session.tls_error is None
+        if closed and "QUIT" not in session.commands and _was_greeted(dialogue) and not _has_reason_to_leave(dialogue):
             last = session.commands[-1] if session.commands else "the greeting"
-            yield Seen(calls[-1].at, f"the client closed the connection after {printable(short(last))}", session)
+            at = dialogue.calls[-1].at
+            yield Seen(at, f"the client closed the connection after {printable(short(last))}", session)
+
+
+def _was_greeted(dialogue: Dialogue) -> bool:
+    return any(call.hook == "connect" and call.outcome == "accepted" for call in dialogue.calls)
+
+
+def _has_reason_to_leave(dialogue: Dialogue) -> bool:
+    """Whether the server announced the end, or a rule kept the client waiting or misled it."""
+    hangs = any(call.outcome in ("dropped", "hung") and call.rule is not None for call in dialogue.calls)
+    return hangs or dialogue.misled or any(call.code == 421 for call in dialogue.calls)
 
 
 # --- how they are written -------------------------------------------------------------------------------------------
@@ -176,21 +184,28 @@ def _is_domain(name: str) -> bool:
 def long_commands(facts: Facts) -> Iterator[Seen]:
     """Command lines and paths over what RFC 5321 section 4.5.3.1 allows; more by what the extensions on offer allow."""
     for step in facts.steps:
-        reply, most = step.call.reply, _longest(step)
-        thrown_away = not step.command.raw and reply == LINE_TOO_LONG
-        octets = len(step.command.raw)
-        if thrown_away or reply == SASL_LINE_TOO_LONG:
-            what = "a command line" if thrown_away else "a line of an AUTH exchange"
-            yield _seen(step, f"{what} was longer than {MAX_LINE:,} octets", "RFC 5321 4.5.3.1.4")
-        elif octets > most:
-            yield _seen(step, f"{_shown(step)} has {octets:,} octets, of {most:,}", "RFC 5321 4.5.3.1.4")
+        problem = _line_problem(step)
+        if problem:
+            yield _seen(step, problem, "RFC 5321 4.5.3.1.4")
     for dialogue in facts.dialogues:
-        for call in dialogue.calls:
-            path = len(str(call.argument).encode()) + 2 if call.about in ("sender", "recipient") else 0
-            if path > MAX_PATH:
-                address = printable(short(str(call.argument)))
-                text = f"<{address}> has {path} octets, of {MAX_PATH}"
-                yield Seen(call.at, text, call.session, None, "RFC 5321 4.5.3.1.3")
+        yield from _long_paths(dialogue)
+
+
+def _line_problem(step: Step) -> str:
+    reply, octets, most = step.call.reply, len(step.command.raw), _longest(step)
+    if not octets and reply == LINE_TOO_LONG:  # the line itself has been discarded
+        return f"a command line was longer than {MAX_LINE:,} octets"
+    if reply == SASL_LINE_TOO_LONG:
+        return f"a line of an AUTH exchange was longer than {MAX_LINE:,} octets"
+    return f"{_shown(step)} has {octets:,} octets, of {most:,}" if octets > most else ""
+
+
+def _long_paths(dialogue: Dialogue) -> Iterator[Seen]:
+    for call in dialogue.calls:
+        octets = len(str(call.argument).encode()) + 2 if call.about in ("sender", "recipient") else 0
+        if octets > MAX_PATH:
+            text = f"<{printable(short(str(call.argument)))}> has {octets} octets, of {MAX_PATH}"
+            yield Seen(call.at, text, call.session, None, "RFC 5321 4.5.3.1.3")
 
 
 def _longest(step: Step) -> int:

@@ -18,11 +18,11 @@ def clear_password(facts: Facts) -> Iterator[Seen]:
         if not dialogue.session.remote_address:  # a Unix socket: nobody can listen
             continue
         complete = {id(login.step) for login in dialogue.logins}
-        told = [
-            *((step.call.at, _method(step)) for step in dialogue.steps if id(step) not in complete and _tells(step)),
-            *((login.call.at, login.auth.method) for login in dialogue.logins if _shows(login.auth.method, login)),
-        ]
-        for at, method in sorted(told):
+        refused = [step for step in dialogue.steps if id(step) not in complete and _sends_password(step)]
+        tried = [login for login in dialogue.logins if _shows(login.auth.method, login)]
+        seen = [(step.call.at, _method(step)) for step in refused]
+        seen += [(login.call.at, login.auth.method) for login in tried]
+        for at, method in sorted(seen):
             yield Seen(at, f"AUTH {method} sent a password or token in clear text", dialogue.session)
 
 
@@ -35,8 +35,8 @@ def _method(step: Step) -> str:
     return (step.command.argument.upper().split() or [""])[0]
 
 
-def _tells(step: Step) -> bool:
-    """Whether an AUTH that was refused at once had its password with it; the initial response of LOGIN is a name."""
+def _sends_password(step: Step) -> bool:
+    """Whether an AUTH that was refused at once carried a password; the initial response of LOGIN is a name."""
     words = step.command.argument.split()
     if step.command.verb != "AUTH" or len(words) < 2 or words[1] == "=":
         return False
@@ -58,9 +58,9 @@ def auth_again(facts: Facts) -> Iterator[Seen]:
 
 
 def _is_same(one: Auth, other: Auth) -> bool:
-    """Whether both have the same password or token. Of two that only prove that they know it, nobody can tell."""
-    for told, proof in ((one, other), (other, one)):
-        secret = told.access_token if told.password is None else told.password
+    """Whether both have the same password or token. Two that only prove to know a password cannot be compared."""
+    for known, proof in ((one, other), (other, one)):
+        secret = known.access_token if known.password is None else known.password
         if secret is not None:
             return proof.validate_password(secret)
     return False

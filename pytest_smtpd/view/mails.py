@@ -43,9 +43,6 @@ class Place(NamedTuple):
 def section(envelope: Envelope, place: Place, budget: Budget, *, unfolded: bool) -> Html:
     """The section of one mail."""
     message = envelope.mail if isinstance(envelope.mail, Message) else Message(envelope.content)
-    html = "" if message.html is None else frame_document(message, place.number)
-    shown = bool(html) and budget.take(len(html) * 4 // 3)
-    parts = _parts(message, place, budget)
     return render(
         "mail",
         number=place.number,
@@ -64,9 +61,18 @@ def section(envelope: Envelope, place: Place, budget: Budget, *, unfolded: bool)
         login=render("fact", name="Logged in as", value=envelope.user) if isinstance(envelope.user, str) else NOTHING,
         connection=place.connection,
         file=_fact("File", place.file),
-        show=_html_link(html, place.number) if shown else _too_large("HTML", place) if html else NOTHING,
-        parts=join(parts),
+        show=_html(message, place, budget),
+        parts=join(_parts(message, place, budget)),
     )
+
+
+def _html(message: Message, place: Place, budget: Budget) -> Html:
+    """The link that shows the HTML, or the place where it is too large for the page."""
+    html = "" if message.html is None else frame_document(message, place.number)
+    if not html:
+        return NOTHING
+    in_base64 = len(html) * 4 // 3
+    return _html_link(html, place.number) if budget.take(in_base64) else _too_large("HTML", place)
 
 
 def _parts(message: Message, place: Place, budget: Budget) -> Iterator[Html]:
