@@ -63,7 +63,7 @@ class Content:
         """The content begins: start the hook function, if it is known already."""
         self._walk(complete=False)
         if self._run is not None:
-            self._open(self._run, post)
+            self._start(self._run, post)
 
     def feed(self, data: bytes, size: int) -> Pipe | None:
         """Content has arrived: pass it to the hook. Returns what to wait for, if the hook reads more slowly."""
@@ -88,7 +88,7 @@ class Content:
                 return spread(rule.verdict, len(self._recipients), named=False)
         return None
 
-    def _open(self, run: Run, post: Post) -> None:
+    def _start(self, run: Run, post: Post) -> None:
         self._pipe = self._stream.open(post)
         run.when_over = self._pipe.abandon
         run.start()
@@ -106,15 +106,9 @@ class Content:
                 self._ask(rule)
 
     def _ask(self, rule: Rule) -> None:
-        named = self._lmtp and "to" in rule.match and rule.function is None
-        places = [place for place, verdict in enumerate(self._verdicts) if verdict is None]
-        rest = rule.match
         try:
-            if named:
-                to = rule.match["to"]
-                places = [place for place in places if is_addressed_to(self._recipients[place], to)]
-                rest = {key: value for key, value in rule.match.items() if key != "to"}
-            if not places or not matches("Call", self.call, rest) or not rule.take():
+            places = self._places(rule)
+            if not places or not rule.take():
                 return
         except BaseException as error:
             self._fail(rule, error)
@@ -122,12 +116,32 @@ class Content:
         if rule.function is not None:
             self._run = self._hooks.run(self.call, rule)
         elif rule.decoration is not None:
-            for place in places if named else ():
-                self._decorations[place].append(rule.decoration)
-            self._for_all += [] if named else [rule.decoration]
+            self._decorate(rule, places)
         else:
-            for place, verdict in zip(places, spread(rule.verdict, len(places), named=named), strict=True):
+            verdicts = spread(rule.verdict, len(places), named=self._names_recipients(rule))
+            for place, verdict in zip(places, verdicts, strict=True):
                 self._verdicts[place] = verdict
+
+    def _names_recipients(self, rule: Rule) -> bool:
+        """Whether the rule replies in LMTP for the recipients in its ``to``; a hook function decides for all."""
+        return self._lmtp and "to" in rule.match and rule.function is None
+
+    def _places(self, rule: Rule) -> list[int]:
+        """The places of the undecided recipients to whom the rule applies; none if it does not match."""
+        undecided = [place for place, verdict in enumerate(self._verdicts) if verdict is None]
+        if not self._names_recipients(rule):
+            return undecided if matches("Call", self.call, rule.match) else []
+        others = {key: value for key, value in rule.match.items() if key != "to"}
+        named = [place for place in undecided if is_addressed_to(self._recipients[place], rule.match["to"])]
+        return named if named and matches("Call", self.call, others) else []
+
+    def _decorate(self, rule: Rule, places: Sequence[int]) -> None:
+        assert rule.decoration is not None
+        if not self._names_recipients(rule):
+            self._for_all.append(rule.decoration)
+            return
+        for place in places:
+            self._decorations[place].append(rule.decoration)
 
     def _fail(self, rule: Rule, error: BaseException) -> None:
         self.call.rule = rule
@@ -144,7 +158,7 @@ class Content:
         started = self._run is not None
         self._walk(complete=True)
         if self._run is not None and not started:  # it had to wait for the content
-            self._open(self._run, post)
+            self._start(self._run, post)
             if self._pipe is not None and self._session.mail is not None:
                 self._pipe.put(b"".join(self._session.mail.chunks))
         decided = yield from self._finish_hook()
@@ -188,11 +202,10 @@ class Content:
 
     def _finish_hook(self) -> Generator[Wait, Any, list[Verdict] | None]:
         """The verdicts of the hook function, if there is one."""
-        run = self._run
-        if run is None:
+        run, pipe = self._run, self._pipe
+        if run is None or pipe is None:
             return None
-        if self._pipe is not None:
-            self._pipe.end()
+        pipe.end()
         if not run.over:
             yield run
         return self._hooks.read(self.call, run, None)
@@ -211,21 +224,26 @@ class Content:
         A coroutine that waits for something else is cancelled if this ``cancels``. Waits until the hook has ended.
         Returns the hook error, if there is one.
         """
-        run, pipe = self._run, self._pipe
-        if run is not None and not run.over and not run.in_thread:
-            yield FirstStep(run)
-        reading = pipe is not None and pipe.has_reader
-        if pipe is not None:
-            pipe.end(broken=reason)
-        if run is not None and not run.over:
-            if cancels and not reading and not run.in_thread:
-                run.cancel()
-            yield run
+        if self._run is not None and self._pipe is not None:
+            yield from _end(self._run, self._pipe, reason, cancels=cancels)
         error = self._hooks.dropped(self.call).error
         return error or (self._failed and self._failed.error)
 
 
 InWorker = Callable[[Callable[[], object]], Wait]
+
+
+def _end(run: Run, pipe: Pipe, reason: str, *, cancels: bool) -> Generator[Wait, Any, None]:
+    """Tell a hook that the content has ended too early, and wait for its end."""
+    if not run.over and not run.in_thread:
+        yield FirstStep(run)
+    reading = pipe.has_reader
+    pipe.end(broken=reason)
+    if run.over:
+        return
+    if cancels and not reading and not run.in_thread:
+        run.cancel()
+    yield run
 
 
 def _parse(call: Call, read: Callable[[bytes], Any], content: bytes, names: Iterable[str]) -> None:

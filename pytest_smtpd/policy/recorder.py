@@ -68,18 +68,25 @@ class Recorder:
     def _record_exchange(self, event: Event, verdicts: Sequence[Verdict], data: bytes, *, heard: bool) -> None:
         exchange, self._open.exchange = self._open.exchange, None
         assert exchange is not None
-        calls, verdict = exchange.calls, verdicts[0]
-        if verdict.digit == 3 and _is_auth(event):  # a challenge: the command waits for the end of the exchange
-            self._open.exchange = Exchange([call for call in calls if call.about == "command"])
-            calls = [call for call in calls if call.about != "command"]
-            if verdict.rule is not None and not calls and verdict.reply is not None:
-                self._log.note(self._session, f"{verdict.reply.line}   by {verdict.rule!r}", "S")
-        elif not calls:
+        verdict = verdicts[0]
+        if verdict.digit == 3 and _is_auth(event):
+            self._record_challenge(exchange, verdicts, heard=heard)
+        elif exchange.calls:
+            self._log.answered(exchange.calls, verdicts, heard=heard)
+        else:
             self._note(event, verdicts, heard=heard)
-        if calls:
-            self._log.answered(calls, verdicts, heard=heard)
         if event.explained and data.startswith(b"334 ") and (verdict.rule is None or verdict.digit != 3):
             self._log.note(self._session, "334 ***", "S")
+
+    def _record_challenge(self, exchange: Exchange, verdicts: Sequence[Verdict], *, heard: bool) -> None:
+        """A 334 answers the login; the AUTH command is answered at the end of its exchange."""
+        verdict = verdicts[0]
+        self._open.exchange = Exchange([call for call in exchange.calls if call.about == "command"])
+        logins = [call for call in exchange.calls if call.about != "command"]
+        if logins:
+            self._log.answered(logins, verdicts, heard=heard)
+        elif verdict.rule is not None and verdict.reply is not None:
+            self._log.note(self._session, f"{verdict.reply.line}   by {verdict.rule!r}", "S")
 
     def _note(self, event: Event, verdicts: Sequence[Verdict], *, heard: bool) -> None:
         """No call reports these replies."""
