@@ -1,4 +1,4 @@
-"""The texts of failed expectations: what was expected, what came, how the nearest differs, what to do."""
+"""Texts of failed expectations: what was expected, what came, how the nearest match differs, what to do."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -114,17 +114,11 @@ def _summary(call: Call) -> str:
 
 def waited(waiter: Wait, timeout: float, *, in_loop: bool) -> str:
     """Why a wait ended without what it waited for."""
-    store, records = waiter.store, waiter.store.records
+    store = waiter.store
     things = f"{waiter.hook} call" if waiter.kind == "Call" else "envelope"
     condition = f" with {wanted(waiter.match)}" if waiter.match else ""
     lines = [f"waited {timeout:g} s for {plural(waiter.count, things)}{condition}: {_came(waiter, things)}"]
-    if waiter.kind == "Call":
-        here = [call for call in records.calls if call.hook == waiter.hook]
-        lines += _nearest("Call", here, waiter.match, waiter.keys) if waiter.match else []
-        lines += [] if here else [f"calls so far: {_counts(store) or 'none'}"]
-    else:
-        lines += _nearest("Envelope", records.accepted, waiter.match, waiter.keys)
-        lines += _refusals(store)
+    lines += _calls_instead(waiter) if waiter.kind == "Call" else _envelopes_instead(waiter)
     lines += _still_open(store)
     for session in tuple(store.open):
         lines += [f"still open {_after(session)}: {session!r}"] if session.mail is not None else []
@@ -134,6 +128,20 @@ def waited(waiter: Wait, timeout: float, *, in_loop: bool) -> str:
             "this wait blocks the running event loop: if the sender runs in it, use 'await ...wait_for_async(...)'"
         )
     return "\n".join(lines)
+
+
+def _calls_instead(waiter: Wait) -> list[str]:
+    """The calls of this hook point that did not match; where it was never reached, how many others there were."""
+    reached = [call for call in waiter.store.records.calls if call.hook == waiter.hook]
+    if not reached:
+        return [f"calls so far: {_counts(waiter.store) or 'none'}"]
+    return _nearest("Call", reached, waiter.match, waiter.keys) if waiter.match else []
+
+
+def _envelopes_instead(waiter: Wait) -> list[str]:
+    """The envelopes that did not match, and what was refused."""
+    nearest = _nearest("Envelope", waiter.store.records.accepted, waiter.match, waiter.keys)
+    return [*nearest, *_refusals(waiter.store)]
 
 
 def _came(waiter: Wait, things: str) -> str:
@@ -176,7 +184,7 @@ def still_connected(store: LogStore, timeout: float) -> str:
 
 
 def _mixup(store: LogStore, session: Session) -> list[str]:
-    """Why the client of an open connection waits in vain."""
+    """The mistake for which the client of an open connection waits for ever, if one is recognised."""
     return [f"  {line}" for line in (store.mixup(session) or "").splitlines()]
 
 
@@ -215,8 +223,8 @@ def _unmatched(count: int, rule: Rule) -> str:
 
 
 def _elsewhere(call: Call, rule: Rule) -> str:
-    """Why a call that matches did not come to a rule, where that can be seen."""
-    answered_early = call.rule is not None and call.rule.after is not None  # what came then was not counted
+    """Why the rule did not apply to a call that matches it, if the log shows that."""
+    answered_early = call.rule is not None and call.rule.after is not None  # content after the answer was not counted
     if rule.after is not None and not answered_early and call.about == "content" and call.argument.size < rule.after:
         return f"only {plural(call.argument.size, 'byte')} came"
     if call.rule is not None:

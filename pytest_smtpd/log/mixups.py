@@ -1,4 +1,4 @@
-"""What is commonly got wrong on the client's side, recognised by the bytes that came, and how to set it right.
+"""Common mistakes of clients, recognised by the bytes that they send, and how to correct them.
 
 Each of these leaves both sides waiting for each other, or ends in an error whose text does not name the cause: TLS
 where clear text is expected, the reverse, a certificate authority that is not trusted, and lines that end in LF alone.
@@ -12,7 +12,7 @@ TLS_RECORD: Final = b"\x16\x03"  # a handshake record, of any version (RFC 8446 
 _UNTRUSTED: Final = ("UNKNOWN_CA", "CERTIFICATE_UNKNOWN", "BAD_CERTIFICATE")  # alerts (RFC 8446 section 6.2)
 _BARE_ENDS: Final = (b"\n.\n", b"\n.\r\n", b"\r\n\n")  # of the last one, the dot behind CRLF has been unstuffed
 
-# What has happened, and on a line of its own what to do.
+# The first line describes the mistake, the second one the correction.
 _HELLO_IN_CLEAR: Final = (
     "the client began with a TLS handshake, but this port begins in clear text\n"
     "connect without TLS{starttls}, or give the server tls='implicit'"
@@ -37,7 +37,7 @@ _BARE_LF: Final = (
 
 
 def waits_in_vain(state: State, unread: bytes, verbs: list[str], tls: str | None, handshake: int) -> str | None:
-    """Why a client waits in vain, or has waited until it left; None where nothing can be seen.
+    """The mistake for which a client waits for ever, or waited until it left; None if none is recognised.
 
     ``unread`` are the last bytes that came and led to nothing, ``verbs`` the commands so far, ``tls`` is the setting,
     and ``handshake`` the bytes that came in the TLS handshake.
@@ -53,7 +53,7 @@ def waits_in_vain(state: State, unread: bytes, verbs: list[str], tls: str | None
 
 
 def handshake_failed(reason: str, tls: str | None, certificate: str, *, clear_text: bool) -> str | None:
-    """Why a TLS handshake has failed, where that is not what the test has asked for."""
+    """Why a TLS handshake failed, unless the test asked for that failure."""
     if clear_text:
         return _CLEAR_TEXT if tls == "implicit" else None
     refused = any(reason.endswith(alert) for alert in _UNTRUSTED)

@@ -1,4 +1,4 @@
-"""The transcript of a connection: who said what, when, and by which rule."""
+"""The transcript of a connection: commands and replies, their times, and the rules behind the replies."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ WIDEST: Final = 200  # characters of one line
 
 _ENDINGS: Final = {"dropped": "dropped", "hung": "hanging", "pending": "waiting"}
 _BY: Final = "   by "
-_NULS: Final = 4  # so many are in no text
+_NULS: Final = 4  # no text has as many
 _UNDECODABLE: Final = 8  # bytes that are no UTF-8, if they are a quarter of a line: a piece of a TLS handshake
 
 
@@ -54,8 +54,8 @@ def transcript(
 ) -> str:
     """Each session's lines under its heading.
 
-    ``remarks`` are lines that are not in the log, each in its place. Of very many sessions there are the first and the
-    last, and so of very many lines, unless it has to be ``whole``. ``fold_ehlo`` is whether the reply to EHLO is short.
+    ``remarks`` are lines that are not in the log, each in its place. Only the first and the last of very many sessions
+    and of very many lines are kept, unless ``whole``. ``fold_ehlo`` is whether the reply to EHLO is shortened.
     """
     most = len(sessions) if whole else MOST
     chosen = (*sessions[:most], *sessions[most:][-MOST:])
@@ -99,8 +99,8 @@ def heading(store: LogStore, session: Session) -> str:
     known = store.records.sessions
     number = known.index(session) + 1 if session in known else 0
     last = store.records.entries.get(session, ())[-1:]
-    said_goodbye = any(isinstance(entry, Call) and _is_goodbye(entry) for entry in last)
-    state = "still open" if session in store.open and not said_goodbye else "closed"
+    has_quit = any(isinstance(entry, Call) and _is_quit(entry) for entry in last)
+    state = "still open" if session in store.open and not has_quit else "closed"
     return f"session {number} from {peer(session)} {state}"
 
 
@@ -111,7 +111,7 @@ def peer(session: Session) -> str:
     return printable(endpoint(session.remote_address, session.remote_port))
 
 
-def _is_goodbye(call: Call) -> bool:
+def _is_quit(call: Call) -> bool:
     return call.about == "command" and call.argument.verb == "QUIT" and call.outcome == "accepted"
 
 
@@ -127,25 +127,38 @@ def lines_of(entries: Sequence[Call | Note], passwords: Sequence[str] = (), *, f
     lines: list[Line] = []
     for place, entry in enumerate(entries):
         if isinstance(entry, Note):
-            text, _, by = entry.text.partition(_BY) if entry.who == "S" else (entry.text, "", "")
-            lines.append(Line(entry.at, place, entry.who, printable(text), printable(by)))
+            lines.append(_note_line(entry, place))
             continue
-        if entry.about == "command":
-            lines.append(Line(entry.at, place, "C", _command(entry), call=entry))
-        elif entry.about == "content" and (entry.replies or entry.argument.size):
-            lines.append(Line(_end(entry), place, "C", f"<{entry.argument.size} bytes of content>", call=entry))
+        lines += _request_lines(entry, place)
         if not entry.shared:
-            notes = _exchange_behind(entries, place)
-            at, behind = (notes[-1].at, place + len(notes)) if notes else (_end(entry), place)
-            answered = not notes or notes[-1].who == "C"
-            for who, text, by in _answer(entry, fold_ehlo=fold_ehlo) if answered else _deferred(entry):
-                lines.append(Line(at, behind, who, text, by, entry))
+            lines += _answer_lines(entry, place, _exchange_behind(entries, place), fold_ehlo=fold_ehlo)
     lines = [line._replace(text=hidden(line.text, passwords), by=hidden(line.by, passwords)) for line in lines]
     return sorted(lines, key=lambda line: line[:2])
 
 
+def _note_line(note: Note, place: int) -> Line:
+    text, _, by = note.text.partition(_BY) if note.who == "S" else (note.text, "", "")
+    return Line(note.at, place, note.who, printable(text), printable(by))
+
+
+def _request_lines(call: Call, place: int) -> Iterator[Line]:
+    """What the client sent: a command, or content."""
+    if call.about == "command":
+        yield Line(call.at, place, "C", _command(call), call=call)
+    elif call.about == "content" and (call.replies or call.argument.size):
+        yield Line(_end(call), place, "C", f"<{call.argument.size} bytes of content>", call=call)
+
+
+def _answer_lines(call: Call, place: int, exchange: Sequence[Note], *, fold_ehlo: bool) -> Iterator[Line]:
+    """The reply to a call. ``exchange`` are the lines of a login that came between the verdict and its reply."""
+    at, behind = (exchange[-1].at, place + len(exchange)) if exchange else (_end(call), place)
+    replied = not exchange or exchange[-1].who == "C"
+    for who, text, by in _answer(call, fold_ehlo=fold_ehlo) if replied else _deferred(call):
+        yield Line(at, behind, who, text, by, call)
+
+
 def _command(call: Call) -> str:
-    """The command line; of what is no text, a TLS handshake say, only how long it is."""
+    """The command line; for binary data, such as a TLS handshake, only its length."""
     raw = call.argument.raw
     return f"<{len(raw)} bytes that are no text>" if _is_binary(raw) else str(call.argument)
 
@@ -160,7 +173,7 @@ def _end(call: Call) -> float:
 
 
 def _exchange_behind(entries: Sequence[Call | Note], place: int) -> list[Note]:
-    """A login's 334 that explains the verdict, and the client's line: both come between the verdict and its reply."""
+    """The lines of a login between its verdict and the reply: the 334 that explains the verdict, the client's line."""
     call = entries[place]
     assert isinstance(call, Call)
     if call.about != "login" or any(reply.digit == 3 for reply in call.replies):
@@ -184,9 +197,12 @@ def _answer(call: Call, *, fold_ehlo: bool) -> Iterator[tuple[str, str, str]]:
     rules = [*([call.rule] if call.rule is not None else []), *call.decorations]
     by = ", ".join(map(repr, rules))
     own = _own_reply(call)
-    for who, text in _said(call, fold_ehlo=fold_ehlo):
-        others = own is not None and who == "S" and text != own
-        yield who, text, "" if others else by
+    for text in _sent(call, fold_ehlo=fold_ehlo):
+        yield "S", text, by if own in (None, text) else ""
+    if event := _event(call):
+        yield "-", event, by
+    if call.error is not None:
+        yield "-", f"a hook raised {type(call.error).__name__}", by
 
 
 def _own_reply(call: Call) -> str | None:
@@ -197,23 +213,26 @@ def _own_reply(call: Call) -> str | None:
     return None if reply is None else reply.line
 
 
-def _said(call: Call, *, fold_ehlo: bool) -> Iterator[tuple[str, str]]:
+def _sent(call: Call, *, fold_ehlo: bool) -> Iterator[str]:
+    """What the client was sent: raw bytes as a repr, replies as lines."""
     if call.wires:
-        yield from (("S", repr(wire)) for wire in call.wires)
-    elif fold_ehlo and is_ehlo(call):
-        yield from (("S", _folded(reply)) for reply in call.replies)
+        yield from map(repr, call.wires)
     else:
-        yield from (("S", reply.line) for reply in call.replies)
+        folds = fold_ehlo and is_ehlo(call)
+        yield from (_folded(reply) if folds else reply.line for reply in call.replies)
     if call.heard and (then := _then(call)):
-        yield "S", repr(then)
-    if call.outcome in _ENDINGS and (call.outcome != "pending" or call.rule is not None or call.about != "command"):
-        yield "-", f"{_ENDINGS[call.outcome]} at {call.hook}"
-    elif call.outcome == "accepted" and isinstance(call.argument, TLSInfo):
-        yield "-", f"TLS handshake complete: {call.argument.version} {call.argument.cipher}"
-    elif call.outcome in ("refused", "error") and not call.replies and not call.wires:
-        yield "-", f"{call.hook} refused"
-    if call.error is not None:
-        yield "-", f"a hook raised {type(call.error).__name__}"
+        yield repr(then)
+
+
+def _event(call: Call) -> str:
+    """What happened to the connection in place of a reply, or without one."""
+    if call.outcome in _ENDINGS:
+        command_waits = call.outcome == "pending" and call.about == "command" and call.rule is None
+        return "" if command_waits else f"{_ENDINGS[call.outcome]} at {call.hook}"
+    if call.outcome == "accepted" and isinstance(call.argument, TLSInfo):
+        return f"TLS handshake complete: {call.argument.version} {call.argument.cipher}"
+    refused = call.outcome in ("refused", "error") and not call.replies and not call.wires
+    return f"{call.hook} refused" if refused else ""
 
 
 def is_ehlo(call: Call) -> bool:
@@ -236,7 +255,7 @@ def _then(call: Call) -> bytes:
 
 
 def traceback_lines(call: Call) -> Iterator[str]:
-    """What a hook has raised by mistake, and where."""
+    """The traceback of a hook error."""
     yield f"the {call.hook} hook of call {call.number} raised:"
     text = hidden(call.traceback or "", call.session.passwords)
     yield from (f"    {line}" for line in text.rstrip("\n").split("\n"))
