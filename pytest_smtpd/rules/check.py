@@ -1,4 +1,4 @@
-"""Checks of a rule when it is made; what is wrong is an error in one line."""
+"""Checks of a rule when it is made. A mistake is an error in one line."""
 
 import inspect
 import re
@@ -25,20 +25,29 @@ def check_rule(hook: str, given_options: Mapping[str, Any], *, needs_action: boo
     for name, value in given_options.items():
         _check_name(hook, name)
         _check_option(hook, name, value)
+    _check_conflicts(hook, given_options)
+    _check_actions(hook, given_actions(given_options))
+    if needs_action:
+        _check_acts(hook, given_options)
+
+
+def _check_conflicts(hook: str, given_options: Mapping[str, Any]) -> None:
     for name, row in OPTIONS.items():
         applies = name in given_options and (row.kind == "modifier" or given(given_options, name))
-        for senseless, text in row.conflicts if applies else ():
-            if senseless(given_options, hook):
+        for excludes, text in row.conflicts if applies else ():
+            if excludes(given_options, hook):
                 raise ValueError(f"on({hook!r}): {why(text)}")
-    _check_actions(hook, given_actions(given_options))
+
+
+def _check_acts(hook: str, given_options: Mapping[str, Any]) -> None:
     acts = any(given(given_options, name) and (row.answers or row.decorates) for name, row in OPTIONS.items())
-    if needs_action and not acts:
+    if not acts:
         actions = listed(name for name in options.possible(hook) if OPTIONS[name].answers)
         raise TypeError(f"on({hook!r}): a rule needs an action: {actions}")
 
 
 def _check_actions(hook: str, actions: list[str]) -> None:
-    """One that says something, one that ends the connection, or the one and then the other."""
+    """At most one action that replies, and one that ends the connection after it."""
     for says, what in ((True, "two answers"), (False, "two ends")):
         same = [name for name in actions if OPTIONS[name].says == says]
         if len(same) > 1:
@@ -46,24 +55,36 @@ def _check_actions(hook: str, actions: list[str]) -> None:
 
 
 def _check_name(hook: str, name: str) -> None:
-    possible = [*options.possible(hook), *match.possible(hook)]
     if name in OPTIONS and name in KEYS:
         raise TypeError(f"{name!r} has two rows, as an option and as a match key; one of them needs another name")
-    if name in possible:
+    if name in _possible(hook):
         return
-    if name not in OPTIONS and name not in KEYS and name != WHEN:
-        advice = f"that is a setting: @pytest.mark.smtpd({name}=...)" if name in Options.__annotations__ else ""
-        raise TypeError(
-            f"on({hook!r}): unknown action, modifier or match key {quoted(name)}"
-            f"{did_you_mean(name, possible, 'option', advice=advice)}"
-        )
-    kind = OPTIONS[name].kind if name in OPTIONS else "match key"
-    others = sorted(other for other in HOOKS if name in (*options.possible(other), *match.possible(other)))
+    known = name in OPTIONS or name in KEYS or name == WHEN
+    raise TypeError(f"on({hook!r}): {_not_here(hook, name) if known else _unknown(hook, name)}")
+
+
+def _possible(hook: str) -> list[str]:
+    return [*options.possible(hook), *match.possible(hook)]
+
+
+def _unknown(hook: str, name: str) -> str:
+    advice = f"that is a setting: @pytest.mark.smtpd({name}=...)" if name in Options.__annotations__ else ""
+    hint = did_you_mean(name, _possible(hook), "option", advice=advice)
+    return f"unknown action, modifier or match key {quoted(name)}{hint}"
+
+
+def _not_here(hook: str, name: str) -> str:
+    """The name applies to other hook points: which ones, and what applies to this one instead."""
+    kind = _kind(name)
+    others = sorted(other for other in HOOKS if name in _possible(other))
     where = " and ".join([", ".join(others[:-1]), others[-1]]) if len(others) > 1 else others[0]
-    valid = [other for other in possible if (OPTIONS[other].kind if other in OPTIONS else "match key") == kind]
+    valid = ", ".join(other for other in _possible(hook) if _kind(other) == kind)
     why = ", where nobody is left to be answered" if HOOKS[hook].refusal is None and kind != "match key" else ""
-    there = f"valid {kind}s: {', '.join(valid)}"
-    raise TypeError(f"on({hook!r}): {name!r} applies to {where}, not to {hook}{why} ({there})")
+    return f"{name!r} applies to {where}, not to {hook}{why} (valid {kind}s: {valid})"
+
+
+def _kind(name: str) -> str:
+    return OPTIONS[name].kind if name in OPTIONS else "match key"
 
 
 def _check_option(hook: str, name: str, value: Any) -> None:
@@ -89,7 +110,7 @@ def _check_reply(hook: str, reply: Any) -> None:
 
 
 def _slip(reply: object) -> str:
-    """Which slip it is that makes a text no reply, where that can be seen."""
+    """The mistake in a text that is no reply, if it is a common one."""
     if not isinstance(reply, str):
         return ""
     heads = [re.match(r"[0-9]+", line) for line in reply.splitlines()]
@@ -101,7 +122,7 @@ def _slip(reply: object) -> str:
 
 
 def _check_function(hook: str, function: Callable[..., Any]) -> None:
-    """What would only show when a client comes: a hook that cannot be called, or whose body would not run."""
+    """Mistakes that would otherwise appear only when a client comes: a hook that cannot be called, or never runs."""
     name = getattr(function, "__name__", type(function).__name__)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"on({hook!r}): {name} is a generator, whose body would never run; leave out its yield")

@@ -111,13 +111,18 @@ def explanation(event: Event, verdict: Decision, context: Context) -> Reply | No
     reply = verdict.reply
     if not isinstance(event, Authenticate) or event.auth is None or reply is None:
         return None
-    auth, mechanism = event.auth, MECHANISMS.get(event.auth.method)
-    if reply.digit == 2 and auth.server_final is not None:
-        challenge = auth.server_final
-    elif reply.refuses and reply.code != 421 and mechanism and mechanism.failure and verdict.challenge is not None:
-        challenge = json.dumps(dict(verdict.challenge or mechanism.failure)).encode()
-    else:
+    challenge = event.auth.server_final if reply.digit == 2 else _reason(event.auth, reply, verdict)
+    if challenge is None:
         return None
-    context.deferred = (reply, verdict.user or event.user or auth.username)
+    context.deferred = (reply, verdict.user or event.user or event.auth.username)
     context.exchange = event.exchange
     return replies.challenge(encode(challenge))
+
+
+def _reason(auth: Auth, reply: Reply, verdict: Decision) -> bytes | None:
+    """The JSON object in which the mechanism explains why it refuses a token; None where it has none to give."""
+    mechanism = MECHANISMS.get(auth.method)
+    if mechanism is None or mechanism.failure is None or verdict.challenge is None:
+        return None
+    refuses_token = reply.refuses and reply.code != 421
+    return json.dumps(dict(verdict.challenge or mechanism.failure)).encode() if refuses_token else None

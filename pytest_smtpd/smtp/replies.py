@@ -109,9 +109,9 @@ def parse_reply(text: str) -> Reply:
     heads = [f"{line[1]}-{line[3] or ''}" for line in lines[:-1]]
     last = lines[-1]
     end = last[1] if last[2] is None else f"{last[1]} {last[3]}"
-    enhanced, said = _split_enhanced("\n".join(line[3] or "" for line in lines))
+    enhanced, rest = _split_enhanced("\n".join(line[3] or "" for line in lines))
     wire = _octets("\r\n".join([*heads, end]) + "\r\n")
-    return Reply(int(lines[0][1]), enhanced, said, wire)
+    return Reply(int(lines[0][1]), enhanced, rest, wire)
 
 
 def leading_reply(raw: bytes) -> Reply | None:
@@ -128,8 +128,8 @@ def leading_reply(raw: bytes) -> Reply | None:
         return None
     if len(codes) != 1:
         return None
-    enhanced, said = _split_enhanced("\n".join(texts))
-    return Reply(int(codes.pop()), enhanced, said, raw[:position])
+    enhanced, rest = _split_enhanced("\n".join(texts))
+    return Reply(int(codes.pop()), enhanced, rest, raw[:position])
 
 
 # --- the catalogue --------------------------------------------------------------------------------------------------
@@ -149,13 +149,17 @@ def _problems(code: int, enhanced: str | None, text: str) -> Iterator[str]:
         yield "a reply code is a number from 200 to 599"
     if enhanced is None and digit != 3 and code != 220:
         yield f"it needs an enhanced status code, like '{digit}.0.0' (RFC 2034 section 4)"
-    found = ENHANCED.match(enhanced or "")
-    if enhanced is not None and (found is None or found[0] != enhanced or int(found[1]) != digit):
+    if enhanced is not None and not _is_enhanced(enhanced, digit):
         yield f"{enhanced!r} is no enhanced status code of a {digit}xx reply (RFC 2034 section 4)"
     if not text and digit != 3:
         yield "it needs a text"
     if not (text.isprintable() and text.isascii()):
         yield "its text must be one line of ASCII"
+
+
+def _is_enhanced(text: str, digit: int) -> bool:
+    found = ENHANCED.match(text)
+    return found is not None and found[0] == text and int(found[1]) == digit
 
 
 class Standard(NamedTuple):
