@@ -125,27 +125,6 @@ def test_the_settings_of_a_server_do_not_show_its_passwords(failure: Failure) ->
     assert "s3cret" not in text
 
 
-def test_a_wrong_auth_setting_does_not_show_its_passwords(failure: Failure) -> None:
-    report = failure("""
-        @pytest.mark.smtpd(auth=[("app", "s3cret-passw0rd")], tsl=1)
-        def test_it(smtpd):
-            pass
-    """)
-    assert report.when == "setup"
-    assert "s3cret" not in report.longreprtext
-
-
-def test_an_auth_error_setting_alone_does_not_show_its_passwords(failure: Failure) -> None:
-    report = failure("""
-        @pytest.mark.smtpd(auth={"app": ["s3cret-passw0rd"]})
-        def test_it(smtpd):
-            pass
-    """)
-    assert report.when == "setup"
-    assert "auth" in report.longreprtext
-    assert "s3cret" not in report.longreprtext
-
-
 # ---------------------------------------------------------------- folded and capped
 
 

@@ -37,6 +37,7 @@ MALFORMED = {
     "<a@x.example> SIZE=x": "a@x.example",
     "<a@x.example> WHAT=x": "a@x.example",
     "<a@x.example>WHAT": "a@x.example",
+    "a@@x.example WHAT=x": "a@@x.example",
     "<a b>": "a b",
     "<a@-x->": "a@-x-",
     "<<a@x.example>>": "<a@x.example>",
@@ -56,6 +57,7 @@ def test_a_sender_that_cannot_be_parsed(serve: Serve, client: Connect, argument:
     assert wire.say(f"MAIL FROM:{argument}").code == 250
     wire.steps("RCPT TO:<b@x.example>", "DATA", "x\r\n.")
     assert server.one().mail_from == MALFORMED[argument]
+    assert server.log.calls("mail_from") == []
 
 
 @WAYS
@@ -69,7 +71,7 @@ def test_a_recipient_that_cannot_be_parsed(serve: Serve, client: Connect, argume
 
 
 @WAYS
-@pytest.mark.parametrize("command", ["EHLO", "HELO", "EHLO -x-", "EHLO ä", "HELO two words"])
+@pytest.mark.parametrize("command", ["EHLO", "HELO", "EHLO -x-", "EHLO not_a_domain!", "EHLO ä", "HELO two words"])
 def test_a_greeting_that_cannot_be_parsed(serve: Serve, client: Connect, command: str, rule: Rule) -> None:
     server = serve(strict=True)
     rule(server, command[:4], "250 hello")

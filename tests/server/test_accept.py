@@ -157,54 +157,6 @@ def test_a_message_is_kept_if_it_was_accepted_or_counts_as_accepted(
     assert last(server, "data").outcome == outcome
 
 
-# --- accepted means accepted: also what could not be parsed ------
-
-
-@pytest.mark.parametrize(
-    ("line", "address"),
-    [
-        ("MAIL FROM:<not an address>", "not an address"),
-        ("MAIL FROM:nobody@@example.com BLURB=1", "nobody@@example.com"),
-        ("MAIL FROM:<a@example.com> BLURB=1", "a@example.com"),
-        ("MAIL FROM:", ""),
-    ],
-)
-def test_a_malformed_sender_is_one_if_a_rule_accepts_it(
-    serve: Serve, connect: Connect, line: str, address: str
-) -> None:
-    server = serve(on("command", verb="MAIL", reply=250))
-    assert codes(connect(server), HELLO, line, ADA, DATA, BODY) == [250, 250, 250, 354, 250]
-    assert server.one().mail_from == address
-    assert "mail_from" not in points(server)
-
-
-@pytest.mark.parametrize(
-    ("line", "address"),
-    [
-        ("RCPT TO:<not an address>", "not an address"),
-        ("RCPT TO:ada@@example.com more", "ada@@example.com"),
-        ("RCPT TO:<ada@example.com> BLURB=1", "ada@example.com"),
-    ],
-)
-def test_a_malformed_recipient_is_one_if_a_hook_accepts_it(
-    serve: Serve, connect: Connect, line: str, address: str
-) -> None:
-    server = serve(on("command", verb="RCPT", call=lambda command, session: "250 2.1.5 As you like"))
-    assert codes(connect(server), HELLO, MAIL, line, DATA, BODY) == [250, 250, 250, 354, 250]
-    assert server.one().rcpt_to == (address,)
-
-
-def test_a_recipient_over_the_limit_is_one_if_a_rule_accepts_it(serve: Serve, connect: Connect) -> None:
-    server = serve(on("command", verb="RCPT", reply=250, skip=1), max_recipients=1)
-    assert codes(connect(server), HELLO, MAIL, ADA, BOB, DATA, BODY) == [250, 250, 250, 250, 354, 250]
-    assert server.one().rcpt_to == ("ada@example.com", "bob@example.com")
-
-
-def test_a_malformed_ehlo_greets_if_a_rule_accepts_it(serve: Serve, connect: Connect) -> None:
-    server = serve(on("command", verb="EHLO", reply="250 localhost"), strict=True)
-    assert codes(connect(server), "EHLO not_a_domain!", MAIL) == [250, 250]
-
-
 # --- a 334 at AUTH ------
 
 
@@ -233,12 +185,6 @@ def test_a_334_brings_the_next_line_to_auth_whatever_the_mechanism(
     assert codes(connect(server), HELLO, f"AUTH {mechanism}", line, "NOOP") == [250, 334, 235, 250]
     assert seen == [(mechanism, username)]
     assert server.log.sessions()[0].user == "somebody"
-
-
-def test_the_line_behind_a_334_to_an_unknown_mechanism_is_its_response(serve: Serve, connect: Connect) -> None:
-    server = serve(on("command", verb="AUTH", reply="334 "))
-    assert codes(connect(server), HELLO, "AUTH NTLM", b64("whatever")) == [250, 334, 535]
-    assert last(server, "auth").argument.response == "whatever"
 
 
 def test_a_challenge_by_a_rule_brings_the_next_line_to_auth_again(serve: Serve, connect: Connect) -> None:

@@ -201,29 +201,6 @@ def test_a_reject_says_what_it_was_given_and_421_closes(
         assert codes(wire, "RCPT TO:<bob@example.com>") == [250]
 
 
-def test_the_envelope_being_judged_is_there_in_mail_from(serve: Serve, connect: Connect) -> None:
-    """What MAIL's parameters say is no matter of the answer: it is known when the sender is judged."""
-    seen: list[Any] = []
-    server = serve(tls="implicit")
-
-    @server.on("mail_from")
-    def hook(address: Address, session: Session) -> None:
-        envelope = session.envelope
-        assert envelope is not None
-        seen.append((envelope.mail_from, envelope.rcpt_to, envelope.body_type, envelope.smtp_utf8))
-        seen.append((envelope.require_tls, envelope.dsn.ret, envelope.dsn.envid))
-        raise Reject
-
-    wire = connect(server, greet=False)
-    wire.secure(server.client_context, "localhost")
-    wire.reply()
-    line = f"{MAIL} BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=x+2By"
-    assert codes(wire, HELLO, line) == [250, 550]
-    assert seen == [("app@example.com", (), "8bitmime", True), (True, "HDRS", "x+y")]
-    session: Any = server.log.sessions()[0]
-    assert session.envelope is None, "a refused sender leaves no transaction"
-
-
 def test_the_recipients_so_far_are_there_in_rcpt_to(serve: Serve, connect: Connect) -> None:
     seen: list[tuple[str, ...]] = []
     server = serve()

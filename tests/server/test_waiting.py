@@ -250,20 +250,6 @@ def test_an_error_in_what_is_waited_for_reaches_the_waiter(serve: Serve, connect
             run(lambda: server.log.wait_for_async("data", timeout=1, when=lambda call: 1 / 0))
 
 
-def test_a_hook_is_asked_about_its_own_calls_only(serve: Serve, connect: Connect) -> None:
-    server = serve()
-    deliver(connect, server)
-    asked: list[str] = []
-
-    def note(call: Any) -> bool:
-        asked.append(call.hook)
-        return bool(call.argument.local == "ada")  # which only addresses have
-
-    assert len(server.log.calls("rcpt_to", when=note)) == 1
-    assert len(server.log.wait_for("rcpt_to", when=note)) == 1
-    assert set(asked) == {"rcpt_to"}
-
-
 # --- wait_quiet ------
 
 
