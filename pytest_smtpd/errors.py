@@ -49,7 +49,7 @@ class Reject(Exception):
 
 
 def _shown(value: object) -> str:
-    """A wrong value; what is no text and no number, which may hold anything, by its type alone."""
+    """A wrong value. Values other than texts and numbers may hold secrets, and are named by their type."""
     return repr(value) if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
 
 
@@ -89,13 +89,13 @@ def _check_class(code: int | None, message: str | None) -> None:
 
 
 def add_note(error: BaseException, note: str) -> None:
-    """Add a note to an exception, unless it is of a kind that takes none: a frozen dataclass, say."""
+    """Add a note to an exception, unless its type takes none, as a frozen dataclass does."""
     with suppress(Exception):
         error.add_note(note)
 
 
 def no_attribute(value: object, name: str) -> Any:
-    """The ``__getattr__`` of public classes. Raises an ``AttributeError`` that says what to write instead of ``name``.
+    """The ``__getattr__`` of public classes. Raises an ``AttributeError`` with the attribute to use for ``name``.
 
     It is also called if a property has raised an ``AttributeError`` of its own, which is raised once more.
     """
@@ -119,7 +119,7 @@ def no_container(value: object, *_: object) -> NoReturn:
 
 
 class WaitTimeout(AssertionError, TimeoutError):
-    """What was waited for did not come in time; the text shows what came instead."""
+    """A wait ended before its condition was met; the text shows what came instead."""
 
     __module__ = "pytest_smtpd"
 

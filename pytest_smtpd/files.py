@@ -1,4 +1,4 @@
-"""The server's own files, in the real file system, whatever a test does with ``os``, ``open`` or ``tempfile``.
+"""The server's own files, in the real file system, even if a test replaces ``os``, ``open`` or ``tempfile``.
 
 OpenSSL and the kernel know nothing of a file system that a test has made up, and a test may replace or remove its
 folder for temporary files at any time. So what is needed is taken from ``os`` here, once, and kept where no tool that
@@ -15,7 +15,7 @@ _COMMON: Final = ("/tmp", "/var/tmp", "/usr/tmp")
 
 
 class _System:
-    """What was in ``os`` at import."""
+    """The functions of ``os`` as they were at import."""
 
     close = staticmethod(os.close)
     fstat = staticmethod(os.fstat)
@@ -45,7 +45,7 @@ def make_folder(prefix: str) -> str:
 
 
 def _places() -> Iterator[str]:
-    """Where temporary files may be: where the environment says, if that is there."""
+    """The folder for temporary files: the one that the environment names, if it exists."""
     chosen = getattr(sys.modules.get("tempfile"), "tempdir", None)
     for place in (chosen, *map(os.environ.get, ("TMPDIR", "TEMP", "TMP")), *_COMMON):
         if place and isinstance(place, str):

@@ -174,7 +174,7 @@ def instead_of(kind: str, name: str, ours: Iterable[str]) -> str:
 
 
 def no_container(kind: str) -> str:
-    """The text of an error for a use as a list, or a dict, of what is neither."""
+    """The text of the error when a value is used as a list or dict and is neither."""
     return f"{kind!r} object is neither a list nor a dict: {_AS_CONTAINER[kind]}"
 
 

@@ -54,7 +54,7 @@ def greylist(
 def rate(count: int, /, per: Period | float, *, by: By = "client", reply: int | str | Reply | None = None) -> "Limit":
     """Accept ``count`` calls in each window of ``per``, a period or seconds, and refuse more until it has moved on.
 
-    For any hook but ``auth`` and ``close``. The window slides, and what was refused does not count. ``by`` says what
+    For any hook but ``auth`` and ``close``. The window slides, and refused calls do not count. ``by`` says what
     has a count of its own: "client" (by address), "user" (the sender where nobody is logged in), "sender", "recipient",
     or a function of the hook's arguments. Without ``reply``, ``450 4.7.1 Rate limit exceeded``. Raises ``TypeError``
     or ``ValueError``, in one line, for wrong arguments.
@@ -78,7 +78,7 @@ def quota(messages: int, per: Period | float, *, by: By = "user", reply: int | s
     return _Rate(written, refusal, messages, _seconds("quota", per), _known("quota", by))
 
 
-# --- what is given --------------------------------------------------------------------------------------------------
+# --- the arguments --------------------------------------------------------------------------------------------------
 
 
 def _written(name: str, words: list[str], by: Any, reply: Any) -> str:
@@ -96,7 +96,7 @@ def _check_count(name: str, what: str, count: Any) -> None:
 
 
 def _refusal(reply: Any, default: Reply) -> Reply:
-    """The reply that refuses. Raises ``TypeError`` or ``ValueError`` for what is none."""
+    """The reply that refuses. Raises ``TypeError`` or ``ValueError`` for a value that is no reply."""
     if reply is None:
         return default
     if isinstance(reply, str):
@@ -168,7 +168,7 @@ _BY: Final[dict[str, _By]] = {
 
 
 def _known(name: str, by: Any) -> _By:
-    """Whom to count. Raises ``TypeError`` or ``ValueError``."""
+    """The key under which to count. Raises ``TypeError`` or ``ValueError``."""
     if isinstance(by, str) and by in _BY:
         return _BY[by]
     if not callable(by):
@@ -195,7 +195,7 @@ def _near(by: Any) -> str:
 
 
 class Limit(Stateful):
-    """A hook function that lets pass, or refuses with its reply."""
+    """A hook function that accepts calls within a limit, and refuses the others with its reply."""
 
     def __init__(self, written: str, reply: Reply) -> None:
         self._written = written
@@ -216,8 +216,8 @@ class Limit(Stateful):
         return copy
 
     def check(self, hook: str) -> None:
-        """Raise ``TypeError`` where it cannot know whom to count, and where to let pass means something else."""
-        if HOOKS[hook].about == "login":  # whoever returns there says who has logged in
+        """Raise ``TypeError`` at hooks where its key is not known, or where None does not accept."""
+        if HOOKS[hook].about == "login":  # there the returned value is the user who has logged in
             raise TypeError(f"on({hook!r}): {self!r} cannot decide who logs in; use on('command', verb='AUTH', ...)")
         if HOOKS[hook].refusal is None or not self._known_at(hook):
             possible = [name for name in HOOKS if HOOKS[name].refusal and HOOKS[name].about != "login"]
@@ -225,10 +225,10 @@ class Limit(Stateful):
             raise TypeError(f"on({hook!r}): {self!r} does not know whom to count there; use it on {where}")
 
     def __call__(self, *args: Any) -> Reply | None:
-        """The refusal; None lets pass."""
+        """The refusal; None accepts."""
         session: Session = args[-1]
         if isinstance(args[0], Stream):
-            for _ in args[0]:  # a message counts when it is complete; one that is not raises ConnectionError here
+            for _ in args[0]:  # a message counts when it is complete; an incomplete one raises ConnectionError here
                 pass
             if args[0].size_exceeded:
                 return None  # the server refuses it in any case

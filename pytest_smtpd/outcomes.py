@@ -1,4 +1,4 @@
-"""A hook's mistake fails its test, whatever the hook has raised."""
+"""A hook error fails its test, whichever exception the hook has raised."""
 
 import sys
 
@@ -21,14 +21,14 @@ def as_test_error(error: BaseException) -> BaseException:
 
 
 def as_pytest_error(error: BaseException) -> BaseException:
-    """Likewise, where pytest gets it from the plugin: an error that it can show, whatever the hook has raised."""
+    """The same for pytest, which gets the error from the plugin: an error that pytest can show."""
     if _has_truth(error):
         return as_test_error(error)
     return HookError(f"a hook raised {safe_repr(error)}").with_traceback(error.__traceback__)
 
 
 def _outcomes() -> tuple[type[BaseException], ...]:
-    """What test frameworks take for an outcome. Nobody can have raised what is not imported."""
+    """The exceptions that test frameworks take for an outcome, of the frameworks that are imported."""
     pytest, unittest = sys.modules.get("pytest"), sys.modules.get("unittest.case")
     found = [] if pytest is None else [outcome.Exception for outcome in (pytest.skip, pytest.xfail, pytest.exit)]
     return (*found, *([] if unittest is None else [unittest.SkipTest]))

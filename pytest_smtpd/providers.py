@@ -140,7 +140,7 @@ def profiles() -> list[str]:
 
 
 def profile(name: str) -> Profile:
-    """The profile of a provider. Raises ``ValueError``, in one line, for an unknown name or one that has none."""
+    """The profile of a provider. Raises ``ValueError``, in one line, for a name that is unknown or has no profile."""
     _check("provider", name, sorted(load()))
     found = load()[name].profile
     if found is None:
@@ -236,7 +236,7 @@ def _replies(name: str, tables: Sequence[Mapping[str, Any]]) -> Iterator[Provide
 
 
 def _check_reply(where: str, fields: Mapping[str, Any]) -> None:
-    """What a rule would say of it, when the file is read and not when somebody asks for this very reply."""
+    """Check the reply as a rule would, when the file is read and not when a test asks for this reply."""
     verb = fields.get("verb")
     if fields["hook"] == "command" and verb is None:
         raise ValueError(f"{_FILE}: {where}: hook 'command' needs a verb")

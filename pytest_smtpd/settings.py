@@ -64,7 +64,7 @@ _CLIENT_CERTIFICATES: Final[Choices] = {
 
 
 class SettingsError(ValueError):
-    """Settings that do not go together, or that a running server cannot change; ``names`` says which."""
+    """Settings that do not go together, or that a running server cannot change; ``names`` are theirs."""
 
     __module__ = "pytest_smtpd"
 
@@ -111,7 +111,7 @@ class SettingsDict(TypedDict, total=False):
 
 
 class SweepOptions(TypedDict, total=False):
-    """The options of a sweep, for type checkers; what they mean is said by ``sweep.options.OPTIONS``."""
+    """The options of a sweep, for type checkers; ``sweep.options.OPTIONS`` has their meanings."""
 
     level: Literal["quick", "full"]
     only: str | Iterable[str]
@@ -214,7 +214,7 @@ class Setting(NamedTuple):
         return wanted or f"one of {', '.join(map(repr, self.choices))}"
 
     def problems(self, name: str) -> Iterator[str]:
-        """What is wrong with a row."""
+        """The mistakes in a row."""
         if not name.isidentifier() or name in ("on", "cache", "given") or hasattr(Settings, name):
             yield "its name must be one that a keyword argument can have, and nothing else of Settings has"
         if not self.meaning or not (self.wanted or self.choices):
@@ -551,7 +551,7 @@ def _is_given(value: object) -> bool:
     return value is not None
 
 
-# (a setting, which of its values make others senseless, these others, how to say what may be meant)
+# (a setting, its values that exclude others, these others, how to express the likely intent)
 _CONTRADICTIONS: Final = (
     (
         "tls",

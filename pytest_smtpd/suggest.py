@@ -1,14 +1,14 @@
-"""Suggestions in error texts: what was probably meant, and which names are valid."""
+"""Suggestions in error texts: the name that was probably meant, and the valid names."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 _FAR: Final = 5  # how unlike a word is that would only mislead
-_LONG: Final = 4  # letters: of shorter words, a part says nothing
+_LONG: Final = 4  # letters: a part of a shorter word is no evidence
 _LONGEST: Final = 40  # letters of a text that are compared
 
-# Names from other tools, and of ours in the wrong place, that a similarity search would not correct; by what is asked
-# for. "" stands for a name to which no suggestion is better than a far one.
+# Names from other tools, and of ours in the wrong place, that a similarity search would not correct; by the kind of
+# name. "" stands for a name to which no suggestion is better than a far one.
 _MEANT: Final[Mapping[str, Mapping[str, str]]] = {
     "hook": {
         **dict.fromkeys(("sender", "from", "mail", "envelope_from", "return_path"), "mail_from"),
@@ -62,7 +62,7 @@ _MEANT: Final[Mapping[str, Mapping[str, str]]] = {
         **dict.fromkeys(("client", "protocol", "verify"), ""),
     },
 }
-# Names that need more than another name: how to say what is meant.
+# Names that need more than another name: how to express the intent.
 _SAID: Final[Mapping[str, Mapping[str, str]]] = {
     "option": {"password": "a login that fails is on('auth', reply=535); users are @pytest.mark.smtpd(auth={...})"},
     "match key": {
@@ -91,7 +91,7 @@ def did_you_mean(
 ) -> str:
     """``" - did you mean 'tls'? (valid: ...)"``, or only the valid words where nothing is near.
 
-    ``kind`` is what is asked for: "hook", "option", "match key", "setting", or anything else. ``advice`` is given
+    ``kind`` is the kind of name: "hook", "option", "match key", "setting", or anything else. ``advice`` is given
     instead, unless there is a better one for this very word.
     """
     words, text = list(valid), str(word)
@@ -113,7 +113,7 @@ def _nearest(text: str, words: Iterable[str]) -> list[str]:
 
 
 def _unlikeness(text: str, word: str) -> float:
-    """0 for a word in another spelling, and up to ``_FAR`` for one that only shares a part with the text."""
+    """0 for a word in another spelling, and up to ``_FAR`` for a word that only shares a part with the text."""
     whole, parts = _plain(word), [part for part in word.lower().split("_") if len(part) >= _LONG]
     slips = distance(text, whole)
     if slips <= 1:

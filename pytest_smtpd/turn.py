@@ -40,7 +40,7 @@ class Turn:
         self._crashed = crashed
 
     def run(self, steps: Steps) -> None:
-        """Go on with this, as far as it needs not wait."""
+        """Continue with this, as far as it need not wait."""
         self.busy, self._steps = True, steps
         self._step(steps, None)
 

@@ -148,7 +148,7 @@ CLASSES: Mapping[str, str] = {
     "TLSInfo": "",
     "Call": "about content decorations mail message records replies shared traceback wires",
     "Command": "followed known passwords secret shown_verb",
-    "Auth": "passwords server_final unproven",
+    "Auth": "mechanism_known passwords server_final unproven",
     "Stream": "open",
     "Reply": "digit line refuses wire",
     "Rule": "acts after answers begin_anew copy decoration ended function has_to_be_used most needs_use origin over "

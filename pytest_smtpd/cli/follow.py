@@ -91,7 +91,7 @@ class Follower:
         return [*shown, *(Mail(number, envelope) for envelope, number in mails.items())]
 
     def _of(self, following: Following, mails: dict[Envelope, int]) -> Iterator[Shown | Mail]:
-        """What is new of one session, under its heading where another one's lines were the last.
+        """The new lines of one session, under its heading if the lines before them belong to another session.
 
         A mail stands behind the reply to it, and is taken out of ``mails``.
         """

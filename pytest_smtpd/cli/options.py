@@ -1,4 +1,4 @@
-"""The command line, read into the settings and rules of a server. What is wrong is one line, with a suggestion."""
+"""The command line, read into the settings and rules of a server. A mistake is one line, with a suggestion."""
 
 import argparse
 import ast
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Options(NamedTuple):
-    """What was asked for: ``settings`` and ``rules`` of the server, and the folder in which to ``save`` what comes."""
+    """``settings`` and ``rules`` of the server, and the folder in which to ``save`` the messages."""
 
     settings: dict[str, Any]
     rules: list[Rule]
@@ -38,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def fail(problem: str) -> NoReturn:
-    """Say in one line what is wrong, and end with exit code 2."""
+    """Report the mistake in one line, and end with exit code 2."""
     sys.stderr.write(f"{PROGRAM}: {printable(' '.join(problem.split()))}\n")
     raise SystemExit(2)
 
@@ -59,7 +59,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) 
     }
     for name, value in named.items():
         if value is not _ABSENT and name in settings:
-            fail(f"--{name} and --set {name}=... say the same thing: leave one of them out")
+            fail(f"--{name} and --set {name}=... set the same thing: leave one of them out")
         if value is not _ABSENT:
             settings[name] = value
     settings.setdefault("port", 0 if "path" in settings else DEFAULT_PORT)

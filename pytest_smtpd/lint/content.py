@@ -70,7 +70,7 @@ def dot_stuffed_lf(facts: Facts) -> Iterator[Seen]:
 
 
 def long_lines(facts: Facts) -> Iterator[Seen]:
-    """Lines over 998 octets, with whatever they end."""
+    """Lines over 998 octets, whether they end with CRLF, CR or LF."""
     for mail in _lines(facts):
         lengths = [len(line.rstrip(b"\r")) for line in mail.envelope.content.split(b"\n")]
         places = [number for number, length in enumerate(lengths, 1) if length > _LONGEST_LINE]

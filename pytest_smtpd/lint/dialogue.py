@@ -78,7 +78,7 @@ def _behind_the_last(dialogue: Dialogue) -> Iterator[Seen]:
 
 
 def out_of_step(facts: Facts) -> Iterator[Seen]:
-    """500, 501, 503 or 555 that no rule gave; not to what was pipelined behind a refusal."""
+    """500, 501, 503 or 555 that no rule gave, unless the command was pipelined behind a refusal."""
     for step in facts.steps:
         call = step.call
         if call.code not in _OUT_OF_STEP or call.rule is not None or step.misled or step.behind_refusal:

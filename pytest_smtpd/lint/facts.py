@@ -1,4 +1,4 @@
-"""What the log knows about each client: its commands, each with what held then, its logins and its messages."""
+"""What the log shows of each client: its commands and the state of the session at each, logins and messages."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -14,18 +14,18 @@ from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Envelope, Session
 
 _HELLOS: Final = ("EHLO", "LHLO")
-# Options of a rule by which a client is told something else than the server then goes by.
+# Options of a rule that may make the reply differ from the outcome that the server records.
 _MISLEADING: Final = ("raw", "then", "accept", "after")
 
 
 class Step(NamedTuple):
-    """A command, with what held when it was sent.
+    """A command, with the state of the session when it was sent.
 
     ``offered`` are the keywords of the EHLO reply in force, each with its argument; None where the log does not know.
     ``awaited`` is what the client had to wait for before it: "greeting", "handshake" or "reply". ``misled`` is whether
-    a rule has told this client something that the server does not go by. ``behind_refusal`` is whether it was pipelined
-    behind a command that was refused. ``recipients`` are those accepted before in the transaction, ``messages`` those
-    completed before on the connection. ``utf8`` is whether the transaction has SMTPUTF8.
+    a rule has given this client a reply that differs from the recorded outcome. ``behind_refusal`` is whether it was
+    pipelined behind a command that was refused. ``recipients`` are those accepted before in the transaction,
+    ``messages`` those completed before on the connection. ``utf8`` is whether the transaction has SMTPUTF8.
     """
 
     call: Call
@@ -55,7 +55,7 @@ class Login(NamedTuple):
 
 
 class Mail(NamedTuple):
-    """A message: its envelope, what it says, the call of its ``data`` hook, whether it came by DATA, and its MAIL.
+    """A message: its envelope, its content, the call of its ``data`` hook, whether it came by DATA, and its MAIL.
 
     ``begun_by`` is the MAIL command; None where that, like the call, is not in the log any more.
     """
@@ -98,12 +98,12 @@ class Dialogue:
 
     @property
     def misled(self) -> bool:
-        """Whether a rule has told the client something that the server does not go by."""
+        """Whether a rule has given the client a reply that differs from the recorded outcome."""
         return self._state.misled
 
 
 class _State:
-    """What holds on a connection while its calls are looked at one by one."""
+    """The state of a connection while its calls are read one by one."""
 
     def __init__(self, dialogue: Dialogue) -> None:
         self._dialogue = dialogue
@@ -117,7 +117,7 @@ class _State:
         self._begun_by: Step | None = None
 
     def take(self, call: Call) -> None:
-        """Look at the next call."""
+        """Read the next call."""
         if call.hook == "command":
             self._take_command(call, call.argument)
         elif call.hook == "secure" and call.outcome == "accepted":
@@ -181,7 +181,7 @@ def _misleads(call: Call) -> bool:
 
 
 class Facts:
-    """Everything that the rules are asked about."""
+    """Everything that lint rules look at."""
 
     def __init__(self, log: Log) -> None:
         calls: dict[Session, list[Call]] = {session: [] for session in log.sessions()}

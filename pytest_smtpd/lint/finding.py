@@ -9,7 +9,7 @@ from pytest_smtpd.smtp.values import short
 
 
 class Lint(NamedTuple):
-    """One finding: the name of the ``rule``, and in ``text`` what was seen, where, the RFC's section, and what to do.
+    """One finding: the name of the ``rule``; ``text`` has the observation, its place, the RFC's section and advice.
 
     ``certain`` is whether it breaks the RFC without any doubt. ``envelope`` is None where it is about no message.
     """
@@ -28,7 +28,7 @@ Lint.__module__ = "pytest_smtpd"
 
 
 class SMTPLintWarning(UserWarning):
-    """What ``lint="warn"`` says about a client, in a test that passes."""
+    """The warning of ``lint="warn"`` about a client, in a test that passes."""
 
     __module__ = "pytest_smtpd"
 
@@ -44,7 +44,7 @@ class Seen(NamedTuple):
 
 
 class LintRule(NamedTuple):
-    """A row. ``what`` says in few words what is wrong, for the reference, and ``advice`` what to do.
+    """A row. ``what`` is a short description of the mistake, for the reference; ``advice`` is how to correct it.
 
     ``certain`` is whether what it finds breaks the RFC without any doubt, ``default`` whether ``lint=True`` asks for
     it.

@@ -29,7 +29,7 @@ def _line(mail: Mail, position: int) -> int:
 
 
 def bcc(facts: Facts) -> Iterator[Seen]:
-    """A Bcc field that names somebody; an empty one only says that there were blind copies."""
+    """A Bcc field that names somebody; an empty one only shows that there were blind copies."""
     for mail in facts.mails:
         for name in ("Bcc", "Resent-Bcc"):
             named = [value for value in mail.message.header(name) if value]

@@ -44,7 +44,7 @@ def _sends_password(step: Step) -> bool:
 
 
 def auth_again(facts: Facts) -> Iterator[Seen]:
-    """The same password for the same user, after a 535 has said that it is wrong."""
+    """The same password for the same user, after a 535 has refused it."""
     logins = [login for dialogue in facts.dialogues for login in dialogue.logins]
     wrong: list[Auth] = []
     for login in sorted(logins, key=lambda login: login.call.number):

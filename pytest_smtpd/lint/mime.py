@@ -1,4 +1,4 @@
-"""The rule about MIME: what is wrong with the parts of a message, and with the encoded words of its headers."""
+"""The rule about MIME: mistakes in the parts of a message and in the encoded words of its headers."""
 
 import re
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def _bodies(part: "Part") -> Iterator[tuple[str, bytes]]:
 
 
 def _word_problems(body: bytes) -> Iterator[str]:
-    """What is wrong with the encoded words of a field (RFC 2047 sections 2 to 5)."""
+    """The mistakes in the encoded words of a field (RFC 2047 sections 2 to 5)."""
     whole = {found.start() for found in re.finditer(_ENCODED_WORD, body)}
     for found in re.finditer(_BEGINS, body):
         if found.start() not in whole:

@@ -1,4 +1,4 @@
-"""What a test is told about the findings that it has asked for."""
+"""The failures and warnings in which a test sees the findings that it has asked for."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol

@@ -38,7 +38,7 @@ def select(subjects: Sequence[T], kind: Kind, match: Mapping[str, Any]) -> list[
 class Envelopes(Sequence[Envelope]):
     """The accepted envelopes, in order: a live, read-only view, equal to a list with the same ones."""
 
-    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
         __getattr__ = no_attribute
 
     def __init__(self, store: LogStore) -> None:
@@ -139,7 +139,7 @@ class Log:
 
     __module__ = "pytest_smtpd"
 
-    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
         __getattr__ = no_attribute
         __getitem__ = no_container
 
@@ -173,7 +173,7 @@ class Log:
         return select(self._store.records.sessions, "Session", match)
 
     def transcript(self, session: Session | None = None) -> str:
-        """What client and server said on this connection, or on all, as a text: secrets masked, content folded."""
+        """The dialogue of this connection, or of all, as a text: secrets masked, content folded."""
         return self.shown([session] if session else None)
 
     def shown(

@@ -25,7 +25,7 @@ class Line(NamedTuple):
     """A line of the transcript: ``who`` is C, S or "-" for the connection itself, ``at`` in seconds since the epoch.
 
     ``place`` orders lines of the same moment. ``by`` names the rules behind an answer, ``call`` is what the line is
-    about; None for what is no call.
+    about, or None.
     """
 
     at: float

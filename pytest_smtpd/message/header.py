@@ -22,7 +22,7 @@ class Header:
     ``start`` and ``end`` are the positions of its first octet and behind its last one, ``body`` is where the body
     begins. The empty line between the two belongs to neither. If the empty line is missing, the body begins with the
     first line that is neither a header field nor one of the ``delimiters`` of the multiparts around this part. So a
-    message without any header is all body, as it is for most mail servers. ``defect`` then tells where that was.
+    message without any header is all body, as it is for most mail servers. ``defect`` then names the place.
 
     ``top`` is true for a message as a whole. Exported messages may begin with a line that is no header field and is
     skipped: the "From " line of a mailbox file, or a line of spaces.

@@ -1,6 +1,6 @@
 r"""Content-Type, Content-Disposition: a value and its parameters (RFC 2045 section 5.1, RFC 2183, RFC 2231).
 
-Senders often break the grammar, and mail programs read the field all the same. So does this module:
+Senders often break the grammar, and mail programs still read the field. So does this module:
 
 * A value without quotation marks extends to the next semicolon. It may contain spaces, ``=`` and quotes
   (``filename=O'Brien 2.pdf``, ``boundary=----=_Next``), but it ends before a word that begins another parameter.

@@ -142,7 +142,7 @@ class Part:
 
     @lazy
     def defects(self) -> tuple[str, ...]:
-        """What is wrong with this part, one sentence each. Its children have defects of their own."""
+        """The defects of this part, one sentence each. Its children have defects of their own."""
         return tuple(self._defects())
 
     def _defects(self) -> Iterator[str]:

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 LONGEST: Final = 200  # bytes of a folder's name; file systems allow 255
 _HASH: Final = 8
 _READABLE: Final = LONGEST - _HASH - 2
-_RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # of Windows, whatever stands behind the dot
+_RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # Windows reserves these, with any extension
 _OURS: Final = re.compile(r"index\.html|transcript\.txt|\d+\.eml")
 
 
 def base_of(config: pytest.Config) -> Path:
-    """The folder for all tests. What an ini file says is relative to that file."""
+    """The folder for all tests. A path in an ini file is relative to that file."""
     given = config.getoption("smtpd_artifacts", None)
     if given:
         return config.invocation_params.dir / str(given)

@@ -33,7 +33,7 @@ class UsageError(pytest.fail.Exception, pytest.UsageError):  # type: ignore[misc
 
 
 class DeclaredRule(NamedTuple):
-    """A rule that a test declares; ``optional`` counts where the rule does not say it itself."""
+    """A rule that a test declares; ``optional`` is the default for a rule without ``optional=`` of its own."""
 
     rule: Rule
     optional: bool
@@ -56,7 +56,7 @@ class Declared:
         self.rules: list[DeclaredRule] = list(rules)
 
     def add(self, farther: "Declared") -> None:
-        """Merge what is declared in a farther place: settings key by key, rules behind these."""
+        """Merge the declarations of a farther place: settings key by key, its rules behind the nearer ones."""
         self.settings = {**farther.settings, **self.settings}
         self.rules += farther.rules
 
@@ -133,7 +133,7 @@ def closest_marks(item: pytest.Item) -> Iterator[tuple[pytest.Mark, bool]]:
 
 
 def read_marks(item: pytest.Item) -> Declared:
-    """What the markers of a test say. Raises ``TypeError`` or ``ValueError`` in one line, with the marker's place."""
+    """The declarations of a test's markers. Raises ``TypeError`` or ``ValueError``, with the marker's place."""
     declared, made = Declared(), item.stash.setdefault(_MADE, {})
     for mark, own in closest_marks(item):
         try:
@@ -177,7 +177,7 @@ def refuse_misuse(item: pytest.Item) -> None:
 def _foreign(item: pytest.Item, *, marked: bool) -> str | None:
     """Another fixture called ``smtpd``, to which this test gives our markers and parameters.
 
-    One that builds on ours is welcome, and without them so is any of a conftest or a test module.
+    A fixture that builds on ours is allowed, and without our markers so is one of a conftest or of a test module.
     """
     winner = _winner(item)
     if winner is None or _is_ours(winner):
@@ -224,7 +224,7 @@ def _is_meant_for_us(parameter: object) -> bool:
 
 
 def _marks_problem(item: pytest.Item) -> str | None:
-    """What is wrong with a test's markers, in one line."""
+    """The mistake in a test's markers, in one line."""
     try:
         read_marks(item)
     except (TypeError, ValueError) as error:
@@ -241,7 +241,7 @@ def _marks_problem(item: pytest.Item) -> str | None:
 
 
 def _unswept(item: pytest.Item) -> str | None:
-    """What is wrong with a marker on this very test that is for ``smtpd_sweep``, in one line."""
+    """The mistake in a marker for ``smtpd_sweep`` on the test itself, in one line."""
     mark = next((mark for mark in item.own_markers if mark.name == "smtpd_sweep"), None)
     if mark is None or "smtpd_sweep" in getattr(item, "fixturenames", ()) or _may_ask_later(item):
         return None
@@ -259,9 +259,9 @@ def refuse_unused(item: pytest.Item) -> None:
 
 
 def _may_ask_later(item: pytest.Item) -> bool:
-    """Whether the test, a fixture of the project, or one that either needs, has ``request``, to ask for ours by.
+    """Whether the test, or a fixture that it needs, has ``request``, by which it may ask for our fixtures later.
 
-    What an installed plugin does in every test, and pytest's own fixtures, do not count: they know nothing of ours.
+    Fixtures of pytest and of installed plugins do not count: they know nothing of ours.
     """
     info = getattr(item, "_fixtureinfo", None)
     chains: dict[str, Any] = getattr(info, "name2fixturedefs", {})
@@ -302,7 +302,7 @@ def parameter_id(parameter: object) -> str | None:
 
 
 def _setting_word(name: Any, value: Any) -> str:
-    """What an id says of a setting: of a login the users, and of what is none of ours no more than its name."""
+    """A setting in an id: of a login the users, of an unknown setting only the name."""
     if name == "on":
         return parameter_id(value) or "on"
     row = SETTINGS.get(name)

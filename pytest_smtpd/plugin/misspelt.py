@@ -1,4 +1,4 @@
-"""What was meant by a marker that is none of ours or a fixture of the wrong scope, and where markers stand."""
+"""Suggestions for misspelt markers and for fixtures of the wrong scope, and the places of markers."""
 
 import inspect
 import os
@@ -18,7 +18,7 @@ MARKERS: Final = ("smtpd", "smtpd_on", "smtpd_sweep")
 
 
 def misspelt(item: pytest.Item) -> str | None:
-    """What is wrong with a marker whose name is nearly one of ours, in one line; None if there is none."""
+    """The error about a marker whose name is nearly one of ours, in one line; None if there is no such marker."""
     for mark in item.iter_markers():
         near = mark.name not in MARKERS and _is_near(mark.name, has_arguments=bool(mark.args or mark.kwargs))
         if near and mark.name not in _registered(item.config):
@@ -31,7 +31,7 @@ def misspelt(item: pytest.Item) -> str | None:
 
 @cache
 def _is_near(name: str, *, has_arguments: bool) -> bool:
-    """Whether a name is one of ours but for two letters; or begins so, and says something of its own behind it."""
+    """Whether a name differs from one of ours by two letters at most, or begins with one of ours."""
     name = name.lower()
     if min(distance(name, ours) for ours in MARKERS) <= (_FAR if len(name) > 5 else 1):
         return True

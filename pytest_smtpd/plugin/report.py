@@ -61,7 +61,7 @@ def save_again(reporter: Reporter, base: Path, nodeid: str) -> None:
     """The failed test is over: what came while it was torn down belongs to its artifacts too."""
     from pytest_smtpd.plugin import artifacts
 
-    with contextlib.suppress(Exception):  # the report of the failure has told of it
+    with contextlib.suppress(Exception):  # the report of the failure has shown it
         artifacts.save(base / artifacts.folder_name(nodeid), reporter.logs(), nodeid)
 
 

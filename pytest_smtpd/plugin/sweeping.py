@@ -40,7 +40,7 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
 
 
 def _check_marks(item: pytest.Item) -> None:
-    """Raise ``UsageError`` for what is wrong with a marker, in one line with its place."""
+    """Raise ``UsageError`` for a mistake in a marker, in one line with its place."""
     for mark in item.iter_markers("smtpd_sweep"):
         place = place_of(item, mark)
         if mark.args:
@@ -52,7 +52,7 @@ def _check_marks(item: pytest.Item) -> None:
 
 
 def read_level(config: pytest.Config) -> str | None:
-    """What ``--smtpd-sweep`` or the ini option says. Raises ``UsageError`` for another word."""
+    """The value of ``--smtpd-sweep`` or of the ini option. Raises ``UsageError`` for an unknown one."""
     level: str | None = config.getoption("--smtpd-sweep") or config.getini("smtpd_sweep") or None
     if level is not None and level not in LEVELS:
         hint = did_you_mean(level, LEVELS, "level")

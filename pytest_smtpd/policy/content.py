@@ -2,9 +2,9 @@
 
 Its content arrives in pieces, and rules are asked in two ways while it does:
 
-* Rules with ``after`` are asked at each piece; what they decide is an early verdict, amid the content.
+* Rules with ``after`` are asked at each piece; what they decide is an early verdict, before the content is complete.
 * The other rules are walked once, nearest first. The walk begins with the content and stops at a rule that can only be
-  matched when all of it is there; it goes on at the end. So a hook function that reads can begin before that.
+  matched when all of it is there; it continues at the end. So a hook function can read before that.
 
 In LMTP the walk decides for each recipient (RFC 2033 section 4.2), in SMTP for the message. A rule with ``to`` stands
 in place of the replies to the recipients that it names, any other for all that are still undecided.
@@ -57,7 +57,7 @@ class Content:
         self._pipe: Pipe | None = None
         self._run: Run | None = None
 
-    # --- while it arrives -------------------------------------------------------------------------------------------
+    # --- while the content arrives ----------------------------------------------------------------------------------
 
     def begin(self, post: Post) -> None:
         """The content begins: start the hook function, if it is known already."""
@@ -74,7 +74,7 @@ class Content:
         return self._pipe if self._pipe.full else None
 
     def early(self) -> list[Verdict] | None:
-        """The verdicts of a rule with ``after`` that applies now, amid the content."""
+        """The verdicts of a rule with ``after`` that applies now, while the content is arriving."""
         for rule in self._early if self._failed is None else ():
             if rule.over or self._stream.size < (rule.after or 0):
                 continue
@@ -168,7 +168,7 @@ class Content:
         verdicts = [
             verdict or (usual if decided is None else decided[place]) for place, verdict in enumerate(self._verdicts)
         ]
-        return self._dressed(self._rewritten(verdicts, default))
+        return self._decorated(self._rewritten(verdicts, default))
 
     def _read_content(self) -> Generator[Wait, Any, None]:
         """Read the message for rules that match its content, in a thread, so that no other connection waits."""
@@ -181,14 +181,14 @@ class Content:
         yield self._in_worker(lambda: _parse(self.call, read, content, names))
 
     def _rewritten(self, verdicts: list[Verdict], default: Reply) -> list[Verdict]:
-        """With the bytes that functions make of the usual answer's."""
+        """The verdicts, with the bytes that ``raw=`` functions make of the usual reply's."""
         try:
             return [rewritten(verdict, self.call.hook, default.wire) for verdict in verdicts]
         except BaseException as error:
             return mistake(self.call, error, len(verdicts))
 
-    def _dressed(self, verdicts: list[Verdict]) -> list[Verdict]:
-        """With the decorations of rules. After a verdict that ends the connection, no reply is given any more."""
+    def _decorated(self, verdicts: list[Verdict]) -> list[Verdict]:
+        """The verdicts with the decorations of rules. After a verdict that ends the connection, no reply follows."""
         paced = [one._replace(delay=0.0, then=b"") for one in self._for_all]
         given, ended = [], False
         for place, verdict in enumerate(verdicts):
@@ -234,7 +234,7 @@ InWorker = Callable[[Callable[[], object]], Wait]
 
 
 def _end(run: Run, pipe: Pipe, reason: str, *, cancels: bool) -> Generator[Wait, Any, None]:
-    """Tell a hook that the content has ended too early, and wait for its end."""
+    """Let a hook see that the content has ended too early, and wait until the hook has ended."""
     if not run.over and not run.in_thread:
         yield FirstStep(run)
     reading = pipe.has_reader
@@ -247,19 +247,19 @@ def _end(run: Run, pipe: Pipe, reason: str, *, cancels: bool) -> Generator[Wait,
 
 
 def _parse(call: Call, read: Callable[[bytes], Any], content: bytes, names: Iterable[str]) -> None:
-    """Read what these match keys ask for; the message keeps what it has read once."""
+    """Read the values of these match keys. The message caches them."""
     call.content = read(content)
     for name in names:
         KEYS[name].value("Call", call)
 
 
 def _needs_content(rule: Rule) -> bool:
-    """Whether it can only be matched when all of the content is there."""
+    """Whether the rule can only be matched when all of the content is there."""
     return rule.reads_content or (WHEN in rule.match and rule.function is None)
 
 
 def _can_be_early(rule: Rule, size: int | None) -> bool:
-    """Whether it may answer during the content: not to accept more than the server takes (RFC 1870 section 6.3)."""
+    """Whether the rule may fire during the content: not to accept more than ``size`` (RFC 1870 section 6.3)."""
     if rule.after is None:
         return False
     accepts = any(verdict.digit == 2 for verdict in rule.verdicts)
@@ -274,15 +274,15 @@ def spread(verdict: Verdict, count: int, *, named: bool) -> list[Verdict]:
     """
     if named or count < 2 or (verdict.wire is None and not verdict.ends):
         return [verdict] + [verdict if named else verdict._replace(delay=0.0)] * (count - 1)
-    silent = Verdict(keep=verdict.keep, outcome=verdict.outcome)
+    no_reply = Verdict(keep=verdict.keep, outcome=verdict.outcome)
     if verdict.wire is None and verdict.reply is not None:
-        told = verdict._replace(ending=Ending.OPEN, linger=0.0)
-        return [told] + [told._replace(delay=0.0)] * (count - 2) + [verdict._replace(delay=0.0)]
-    return [verdict] + [silent] * (count - 1)
+        reply_only = verdict._replace(ending=Ending.OPEN, linger=0.0)
+        return [reply_only] + [reply_only._replace(delay=0.0)] * (count - 2) + [verdict._replace(delay=0.0)]
+    return [verdict] + [no_reply] * (count - 1)
 
 
 def rewritten(verdict: Verdict, hook: str, usual: bytes) -> Verdict:
-    """With the bytes that a ``raw=`` function makes of the usual answer's. Raises what the function raises."""
+    """The verdict, with the bytes that a ``raw=`` function makes of the usual reply's. Raises what that raises."""
     if not callable(verdict.wire):
         return verdict
     from pytest_smtpd.rules.effects import raw_fields

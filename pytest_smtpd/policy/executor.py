@@ -82,7 +82,7 @@ class Run:
         self.start()
 
     def cancel(self) -> None:
-        """Nobody waits for it any more; a coroutine is cancelled, a thread goes on to its end."""
+        """Nobody waits for the hook any more: a coroutine is cancelled, a thread runs to its end."""
         self._resume = None
         self.cancelled = True
         if self.task is not None:
@@ -104,7 +104,7 @@ class Job(Run):
 class FirstStep:
     """Until a coroutine that has just been started has come to where it waits for something itself.
 
-    A client may give up faster than its hook begins; what the hook would have done first is done all the same.
+    A client may give up before its hook begins; the first step of the hook still runs.
     """
 
     def __init__(self, run: Run) -> None:

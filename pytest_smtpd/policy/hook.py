@@ -87,7 +87,7 @@ class Hooks:
         return [run for run in self._runs.values() if not run.over]
 
     def dropped(self, call: Call) -> Verdict:
-        """The verdict on a call that nobody waits for; the error of its hook is reported all the same."""
+        """The verdict on a call that nobody waits for; a hook error is still reported."""
         run = self._runs.pop(call, None)
         error = None if run is None else run.error
         if error is None or isinstance(error, _NO_MISTAKE):

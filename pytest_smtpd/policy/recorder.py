@@ -16,7 +16,7 @@ from pytest_smtpd.smtp.session import Envelope, Session
 class Open:
     """What has not been answered yet on one connection.
 
-    ``exchange`` is the one that waits for later events, ``content`` the message whose content is arriving, if a rule or
+    ``exchange`` waits for later events, ``content`` the message whose content is arriving, if a rule or
     a hook may be interested in it, ``data_call`` the call of the last message.
     """
 
@@ -101,8 +101,8 @@ class Recorder:
         if content is not None:
             content.kept = verdict.keep is not False
         if is_in_passing(verdict):
-            words = verdict.reply.line if verdict.wire is None and verdict.reply else repr(verdict.wire)
-            self._log.note(self._session, f"{words}   by {verdict.rule!r}", "S")
+            sent = verdict.reply.line if verdict.wire is None and verdict.reply else repr(verdict.wire)
+            self._log.note(self._session, f"{sent}   by {verdict.rule!r}", "S")
             return
         self._answer_content(verdicts, heard=heard)
 
@@ -133,13 +133,13 @@ class Recorder:
 
 
 def _is_auth(event: Event) -> bool:
-    """Whether it is a step of AUTH, also one that is refused unless a rule accepts it."""
+    """Whether the event is a step of AUTH, accepted or refused."""
     otherwise = event.otherwise if isinstance(event, events.Refused) else None
     return event.explained if otherwise is None else otherwise.explained
 
 
 def is_in_passing(verdict: Verdict) -> bool:
-    """Whether an early verdict does not decide about the message, which is then answered once more at its end."""
+    """Whether an early verdict leaves the message undecided, so that it is answered again at its end."""
     return verdict.keep is True or (verdict.digit == 0 and verdict.wire is not None and not verdict.ends)
 
 

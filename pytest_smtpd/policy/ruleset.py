@@ -55,7 +55,7 @@ class RuleSet:
             self.by_hook, self._declared, self._added = fresh.by_hook, fresh._declared, fresh._added
 
     def pinned(self) -> "RuleSet":
-        """These rules, also when ``replace`` has brought others. What is added until then is added here too."""
+        """These rules, even after ``replace`` has installed others. Rules added before that are added here too."""
         pinned = RuleSet()
         pinned.by_hook = self.by_hook
         return pinned

@@ -131,7 +131,7 @@ class Stream:
 
     __module__ = "pytest_smtpd"
 
-    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
         __getattr__ = no_attribute
     __slots__ = ("_pipe", "size", "size_exceeded")
 

@@ -48,8 +48,8 @@ def _check_acts(hook: str, given_options: Mapping[str, Any]) -> None:
 
 def _check_actions(hook: str, actions: list[str]) -> None:
     """At most one action that replies, and one that ends the connection after it."""
-    for says, what in ((True, "two answers"), (False, "two ends")):
-        same = [name for name in actions if OPTIONS[name].says == says]
+    for sends, what in ((True, "two answers"), (False, "two ends")):
+        same = [name for name in actions if OPTIONS[name].sends == sends]
         if len(same) > 1:
             raise ValueError(f"on({hook!r}): {listed(same, 'and')} are {what}; give one")
 

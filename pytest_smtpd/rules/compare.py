@@ -17,12 +17,12 @@ _EXCERPT: Final = 40  # characters of a text from where it differs
 
 
 def same(text: str) -> str:
-    """The fold for texts of which case matters, and everything else."""
+    """The fold for texts in which everything matters, case too."""
     return text
 
 
 def agrees(expected: Any, actual: Any, fold: Fold = same) -> bool:
-    """Whether a value matches what is asked for.
+    """Whether a value matches the expected one.
 
     A text matches if equal or as a shell pattern, a ``re.Pattern`` by search, a set if any of its members does, a
     callable by its truth, anything else if it is equal.
@@ -44,7 +44,7 @@ def agrees(expected: Any, actual: Any, fold: Fold = same) -> bool:
 
 
 def any_agrees(fold: Fold, expected: Any, actual: Any) -> bool:
-    """Whether one of several values matches, or all of them together are equal to what is asked for."""
+    """Whether one of several values matches, or all of them together equal the expected one."""
     if any(agrees(expected, value, fold) for value in actual):
         return True
     return not callable(expected) and bool(expected == actual)
@@ -61,7 +61,7 @@ def all_agree(fold: Fold, expected: Any, actual: Any) -> bool:
 
 
 def header_differences(expected: Mapping[str, Any], message: Any) -> Iterator["Difference"]:
-    """Each header that does not match; one that occurs several times matches if any of its values does."""
+    """Each header that does not match. A repeated header matches if any of its values does."""
     for name, wanted in expected.items():
         found = () if message is None else message.header(name)
         if found if wanted is None else not any(agrees(wanted, value) for value in found):
@@ -69,7 +69,7 @@ def header_differences(expected: Mapping[str, Any], message: Any) -> Iterator["D
 
 
 class Difference(NamedTuple):
-    """Why a subject does not match: the key, what was asked for, what is there, and how people may read that."""
+    """Why a subject does not match: the key, the expected value, the actual value, and how to show the latter."""
 
     key: str
     expected: Any
@@ -83,7 +83,7 @@ class Difference(NamedTuple):
         return f"{printable(self.key)} is {cut(self.show(self.actual))}, not {wanted}{self._parting()}"
 
     def _parting(self) -> str:
-        """Where two long texts differ that begin alike."""
+        """Where two long texts with the same beginning differ."""
         for kind in (str, bytes) if self.show is shown else ():
             if isinstance(self.expected, kind) and isinstance(self.actual, kind):
                 alike = takewhile(lambda pair: pair[0] == pair[1], zip(self.actual, self.expected, strict=False))

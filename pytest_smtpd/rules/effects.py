@@ -22,7 +22,7 @@ _CODE: Final = rb"(?:[2-5][0-9]{2}-[^\n]*\n)*([2-5])[0-9]{2}(?![0-9])"  # a clie
 
 
 def read_reply(value: int | str | Reply, hook: str) -> Reply:
-    """A reply as a rule gives it. Raises ``ValueError`` for what is none."""
+    """A reply as a rule gives it. Raises ``ValueError`` for a value that is no reply."""
     if isinstance(value, Reply):
         return value
     if isinstance(value, str):
@@ -99,13 +99,13 @@ def put(name: str) -> Apply:
 
 
 def act_early(fields: Fields, value: Any, hook: str) -> None:
-    """During the content, silence means that the rest is not read either."""
+    """A ``hang`` during the content: the rest is not read either."""
     if fields.get("ending") is Ending.STALL and "message" in HOOKS[hook].has:
         fields["ending"] = Ending.STALL_UNREAD
 
 
 def count_as(fields: Fields, value: Any, hook: str) -> None:
-    """Set how the server counts the call, or whether it keeps the message, whatever the client is told."""
+    """Set how the server counts the call, or whether it keeps the message, independent of the reply."""
     if "message" in HOOKS[hook].has:
         fields["keep"] = value
         if value and not fields.get("reply") and fields.get("outcome") == "refused":  # by bytes that nobody can read

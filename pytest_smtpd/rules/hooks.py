@@ -9,11 +9,11 @@ by closing the connection, or it names a *hook function* that answers. Where nob
 given: what the RFC and the settings ask for. After a refusal, the hook points that are left are not reached; nor after
 an answer at ``command``, which stands in place of theirs.
 
-A row holds what is special about one hook point:
+A row holds the properties of one hook point:
 
 * ``arguments`` are what its hook functions are called with, and ``about`` is what the first of them means.
-* ``has`` are its features: what is known there, and what can be done. An option or a match key names the feature it
-  needs (``options.py``, ``match.py``), so a rule that could never work is an error when it is made.
+* ``has`` are its features: values that are known there, and effects that are possible. An option or a match key names
+  the feature it needs (``options.py``, ``match.py``), so a rule that could never work is an error when it is made.
 * ``read`` turns what a hook function returns into verdicts. Usually any value accepts; at ``auth`` it is the user.
 * ``refusal`` is the reply to a ``Reject()`` without arguments. A hook point without one has nobody to refuse.
 * ``when`` and ``returns`` are its texts in the reference.
@@ -37,7 +37,7 @@ from pytest_smtpd.suggest import did_you_mean
 
 __tracebackhide__ = True  # errors point at the caller's line
 
-# What may be known, or be possible, at a hook point; options and match keys name the one that they need.
+# The features of hook points; options and match keys name the one that they need.
 Feature = Literal[
     "reply",  # the client can be answered
     "greeting",  # the answer is the greeting
@@ -80,7 +80,7 @@ class Hook(NamedTuple):
     about: About = ""
 
     def problems(self, name: str) -> Iterator[str]:
-        """What is wrong with a row."""
+        """The mistakes in a row."""
         if not self.when:
             yield "when= must say when it is reached"
         if not isinstance(self.arguments, tuple) or self.arguments[-1:] != ("session",) or len(self.arguments) > 2:
@@ -143,14 +143,14 @@ def _read_nothing(call: Passed, value: Any, default: Reply | None, recipients: S
 def _read_command(
     call: Passed, value: Any, default: Reply | None, recipients: Sequence[str] | None
 ) -> list[Verdict] | None:
-    """A reply is given, whatever its code; anything else lets the command pass on."""
+    """A reply is sent, with any code; any other value leaves the command to the server."""
     _no_reject(value)
     reply = replies.parse_reply(value) if isinstance(value, str) and re.match(_CODED, value) else _reply(value)
     return None if reply is None else [answer(reply)]
 
 
 def _read_user(call: Passed, value: Any, default: Reply | None, recipients: Sequence[str] | None) -> list[Verdict]:
-    """The user. What is false refuses; so does a login whose proof nobody has asked for."""
+    """The user. A false value refuses; so does a login for whose proof no password was given."""
     _no_reject(value)
     reply = _reply(value, enhanced=True)
     if reply is not None:

@@ -83,7 +83,7 @@ class SessionMatch(Match, total=False):
     client_hostname: Any
 
 
-# Queries also take what a subject simply has: a line in one of these dicts is all that a filter needs.
+# Queries also match plain attributes: a line in one of the classes above is all that a filter needs.
 ATTRIBUTES: Final[Mapping[Kind, tuple[str, ...]]] = {
     "Envelope": tuple(key for key in EnvelopeMatch.__annotations__ if key not in Match.__annotations__),
     "Call": tuple(key for key in CallMatch.__annotations__ if key not in Match.__annotations__),
@@ -94,13 +94,13 @@ ATTRIBUTES: Final[Mapping[Kind, tuple[str, ...]]] = {
 class Key(NamedTuple):
     """A row: what a key compares, of each kind of subject.
 
-    ``call``, ``envelope`` and ``session`` give the value; None: this kind has none, and cannot be asked for it.
-    ``agree`` compares the value with what is asked for, and ``differ`` takes its place where that are several values,
-    each with a difference of its own. ``fold`` takes away the differences that do not matter. ``needs`` is the feature
-    that the hook point of a rule must have (see ``hooks.Feature``). ``accepts`` says what may be asked for, and
-    ``wanted`` names that in an error. ``reads_content`` is whether the value is only there when the message is
+    ``call``, ``envelope`` and ``session`` read the value; None: this kind of subject has no such value.
+    ``agree`` compares the value with the expected one; ``differ`` replaces it for several values, each with a
+    difference of its own. ``fold`` removes differences that do not matter. ``needs`` is the feature
+    that the hook point of a rule must have (see ``hooks.Feature``). ``accepts`` checks the expected value, and
+    ``wanted`` describes it in an error. ``reads_content`` is whether the value is only there when the message is
     complete, and takes time to read. ``settled`` is whether it cannot change once a call has been decided, so that
-    those who wait look at it once. ``show`` makes of a subject and its value what people may read, where that may hold
+    those who wait look at it once. ``show`` is the text of a value that may hold
     secrets. ``meaning`` is Markdown for the reference.
     """
 
@@ -127,7 +127,7 @@ class Key(NamedTuple):
         return [kind for kind in ATTRIBUTES if getattr(self, kind.lower()) is not None]
 
     def problems(self, name: str) -> Iterator[str]:
-        """What is wrong with a row."""
+        """The mistakes in a row."""
         if not name.isidentifier() or name == WHEN or any(name in names for names in ATTRIBUTES.values()):
             yield "its name must be one that a keyword argument can have, and nothing else has"
         if not self.meaning:
@@ -145,7 +145,7 @@ class Key(NamedTuple):
             yield from unknown_feature(self.needs)
 
 
-# --- where it is found ----------------------------------------------------------------------------------------------
+# --- reading the values ---------------------------------------------------------------------------------------------
 
 
 def _recipients(subject: Any) -> tuple[str, ...]:
@@ -297,7 +297,7 @@ def _attribute(name: str) -> Key:
 
 
 def query_keys(kind: Kind, match: Mapping[str, Any]) -> Mapping[str, Key]:
-    """The keys of a query for this kind of subject. Raises ``TypeError`` for one that it does not have."""
+    """The keys of a query for this kind of subject. Raises ``TypeError`` for a key that does not apply to it."""
     keys = {**KEYS, **{name: _attribute(name) for name in ATTRIBUTES[kind]}}
     for name, value in match.items():
         if name != WHEN and name not in keys:
@@ -334,7 +334,7 @@ def _a_list(value: object) -> str:
 def differences(
     kind: Kind, subject: Any, match: Mapping[str, Any], keys: Mapping[str, Key] = KEYS
 ) -> Iterator[Difference]:
-    """Every way in which ``subject`` is not what ``match`` asks for, in its order; ``when`` last."""
+    """Every difference between ``subject`` and ``match``, in the order of the match; ``when`` last."""
     for name, expected in match.items():
         if name == WHEN:
             continue

@@ -1,7 +1,7 @@
-"""OPTIONS: one row for each action and modifier of a rule: its values, its hooks, what it does to a verdict.
+"""OPTIONS: one row for each action and modifier of a rule: its values, its hooks, its effect on a verdict.
 
-An action answers; a modifier changes how, when or how often. In the order of their rows, the actions before the
-modifiers, a rule shows its options, and they are applied to the fields of its ``Verdict``.
+An action answers a call; a modifier changes how, when or how often. A rule shows its options, and applies them to the
+fields of its ``Verdict``, in the order of the rows, actions before modifiers.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,8 +25,8 @@ class Option(NamedTuple):
 
     ``apply`` does to a verdict's fields what the option means. ``needs`` is the feature that a hook point must have;
     None: the option applies everywhere. ``conflicts`` are the combinations that exclude it; ``{or_actions}``,
-    ``{and_actions}`` and ``{or_answers}`` in their texts are lists of such options. ``says`` is whether it gives the
-    client an answer. ``answers`` is whether a rule with it decides a call. ``decorates`` is whether it also works
+    ``{and_actions}`` and ``{or_answers}`` in their texts are lists of such options. ``sends`` is whether it sends the
+    client something. ``answers`` is whether a rule with it decides a call. ``decorates`` is whether it also works
     alone, on the usual answer; the search for a rule that decides then goes on. ``meaning`` is Markdown for the
     reference.
     """
@@ -38,7 +38,7 @@ class Option(NamedTuple):
     apply: Apply
     needs: Feature | None = None
     conflicts: tuple[Conflict, ...] = ()
-    says: bool = False
+    sends: bool = False
     decorates: bool = False
 
     @property
@@ -47,7 +47,7 @@ class Option(NamedTuple):
         return self.kind == "action"
 
     def problems(self, name: str) -> Iterator[str]:
-        """What is wrong with a row."""
+        """The mistakes in a row."""
         if not name.isidentifier():
             yield "its name must be one that a keyword argument can have"
         if self.kind not in ("action", "modifier"):
@@ -57,11 +57,11 @@ class Option(NamedTuple):
         yield from not_callable(check=self.check, apply=self.apply)
         if self.needs is not None:
             yield from unknown_feature(self.needs)
-        if (self.says and not self.answers) or (self.decorates and self.answers):
-            yield "only an action says something (says=), and only a modifier decorates (decorates=)"
+        if (self.sends and not self.answers) or (self.decorates and self.answers):
+            yield "only an action sends something (sends=), and only a modifier decorates (decorates=)"
 
 
-# --- what excludes what ---------------------------------------------------------------------------------------------
+# --- conflicts ------------------------------------------------------------------------------------------------------
 
 
 def given(options: Given, name: str) -> bool:
@@ -74,8 +74,8 @@ def given_actions(options: Given) -> list[str]:
     return [name for name in _actions() if given(options, name)]
 
 
-def _actions(*, saying: bool = False) -> list[str]:
-    return [name for name, row in OPTIONS.items() if row.answers and name != "call" and (row.says or not saying)]
+def _actions(*, sending: bool = False) -> list[str]:
+    return [name for name, row in OPTIONS.items() if row.answers and name != "call" and (row.sends or not sending)]
 
 
 def _with(*names: str) -> Condition:
@@ -98,21 +98,21 @@ def _does_nothing(options: Given, hook: str) -> bool:
     return not given_actions(options)
 
 
-def _says_nothing(options: Given, hook: str) -> bool:
-    return not any(OPTIONS[name].says for name in given_actions(options))
+def _sends_nothing(options: Given, hook: str) -> bool:
+    return not any(OPTIONS[name].sends for name in given_actions(options))
 
 
-def _says_no(options: Given, hook: str) -> bool:
-    """Whether the client gets anything else than a 2xx."""
+def _sends_refusal(options: Given, hook: str) -> bool:
+    """Whether the client gets anything but a 2xx."""
     others = {name: value for name, value in options.items() if name != "accept"}
-    told = [fields_of(others, hook, reply) for reply in _replies(options)]
-    return any(fields.get("digit") != 2 and not callable(fields.get("wire")) for fields in told)
+    answers = [fields_of(others, hook, reply) for reply in _replies(options)]
+    return any(fields.get("digit") != 2 and not callable(fields.get("wire")) for fields in answers)
 
 
-def _replies_in_words(options: Given, hook: str) -> bool:
-    """Whether the answer is a reply, not bytes."""
-    told = [fields_of(options, hook, reply) for reply in _replies(options)]
-    return any(fields.get("reply") is not None and "wire" not in fields for fields in told)
+def _sends_reply(options: Given, hook: str) -> bool:
+    """Whether the answer is a well-formed reply, not raw bytes."""
+    answers = [fields_of(options, hook, reply) for reply in _replies(options)]
+    return any(fields.get("reply") is not None and "wire" not in fields for fields in answers)
 
 
 def _replies(options: Given) -> list[Any]:
@@ -128,7 +128,7 @@ def listed(names: Iterable[str], word: str = "or") -> str:
 
 def why(text: str) -> str:
     """The text of a conflict, with its lists of options."""
-    actions, answers = _actions(), _actions(saying=True)
+    actions, answers = _actions(), _actions(sending=True)
     text = text.replace("{or_actions}", listed(actions)).replace("{and_actions}", listed(actions, "and"))
     return text.replace("{or_answers}", listed(answers))
 
@@ -150,20 +150,20 @@ _ROWS: Final = {
         "list is one answer per matching call, in turn, and then the rule is over",
         effects.say_reply,
         "reply",
-        says=True,
+        sends=True,
     ),
     "raw": Option(
         "action",
         lambda value: isinstance(value, bytes) or callable(value),
         "bytes, like b'250 ok\\r\\n', or a function of the usual answer's bytes",
-        "send exactly these bytes. If they begin with a well-formed reply, the session goes on as after that reply, "
+        "send exactly these bytes. If they begin with a well-formed reply, the session continues as after that reply, "
         "except that only `drop` closes; otherwise as if the client had been accepted (on `connect`), or as if there "
-        'had been no answer (elsewhere). `b""` is an answer that never comes while the session goes on. A `334` on '
+        'had been no answer (elsewhere). `b""` is an answer that never comes while the session continues. A `334` on '
         "`auth` brings the client's next line to `auth` again. A function gets the bytes of the usual answer, and "
         "returns those that are sent instead",
         effects.write_raw,
         "reply",
-        says=True,
+        sends=True,
     ),
     "drop": Option(
         "action",
@@ -179,7 +179,7 @@ _ROWS: Final = {
         "action",
         is_flag,
         "True or False",
-        "never answer, or after an answer fall silent. Released when the test ends, or when the client closes",
+        "never answer, or send nothing more after an answer. Released when the test ends, or when the client closes",
         effects.end(Ending.STALL),
         "reply",
         ((_with("drop"), "drop= closes and hang= keeps open; give one"),),
@@ -201,7 +201,7 @@ _ROWS: Final = {
         conflicts=(
             (
                 lambda options, hook: isinstance(options.get("reply"), list),
-                "a list of replies says by its length how often; leave out times=",
+                "the length of a list of replies is how often the rule applies; leave out times=",
             ),
         ),
     ),
@@ -222,7 +222,7 @@ _ROWS: Final = {
         "the answer one byte at a time, n seconds apart. Alone: the usual answer, slowly",
         effects.put("pace"),
         "reply",
-        ((_both(_acts, _says_nothing), "drip= needs an answer to send byte by byte; add {or_answers}"),),
+        ((_both(_acts, _sends_nothing), "drip= needs an answer to send byte by byte; add {or_answers}"),),
         decorates=True,
     ),
     "linger": Option(
@@ -234,7 +234,7 @@ _ROWS: Final = {
         "reply",
         (
             (_without("drop"), "linger= is the time before a drop; add drop="),
-            (_says_nothing, "linger= is the time between an answer and the drop; add {or_answers}"),
+            (_sends_nothing, "linger= is the time between an answer and the drop; add {or_answers}"),
         ),
     ),
     "then": Option(
@@ -245,7 +245,7 @@ _ROWS: Final = {
         "behind the usual answer",
         effects.put("then"),
         "reply",
-        ((_both(_acts, _says_nothing), "then= needs an answer to follow; add {or_answers}"),),
+        ((_both(_acts, _sends_nothing), "then= needs an answer to follow; add {or_answers}"),),
         decorates=True,
     ),
     "after": Option(
@@ -265,7 +265,7 @@ _ROWS: Final = {
                 "after= with drop= or hang= leaves no message to keep; leave out accept= or after=",
             ),
             (
-                _both(lambda options, hook: "silence" in HOOKS[hook].has, _replies_in_words),
+                _both(lambda options, hook: "silence" in HOOKS[hook].has, _sends_reply),
                 "there is no reply inside a handshake; use raw=, drop= or hang= with after=",
             ),
         ),
@@ -274,22 +274,22 @@ _ROWS: Final = {
         "modifier",
         is_flag,
         "True or False",
-        "how the server itself counts the call, whatever the client is told. On `data`: `True` keeps the message as "
+        "how the server itself counts the call, independent of the reply. On `data`: `True` keeps the message as "
         "accepted, and then the fault happens (the gap of RFC 1047, in which mail is delivered twice); with `after`, "
         "the early answer comes in addition, and the rest arrives, is kept and is answered as usual. `False`, with a "
-        "2xx: the client is told yes, and nothing is kept. Elsewhere, beside `reply` or `raw`: `True` counts the call "
-        "as accepted, `False` as refused",
+        "2xx: the client gets that reply, and nothing is kept. Elsewhere, beside `reply` or `raw`: `True` counts the "
+        "call as accepted, `False` as refused",
         effects.count_as,
         "count",
         (
             (_with("call"), "a call= function decides by itself; leave out accept="),
             (_does_nothing, "accept= needs {or_actions}"),
             (
-                _both(lambda options, hook: "message" not in HOOKS[hook].has, _says_nothing),
+                _both(lambda options, hook: "message" not in HOOKS[hook].has, _sends_nothing),
                 "accept= needs {or_answers} here: without an answer there is nothing to count",
             ),
             (
-                _both(lambda options, hook: options.get("accept") is False, _says_no),
+                _both(lambda options, hook: options.get("accept") is False, _sends_refusal),
                 "accept=False needs a reply that accepts, like reply=250",
             ),
         ),
@@ -321,9 +321,9 @@ def in_order(options: Given) -> list[str]:
 
 
 def fields_of(options: Given, hook: str, reply: Any) -> Fields:
-    """The fields of the verdict that these options make; ``reply`` is the one of a list that is due.
+    """The fields of the verdict that these options make; ``reply`` is the current one of a list.
 
-    Raises ``TypeError`` for a row whose ``apply`` does what no verdict can mean.
+    Raises ``TypeError`` for a row whose ``apply`` sets a field that a verdict does not have.
     """
     fields: Fields = {}
     for name in in_order(options):
@@ -340,7 +340,7 @@ _FIELDS: Final = frozenset(Verdict._fields)
 
 
 def verdict_fields(options: Given, hook: str, reply: Any) -> Fields:
-    """Those of a rule that decides. Raises ``TypeError`` if the client would get neither an answer nor an end."""
+    """The fields of a rule that decides. Raises ``TypeError`` if the client would get neither an answer nor an end."""
     fields = fields_of(options, hook, reply)
     if not fields.keys() & {"reply", "wire", "ending"}:
         names = listed(given_actions(options), "and")
@@ -349,7 +349,7 @@ def verdict_fields(options: Given, hook: str, reply: Any) -> Fields:
 
 
 def decoration_fields(options: Given, hook: str) -> Fields:
-    """Those of a rule that only decorates. Raises ``TypeError`` for what cannot be added to another's verdict."""
+    """The fields of a rule that only decorates. Raises ``TypeError`` for a field that it may not set."""
     fields = fields_of(options, hook, None)
     if wrong := fields.keys() - DECORATING:
         others = ", ".join(sorted(DECORATING))

@@ -1,4 +1,4 @@
-"""Rule and ``on()``: a hook point, what is to happen there, and what has to match. Cheap to import."""
+"""Rule and ``on()``: a hook point, the options and the match keys. Cheap to import."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NoReturn, Self, TypeVar, Unpack
@@ -66,7 +66,7 @@ class Rule:
         self.options: Mapping[str, Any] = _in_order(given_options)
         #: Its match keys.
         self.match: Mapping[str, Any] = {key: given_options[key] for key in (*KEYS, WHEN) if key in given_options}
-        #: Whether it need not be used; None if it does not say so and no server has it yet.
+        #: Whether it need not be used; None without ``optional=``, as long as no server has it.
         self.optional: bool | None = given_options.get("optional")
         self.origin: Rule = self
         self.seen: int = 0
@@ -101,7 +101,7 @@ class Rule:
         return self.needs_use(optional=None)
 
     def needs_use(self, *, optional: bool | None) -> bool:
-        """``has_to_be_used`` where ``optional`` counts unless the rule says it itself."""
+        """``has_to_be_used``; ``optional`` is the default for a rule without ``optional=`` of its own."""
         optional = optional if self.optional is None else self.optional
         return optional is False and HOOKS[self.hook].refusal is not None
 
@@ -116,7 +116,7 @@ class Rule:
         return any(KEYS[name].reads_content for name in self.match if name != WHEN)
 
     def copy(self, *, optional: bool | None = None) -> "Rule":
-        """A fresh rule for one server; ``optional`` counts where the rule does not say it itself."""
+        """A fresh rule for one server; ``optional`` is the default for a rule without ``optional=`` of its own."""
         fresh = Rule.__new__(type(self))
         fresh.__dict__.update(self.__dict__)
         fresh.begin_anew()
@@ -128,7 +128,7 @@ class Rule:
         return fresh
 
     def begin_anew(self) -> None:
-        """Count from the start, and have the function forget what it remembers. One that was ended stays so."""
+        """Count from the start, and reset the state of the function. A rule that was ended stays ended."""
         self.seen = self.used = 0
         self.function = _fresh(self.function)
 
@@ -241,7 +241,7 @@ def as_rules(value: Any) -> list[Rule]:
 
 
 def _no_rule(value: object) -> NoReturn:
-    """Raise an error that names what was given, but not its content: it may hold passwords."""
+    """Raise an error that names the type of the argument, not its content: that may hold passwords."""
     raise TypeError(f"on takes a rule made by on(...), or a list of them, not {described(value)}")
 
 
@@ -258,6 +258,6 @@ def on(hook: HookName, /, **given_options: Unpack[RuleArguments]) -> Rule:
 
 
 def complete_already(rule: Rule, given_options: Mapping[str, Any]) -> str:
-    """What is wrong with a rule in the place of a hook, with more options beside it."""
+    """The error about a rule given in the place of a hook, with more options."""
     more = ", ".join(f"{name}=" for name in given_options)
     return f"{rule!r} is a rule already{f'; give {more} to the on(...) that makes it' if more else ''}"

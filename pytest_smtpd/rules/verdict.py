@@ -25,7 +25,7 @@ Rewrite = Callable[[bytes], bytes]
 class Ending(Enum):
     """What happens to the connection once the answer has been written."""
 
-    OPEN = "it goes on"
+    OPEN = "the connection stays open"
     CLOSE = "it is closed in good order: close_notify where TLS is on, then FIN"
     FIN = "FIN alone"
     RST = "RST"

@@ -64,7 +64,7 @@ NO_ENVELOPE_DSN: Final = EnvelopeDSN()
 class Address(str):  # noqa: SLOT000 - what most addresses lack stands in the class
     """An envelope address, a ``str``, as the client sent it without its angle brackets; ``""`` is the null sender."""
 
-    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
         __getattr__ = no_attribute
 
     #: The ESMTP parameters as sent: upper-case keys, True for a parameter without a value.

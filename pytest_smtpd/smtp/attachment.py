@@ -16,7 +16,7 @@ class Attachment:
 
     __slots__ = ("_text", "content", "content_id", "content_type", "disposition", "filename")
 
-    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
         __getattr__ = no_attribute
 
     filename: str | None  #: The decoded file name as it was sent, with its path if it has one; None if there is none.

@@ -24,7 +24,7 @@ class Auth:
 
     __module__ = "pytest_smtpd"
 
-    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
         __getattr__ = no_attribute
 
     def __init__(
@@ -62,7 +62,7 @@ class Auth:
         return f"<Auth {method} {quoted(short(hidden(self.username, self.passwords)))}>"
 
     def validate_password(self, password: str) -> bool:
-        """Whether the client knows this password (for XOAUTH2 and OAUTHBEARER: this token), whatever the mechanism.
+        """Whether the client knows this password (for XOAUTH2 and OAUTHBEARER: this token), with any mechanism.
 
         SCRAM proves it to both sides, so a SCRAM login can only succeed if this has returned True.
         """

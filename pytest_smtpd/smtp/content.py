@@ -37,7 +37,7 @@ class Bdat(Event):
     last: bool
 
     def refused(self, reply: Reply) -> Refused:
-        """Its octets follow all the same."""
+        """Its octets still follow."""
         return RefusedBdat(command=self.command, default=reply, octets=self.octets)
 
     def apply(self, verdicts: Sequence[Decision], context: Context) -> None:
@@ -49,7 +49,7 @@ class Bdat(Event):
 
 
 class RefusedBdat(Refused):
-    """A refused BDAT: its octets follow all the same and are discarded."""
+    """A refused BDAT: its octets still follow, and are discarded."""
 
     octets: int
 
@@ -167,7 +167,7 @@ def finish(verdicts: Sequence[Decision], context: Context, *, complete: bool = T
 
 
 def _refuse_some(mail: Transaction, verdicts: Sequence[Decision], kept: Sequence[bool]) -> None:
-    """LMTP: a recipient whose reply refuses, and who does not get the message all the same, has been refused."""
+    """LMTP: a recipient whose reply refuses has been refused, unless the message is kept for them."""
     for address, verdict, served in zip(mail.recipients, verdicts, kept, strict=True):
         if not served and verdict.reply is not None and verdict.reply.refuses:
             mail.refuse(address, verdict.reply)

@@ -27,9 +27,9 @@ class Event(SimpleNamespace):
     """One thing that happened; the caller answers it with ``Connection.send`` before it asks for the next.
 
     ``hooks`` are the hook points that are reached, in order. ``reply_later`` is whether the reply to a command that is
-    accepted belongs to a later event. ``answered`` is False for what is not answered as a rule; a test may answer it
-    all the same. ``internal`` events only move the state, and are given to nobody. ``explained`` is whether a challenge
-    may come before the reply. ``transaction`` is the one that a command begins.
+    accepted belongs to a later event. ``answered`` is False for events that usually get no reply; a rule may
+    still give one. ``internal`` events only move the state, and are not reported. ``explained`` is whether a challenge
+    may come before the reply. ``transaction`` is begun by the command.
     """
 
     kind: str = ""
@@ -58,7 +58,7 @@ class Event(SimpleNamespace):
         return tuple(points)
 
     def refused(self, reply: Reply) -> "Refused":
-        """This command, refused with ``reply``; a rule may accept it all the same."""
+        """This command, refused with ``reply``; a rule may still accept it."""
         return Refused(command=self.command, default=reply, otherwise=self)
 
     def apply(self, verdicts: Sequence[Decision], context: Context) -> Envelope | None:
@@ -71,7 +71,7 @@ class Event(SimpleNamespace):
 class Refused(Event):
     """A command that is unknown, malformed, disabled or out of sequence.
 
-    ``otherwise`` is what it is to the server where a rule accepts it all the same; None: nothing.
+    ``otherwise`` is the event that it becomes if a rule accepts it; None: no effect.
     """
 
     kind = "refused"

@@ -26,7 +26,7 @@ class Parameter(NamedTuple):
 
     ``attribute`` is that of the envelope (for MAIL) or of the address (for RCPT) which the value fills; "" where it is
     only checked. Where several parameters fill one value together, ``whole`` makes that value, and ``part`` is the
-    keyword of this one. Without the parameter the attribute is what its class says, else ``absent``.
+    keyword of this one. Without the parameter the attribute has the default of its class, else ``absent``.
     """
 
     read: Reader
@@ -36,7 +36,7 @@ class Parameter(NamedTuple):
     absent: Any = None
 
     def problems(self, name: str, verb: str) -> Iterator[str]:
-        """What is wrong with it as a parameter of this verb."""
+        """The mistakes in it as a parameter of this verb."""
         if not is_keyword(name):
             yield "its name must be in upper case, of letters, digits and hyphens"
         yield from not_callable(read=self.read)
@@ -57,7 +57,7 @@ class Extension(NamedTuple):
     """A row. ``argument`` gives what stands behind the keyword in the EHLO reply, None where it is not offered.
 
     ``more_octets`` is by how much the extension lengthens a verb's longest command (RFC 5321 section 4.5.3.1.4).
-    ``settings`` are those that decide what its line says, ``switches`` those that decide whether it is offered.
+    ``settings`` decide the argument of its line, ``switches`` whether it is offered.
     """
 
     rfc: str
@@ -70,7 +70,7 @@ class Extension(NamedTuple):
 
     @property
     def decided_by(self) -> frozenset[str]:
-        """All settings that have a say in it."""
+        """All settings that affect it."""
         return self.settings | self.switches
 
     def parameters(self, verb: str) -> Mapping[str, Parameter]:
@@ -78,7 +78,7 @@ class Extension(NamedTuple):
         return self.mail if verb == "MAIL" else self.rcpt
 
     def problems(self, keyword: str) -> Iterator[str]:
-        """What is wrong with a row."""
+        """The mistakes in a row."""
         if not is_keyword(keyword):
             yield "its keyword must be in upper case, of letters, digits and hyphens (RFC 5321 section 4.1.1.1)"
         if not self.rfc:
@@ -287,7 +287,7 @@ def keyword_of(line: str) -> str:
 
 
 def known_parameters(verb: str, options: Options) -> Mapping[str, Parameter | None]:
-    """The parameters of MAIL or RCPT that are taken; None for one that ``advertise`` brings and nobody reads."""
+    """The parameters that MAIL or RCPT takes; None for one that only ``advertise`` offers, and that is not parsed."""
     key = ("parameters", verb)
     if key not in options.cache:
         rows = [
@@ -307,7 +307,7 @@ def known_parameters(verb: str, options: Options) -> Mapping[str, Parameter | No
 
 
 def read_parameters(verb: str, given: Mapping[str, Value], options: Options, session: Session) -> dict[str, Any]:
-    """The attributes that the parameters of a MAIL or RCPT fill. Raises ``Refused``: 555 for one that nobody knows."""
+    """The attributes that the parameters of a MAIL or RCPT fill. Raises ``Refused``, with 555 for an unknown one."""
     if options.strict and session.opening_command == "HELO":  # RFC 5321 section 2.2.1: extensions need EHLO
         raise Refused(replies.UNKNOWN_PARAMETER)
     known = known_parameters(verb, options)

@@ -24,7 +24,7 @@ class Command:
     __slots__ = ("followed", "known", "passwords", "pipelined", "raw", "secret", "verb")
     __module__ = "pytest_smtpd"
 
-    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
         __getattr__ = no_attribute
 
     def __init__(self, raw: bytes, pipelined: bool = False, passwords: tuple[str, ...] = ()) -> None:
@@ -45,7 +45,7 @@ class Command:
 
     @property
     def shown_verb(self) -> str:
-        """The verb, for people: what is no verb may be a secret."""
+        """The verb as texts show it: a word that is no verb may be a secret."""
         return MASK if not self.known and MASK in str(self) else self.verb
 
     def __str__(self) -> str:
@@ -60,7 +60,7 @@ Line = tuple[bytes, bool, bool]
 
 
 class Buffer:
-    """Bytes that have arrived and are not yet understood, and what is expected of those to come.
+    """Bytes that have arrived and are not yet parsed, and what kind of input is expected next.
 
     ``data`` stays as it came, with the place up to which it is understood: content that is taken whole is not copied.
     It is empty when all is understood. ``octets`` of a BDAT are still to come, of ``chunk_octets`` in all; ``last`` is

@@ -89,7 +89,7 @@ def split_path(argument: str, keyword: str, bad: Reply, *, strict: bool) -> tupl
 
 
 def path_as_it_stands(argument: str, keyword: str) -> str:
-    """The address of an argument that no grammar explains: what is between ``<`` and ``>``, else the first word."""
+    """The address of an argument that cannot be parsed: the text between ``<`` and ``>``, else the first word."""
     rest = argument[len(keyword) :] if upper(argument[: len(keyword)]) == keyword else argument
     before, opening, behind = rest.partition("<")
     if opening:
@@ -163,7 +163,7 @@ def parse_parameters(text: str) -> Iterator[tuple[str, str | bool]]:
 
 
 def decode_xtext(text: str) -> str:
-    """RFC 3461 section 4. Raises ``Refused`` for what is no xtext, or decodes to control characters."""
+    """RFC 3461 section 4. Raises ``Refused`` for a text that is no xtext, or decodes to control characters."""
     if not re.fullmatch(_XTEXT, text):
         raise Refused(replies.BAD_PARAMETER)
     octets = re.sub(_XTEXT_HEX, lambda found: chr(int(found[1], 16)), text).encode("latin-1")

@@ -1,6 +1,6 @@
-"""Command lines for people: secrets masked, control characters escaped.
+"""Command lines as texts show them: secrets masked, control characters escaped.
 
-A client that is confused may send a credential anywhere: behind an AUTH that is misspelt, behind another verb, in the
+A client with a bug may send a credential anywhere: behind an AUTH that is misspelt, behind another verb, in the
 words of POP3, IMAP or HTTP, split over lines. So a line is searched for three kinds of secrets: what stands where a
 secret belongs (``_REST`` and ``_VALUE``), words that are credentials in base64, and known passwords in any form.
 Once a client has begun to log in, a line of it that is no command is not shown at all (see ``begins_login``).
@@ -20,7 +20,7 @@ _SECRET_NAMES: Final = r"pass(?:word|wd|phrase)?|pwd|(?:client_)?secret|(?:[a-z]
 # METHODS stands for the names of mechanisms, and a quantifier with "+" behind it never gives anything back.
 # Behind these, the rest of a line is secret.
 _REST: Final = (
-    # AUTH as the first word or the second, whatever stands before it; the mechanism is shown where it is one
+    # AUTH as the first word or the second; a known mechanism behind it is shown
     rf"\A\W*+(?:\S++\s++\W*+)?{_AUTH}(?:[\s=:]++|(?=METHODS))(?:[\"']?(?:METHODS)(?![\w-])[\"']?[\s=:]*+)?+(?=\S)",
     # A mechanism, or a scheme of HTTP, with a word behind it
     r"(?<![\w.@-])(?:METHODS|basic|bearer|digest|negotiate)[\"']?\s++(?=\S)",

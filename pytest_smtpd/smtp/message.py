@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Message(Protocol):
-    """What is read from the bytes of a message."""
+    """The values that are read from the bytes of a message."""
 
     @property
     def parsed(self) -> "EmailMessage": ...

@@ -1,4 +1,4 @@
-"""Passwords that the server knows, and SASL responses, masked in any text, whatever their encoding."""
+"""Passwords that the server knows, and SASL responses, masked in any text, in every encoding."""
 
 import binascii
 import re
@@ -24,7 +24,7 @@ def without_credentials(text: str, passwords: Sequence[str]) -> str:
 
 
 def without_passwords(text: bytes, passwords: Iterable[str]) -> bytes:
-    """The text, with known passwords masked, whatever their encoding."""
+    """The text, with known passwords masked, in every encoding."""
     for password in passwords:
         for secret in _octets(password):
             text = text.replace(secret, MASK.encode())

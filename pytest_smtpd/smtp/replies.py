@@ -19,15 +19,15 @@ _WIRE_LINE: Final = rb"([2-5][0-9][0-9])(?:([ -])([^\r\n]*))?\r\n"
 class Reply(ReadOnly):
     """A reply. Equal to its code (``reply == 550``), and to a reply with the same bytes.
 
-    ``wire`` holds the bytes that are sent, ``digit`` the first digit of the code, which alone decides how the session
-    goes on (RFC 5321 section 4.3.2), and ``refuses`` whether that is 4 or 5. Raises ``ValueError`` for a text that
-    cannot be sent as UTF-8.
+    ``wire`` holds the bytes that are sent, ``digit`` the first digit of the code, which alone decides the next state
+    of the session (RFC 5321 section 4.3.2), and ``refuses`` whether that is 4 or 5. Raises ``ValueError`` for a text
+    that cannot be sent as UTF-8.
     """
 
     __slots__ = ("code", "digit", "enhanced", "refuses", "text", "wire")
     __module__ = "pytest_smtpd"
 
-    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
         __getattr__ = no_attribute
 
     code: int  #: The three digits, an ``int``.
@@ -136,7 +136,7 @@ def leading_reply(raw: bytes) -> Reply | None:
 
 
 def own(code: int, enhanced: str | None, text: str) -> Reply:
-    """A reply of the server's own. Raises ``TypeError`` for one that the RFCs do not allow."""
+    """A reply of the server's own. Raises ``TypeError`` if the RFCs do not allow it."""
     for problem in _problems(code, enhanced, text):
         raise TypeError(f"reply {code!r} {text!r}: {problem}")
     return Reply(code, enhanced, text)
@@ -170,7 +170,7 @@ class Standard(NamedTuple):
     rfc: str
 
     def problems(self, code: int) -> Iterator[str]:
-        """What is wrong with a row."""
+        """The mistakes in a row."""
         yield from _problems(code, self.enhanced, self.text)
         if not self.rfc:
             yield "rfc= must say where the code is defined"

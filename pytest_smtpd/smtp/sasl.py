@@ -107,7 +107,7 @@ class Mechanism(NamedTuple):
     secret_in_clear: bool = True
 
     def problems(self, name: str) -> Iterator[str]:
-        """What is wrong with a row."""
+        """The mistakes in a row."""
         if not is_keyword(name.replace("_", "-")) or len(name) > 20:
             yield "its name must be 1 to 20 of A-Z, 0-9, hyphen and underscore (RFC 4422 section 3.1)"
         if not getattr(getattr(self.steps, "__code__", None), "co_flags", 0) & _IS_GENERATOR:
@@ -151,8 +151,8 @@ def owner(users: Any, auth: Auth) -> str | None:
 class Exchange:
     """An AUTH exchange under way: the current ``challenge``, and ``auth`` once the client has sent all that is needed.
 
-    Of a mechanism that the server does not know, where a rule has answered AUTH with a 334 all the same, the client's
-    next line is all.
+    If a rule has answered AUTH with a 334 for a mechanism that the server does not know, the exchange consists of the
+    client's next line.
     """
 
     def __init__(self, method: str, hostname: str) -> None:

@@ -51,7 +51,7 @@ class Envelope(ReadOnly):
 
     __module__ = "pytest_smtpd"
 
-    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
         __getattr__ = no_attribute
         __getitem__ = no_container
 
@@ -74,7 +74,7 @@ class Envelope(ReadOnly):
     #: (decoded).
     dsn: EnvelopeDSN = NO_ENVELOPE_DSN
     accepted: bool = False  #: Whether the message was accepted; in LMTP, whether it was for any recipient.
-    reply: Reply | None = None  #: The reply to the message; in LMTP the first one that accepts, else the first.
+    reply: Reply | None = None  #: The reply to the message; in LMTP the first reply that accepts, else the first.
     #: ``{address: Reply}`` for the recipients of this transaction that were refused.
     refused: Mapping[Address, Reply] = _NONE_REFUSED
     at: float = 0.0  #: When the message was complete, in seconds since the epoch.
@@ -139,8 +139,8 @@ class Envelope(ReadOnly):
 class Transaction:
     """A mail transaction as it grows.
 
-    ``parameters`` are the attributes of the envelope that MAIL's parameters fill. ``early_reply`` is the one that a
-    message got while it was still arriving.
+    ``parameters`` are the attributes of the envelope that MAIL's parameters fill. ``early_reply`` is the reply to a
+    message that was still arriving.
     """
 
     __slots__ = ("chunks", "early_reply", "mail_from", "number", "parameters", "recipients", "refused", "size")
@@ -222,7 +222,7 @@ class Session:
     )
     __module__ = "pytest_smtpd"
 
-    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
         __getattr__ = no_attribute
 
     def __init__(
@@ -311,7 +311,7 @@ class Session:
         self.client_hostname = f"[{address}]"
 
     def shown_user(self, user: object) -> str:
-        """A user of this session, for people: one that is no text may hold secrets, and a text may be a password."""
+        """A user of this session as texts show it: an object may hold secrets, and a text may be a password."""
         if isinstance(user, str):
             return quoted(hidden(str(user), self.passwords))
         return "None" if user is None else type(user).__name__

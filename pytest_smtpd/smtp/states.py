@@ -15,7 +15,7 @@ follows, by the first digit of the reply. Two rules read it:
 * The reply moves the session, not the command. A digit that the row does not name leaves the state as it is, so a
   refused RCPT cannot harm its transaction. The digit 0 stands for an event that gets no reply, or gets it later.
 
-On top of the table, a 421 closes the connection whatever it answers (RFC 5321 section 3.8).
+On top of the table, a 421 closes the connection in any state (RFC 5321 section 3.8).
 
 The path of an ordinary session::
 
@@ -126,8 +126,8 @@ SEQUENCE: Final[Mapping[State, Row]] = {
         "DATA": {3: State.CONTENT},
         "BDAT": _CHUNK,
     },
-    # An early reply to a message that is still arriving moves nothing: its content comes all the same. What has been
-    # refused is "discarded" when all of it has come; after BDAT at once, since its octets are counted.
+    # An early reply to a message that is still arriving does not change the state: the content still follows. Refused
+    # content is "discarded" when all of it has come; after BDAT at once, since its octets are counted.
     State.CONTENT: {"arriving": {}, "content": _DONE, "discarded": {0: State.READY}},
     State.CHUNK: {
         "arriving": {},

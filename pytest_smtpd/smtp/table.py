@@ -15,7 +15,7 @@ R = TypeVar("R")
 class Table(dict[K, R]):
     """Rows by name, in order: a ``dict``, except that it checks what is added.
 
-    ``what`` names in errors what a row describes. ``problems`` yields what is wrong with a row of a given name. Raises
+    ``what`` names in errors what a row describes. ``problems`` yields the mistakes in a row of a given name. Raises
     ``TypeError`` for a row that has any problem, and ``LookupError`` for a name without a row. ``changes`` counts the
     changes of all tables.
     """

@@ -1,4 +1,4 @@
-"""What is known of a TLS session."""
+"""The properties of a TLS session."""
 
 from collections.abc import Mapping
 from typing import Any

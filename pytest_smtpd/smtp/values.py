@@ -55,7 +55,7 @@ def quoted(text: str) -> str:
 
 
 def safe_repr(value: object) -> str:
-    """A repr in one line, whatever the value's own method does."""
+    """A repr in one line, even if the value's own method raises."""
     try:
         return printable(repr(value))
     except KeyboardInterrupt:

@@ -66,7 +66,7 @@ def parse_xforward(command: Command, argument: str, context: Context) -> Event:
 
 
 def _read_attributes(argument: str, names: tuple[str, ...]) -> dict[str, str | None]:
-    """NAME=value pairs in xtext; what is unavailable is None, and the first of two counts. Raises ``Refused``."""
+    """NAME=value pairs in xtext; [UNAVAILABLE] is None, and the first of two counts. Raises ``Refused``."""
     attributes: dict[str, str | None] = {}
     for word in argument.split():
         name, equals, value = word.partition("=")

@@ -1,6 +1,6 @@
-"""What is wrong in a run: a function for each finding and each notice, from a run and its scene to *offences*.
+"""The checks of a run: a function for each finding and each notice, from a run and its scene to *offences*.
 
-An offence is the recipient concerned, or "" where it is the run itself. What is in doubt is never one: what follows a
+An offence is the recipient concerned, or "" where it is the run itself. A doubtful case is never one: what follows a
 reply that was not well-formed, what the client could not know.
 """
 
@@ -26,12 +26,12 @@ _INTERNAL: Final = (
     NotImplementedError,
     MemoryError,
 )
-_INTERNAL_MODULES: Final = ("builtins", "binascii", "struct")  # a library's own class is an answer, not an accident
+_INTERNAL_MODULES: Final = ("builtins", "binascii", "struct")  # a library's own class was raised on purpose
 _CONVERSIONS: Final = ("invalid literal for", "could not convert", "not enough values to unpack", "too many values to")
 
 
 class Scene(NamedTuple):
-    """What a run is judged by: the run without a fault, whom it reached, and the client's own time-out, if known."""
+    """What a run is compared with: the run without a fault, its recipients, and the client's timeout, if known."""
 
     clean: Run
     recipients: Sequence[str]
@@ -52,11 +52,11 @@ def lost(run: Run, scene: Scene) -> Iterator[str]:
 
 
 def sent_but_failed(run: Run, scene: Scene) -> Iterator[str]:
-    """Recipients who are claimed as failed, although the client was told that their mail was accepted."""
+    """Recipients who are claimed as failed, although the client got the reply that accepted their mail."""
     if run.kind is Kind.LEGAL or not run.is_certain:  # "intolerant" is the word for the former
         return
     for address in scene.recipients:
-        if run.claims.of(address).state == "failed" and run.was_told(address):
+        if run.claims.of(address).state == "failed" and run.accepted_in_a_reply(address):
             yield address
 
 
@@ -71,9 +71,9 @@ def why_lost(run: Run, address: str) -> str:
 
 
 def ambiguous(run: Run, scene: Scene) -> Iterator[str]:
-    """Recipients who are claimed as failed, and whose mail was accepted without the client being told."""
+    """Recipients who are claimed as failed, and whose mail was accepted, without a reply that reached the client."""
     for address in scene.recipients:
-        if run.claims.of(address).state == "failed" and run.count(address) and not run.was_told(address):
+        if run.claims.of(address).state == "failed" and run.count(address) and not run.accepted_in_a_reply(address):
             yield address
 
 
@@ -163,7 +163,7 @@ def content(run: Run, scene: Scene) -> Iterator[str]:
             yield address
 
 
-# --- what was given away --------------------------------------------------------------------------------------------
+# --- passwords and mails --------------------------------------------------------------------------------------------
 
 
 def clear_password(run: Run, scene: Scene) -> Iterator[str]:
@@ -269,7 +269,7 @@ def permanent_retried(run: Run, scene: Scene) -> Iterator[str]:
             yield address
 
 
-# --- what was said to the server ------------------------------------------------------------------------------------
+# --- commands out of place ------------------------------------------------------------------------------------------
 
 
 def out_of_step(run: Run, scene: Scene) -> Iterator[str]:
@@ -284,14 +284,14 @@ def out_of_step(run: Run, scene: Scene) -> Iterator[str]:
 
 def after_421(run: Run, scene: Scene) -> Iterator[str]:
     """A command other than QUIT after a 421."""
-    said: set[int] = set()
+    announced: set[int] = set()
     for call in run.calls:
         verb = call.argument.verb if call.hook == "command" else "QUIT"
-        if id(call.session) in said and verb != "QUIT" and not call.argument.pipelined:
+        if id(call.session) in announced and verb != "QUIT" and not call.argument.pipelined:
             yield ""
             return
         if call.code == 421 or (call is run.hit and run.code == 421):
-            said.add(id(call.session))
+            announced.add(id(call.session))
 
 
 def auth_again(run: Run, scene: Scene) -> Iterator[str]:
@@ -308,7 +308,7 @@ def auth_again(run: Run, scene: Scene) -> Iterator[str]:
                 refused.add(login)
 
 
-# --- what is left of a reply ----------------------------------------------------------------------------------------
+# --- replies in exceptions ------------------------------------------------------------------------------------------
 
 
 def code_lost(run: Run, scene: Scene) -> Iterator[str]:
@@ -331,7 +331,7 @@ def masked(run: Run, scene: Scene) -> Iterator[str]:
 
 
 def _failures(run: Run, scene: Scene) -> list[str]:
-    """What was said of those who did not get a mail that the fault has touched."""
+    """The claims about those who did not get a mail that the fault concerns."""
     hit = run.hit
     if hit is None:
         return []

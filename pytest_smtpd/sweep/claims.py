@@ -1,4 +1,4 @@
-"""What the application tells its caller about each recipient, in the words of RFC 3464: delivered, failed, delayed."""
+"""Claims: what the application reports of each recipient, in the terms of RFC 3464: delivered, failed, delayed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
@@ -9,13 +9,14 @@ State = Literal["delivered", "failed", "delayed"]
 
 
 class Claim(NamedTuple):
-    """``words`` is what was said of a failure, with its causes; ``own`` the same without what was merely in the way.
+    """A claim about one recipient.
 
-    ``said`` is the claim in one line for a report.
+    ``line`` is the claim in one line for a report. ``words`` is all text of a failure, that of its causes and contexts
+    included; ``own`` is the same without the contexts.
     """
 
     state: State
-    said: str
+    line: str
     words: str = ""
     own: str = ""
 
@@ -24,48 +25,48 @@ RETURNED: Final = Claim("delivered", "your code returned normally")
 
 
 class Claims:
-    """What is said of recipients while the block runs; what is said later counts.
+    """The claims that a block makes; of two about one recipient, the later one counts.
 
-    ``clean`` is what was said in the run without a fault. A block that hands over a list there, of those that are
-    delayed or delivered, does so in each run: where it is empty, it means nobody.
+    ``clean`` are those of the run without a fault. If they were made with a list of addresses that are delayed or
+    delivered, an empty list in a later run means nobody; otherwise it means everybody.
     """
 
     def __init__(self, clean: "Claims | None" = None) -> None:
         self._listing: set[str] = set() if clean is None else clean._lists
         self._lists: set[str] = set()
-        self._said: dict[str, Claim] = {}
+        self._by_address: dict[str, Claim] = {}
         self._all: Claim | None = None
         self._delivered: set[str] = set()
         self._all_delivered = False
 
     def failed(self, what: Any) -> None:
-        """These failed. Raises ``TypeError`` for what names no address."""
+        """These failed. Raises ``TypeError`` for a value that names no address."""
         if isinstance(what, Mapping):
             for address, reason in what.items():
-                self._said[_key(address)] = _failure(reason)
+                self._by_address[_key(address)] = _failure(reason)
             return
         for address in _addresses(what):
-            self._said[_key(address)] = Claim("failed", "your code reported it as failed")
+            self._by_address[_key(address)] = Claim("failed", "your code reported it as failed")
 
     def all_failed(self) -> None:
         """All failed."""
         self._all = Claim("failed", "your code reported it as failed")
 
     def raised(self, error: BaseException) -> None:
-        """This has left the block: everybody failed who was not named otherwise."""
+        """An exception has left the block: every recipient without another claim failed."""
         self._all = _failure(error)
 
     def delayed(self, addresses: Iterable[Any]) -> None:
-        """These are still queued; all, where there are none."""
+        """These are still queued; without addresses, all."""
         claim = Claim("delayed", "your code reported it as delayed")
         named = [_key(address) for address in addresses]
         self._lists.add("delayed")
-        self._said.update(dict.fromkeys(named, claim))
+        self._by_address.update(dict.fromkeys(named, claim))
         if not named and "delayed" not in self._listing:
             self._all = claim
 
     def delivered(self, addresses: Iterable[Any]) -> None:
-        """These were delivered, whatever else is said; all, where there are none."""
+        """These were delivered, and no other claim about them counts; without addresses, all."""
         named = [_key(address) for address in addresses]
         if named:
             self._lists.add("delivered")
@@ -73,21 +74,21 @@ class Claims:
         self._all_delivered = self._all_delivered or not (named or "delivered" in self._listing)
 
     def of(self, address: str) -> Claim:
-        """What is claimed of this recipient."""
+        """The claim about this recipient."""
         key = _key(address)
         if self._all_delivered or key in self._delivered:
             return Claim("delivered", "your code reported it as delivered")
-        return self._said.get(key) or self._all or RETURNED
+        return self._by_address.get(key) or self._all or RETURNED
 
     @property
     def any_failed(self) -> bool:
         """Whether a failure was reported."""
-        return any(claim.state == "failed" for claim in (*self._said.values(), *filter(None, [self._all])))
+        return any(claim.state == "failed" for claim in (*self._by_address.values(), *filter(None, [self._all])))
 
     def unknown(self, recipients: Iterable[str]) -> str | None:
-        """What is wrong with a claim about somebody to whom nothing was sent."""
+        """The error about a claim for a recipient to whom nothing was sent; None if there is none."""
         known = {_key(address): address for address in recipients}
-        for key in (*self._said, *self._delivered):
+        for key in (*self._by_address, *self._delivered):
             if key not in known:
                 near = did_you_mean(key, known.values(), "recipient")
                 return f"nothing was sent to {key!r} in the run without a fault{near}"
@@ -132,7 +133,7 @@ def shown(error: BaseException) -> str:
 
 
 def leaves(error: BaseException | None) -> Iterator[BaseException]:
-    """The exceptions of a group, or the one that it is."""
+    """The exceptions of a group; of another exception, itself."""
     if isinstance(error, BaseExceptionGroup):
         for one in error.exceptions:
             yield from leaves(one)
@@ -145,7 +146,7 @@ def _short(text: str) -> str:
 
 
 def everything(error: BaseException, *, context: bool = True) -> str:
-    """All that an application can find in an exception and its causes; without what was merely being handled."""
+    """All text in an exception, its causes and, with ``context``, the exceptions that were being handled."""
     found: list[str] = []
     todo: list[BaseException | None] = [error]
     seen: set[int] = set()
@@ -155,8 +156,8 @@ def everything(error: BaseException, *, context: bool = True) -> str:
             continue
         seen.add(id(one))
         found += [type(one).__name__, *(_text(value) for value in (one, one.args, *vars(one).values()))]
-        in_the_way = one.__context__ if context and not one.__suppress_context__ else None
-        todo += [one.__cause__, in_the_way, *getattr(one, "exceptions", ())]
+        handled = one.__context__ if context and not one.__suppress_context__ else None
+        todo += [one.__cause__, handled, *getattr(one, "exceptions", ())]
     return "\n".join(found)
 
 

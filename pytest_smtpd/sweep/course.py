@@ -1,4 +1,4 @@
-"""The course of a sweep: which point comes next, and what all runs together have shown."""
+"""The course of a sweep: the next point, and the results of all runs."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -15,13 +15,13 @@ from pytest_smtpd.sweep.run import Run
 
 _SHORTEST_SECRET: Final = 6  # shorter ones may be words like any other
 _SLACK: Final = 0.5  # seconds: a busy machine is no client that hangs
-PATIENCE: Final = 5.0  # seconds that a client may wait for a silent server, if its time-out is not known
+PATIENCE: Final = 5.0  # seconds that a client may wait for a server that hangs, if its timeout is not known
 
 
 class Order(NamedTuple):
-    """What is asked for on the command line, and by earlier runs: over all options.
+    """The choices of the command line and of earlier runs, which override the options.
 
-    ``only`` are ids of points, whatever the level; ``first`` those that failed last time; ``off`` runs no point at all.
+    ``only`` are ids of points of any level; ``first`` those that failed last time; ``off`` runs no point at all.
     ``part`` of ``parts`` is which share of the points is run. ``again`` gives the command that runs one point again.
     """
 
@@ -34,7 +34,7 @@ class Order(NamedTuple):
 
 
 class Outcome:
-    """What is known of one point (``point`` is None for the run without a fault)."""
+    """The results of one point (``point`` is None for the run without a fault)."""
 
     def __init__(self, point: Point | None) -> None:
         self.point: Point | None = point
@@ -51,7 +51,7 @@ class Outcome:
         self.reached = run.reached
         if self.runs == 1:
             self.found = list(found)
-            self.said = {offence.about: _for_people(_said(run, offence.about), run) for offence in found}
+            self.said = {offence.about: _for_people(_claim(run, offence.about), run) for offence in found}
             if found or keep:
                 self.transcript = run.log.transcript()
             return
@@ -60,23 +60,23 @@ class Outcome:
         self.found = [one for one in self.found if _identity(one) in again]
 
     def findings(self) -> list[Offence]:
-        """What fails the test."""
+        """The offences that fail the test."""
         return [offence for offence in self.found if offence.row in FINDINGS]
 
     def notices(self) -> list[Offence]:
-        """What is only told."""
+        """The offences that are only reported."""
         return [offence for offence in self.found if offence.row in NOTICES]
 
 
 def _identity(offence: Offence) -> tuple[str, str]:
-    """What is the same in another run that shows the same thing."""
+    """The key under which the same offence is recognised in another run."""
     return offence.row.name, offence.about
 
 
-def _said(run: Run, about: str) -> str:
-    """What the application said, in one line."""
+def _claim(run: Run, about: str) -> str:
+    """The claim of the application, in one line."""
     if "@" in about:
-        return run.claims.of(about).said
+        return run.claims.of(about).line
     return "your code returned normally" if run.error is None else f"your code raised {shown(run.error)}"
 
 
@@ -146,12 +146,12 @@ class Course:
             return False
         return not any(fnmatchcase(name, pattern) for pattern in skip)
 
-    # --- what was shown ---------------------------------------------------------------------------------------------
+    # --- the results ------------------------------------------------------------------------------------------------
 
     def begin(self, clean: Run, current: Mapping[str, Any], can_be_set: Callable[[Mapping[str, Any]], bool]) -> None:
         """The run without a fault: what follows from its dialogue.
 
-        ``current`` are the sets among the settings of the server; ``can_be_set`` says whether others go with the rest.
+        ``current`` are the sets among the settings of the server; ``can_be_set`` is whether others go with the rest.
         """
         self.clean = clean
         recipients = list(dict.fromkeys(address for envelope in clean.accepted for address in envelope.rcpt_to))
@@ -188,7 +188,7 @@ class Course:
         if run.point is None:
             self._compare_clean(run)
             return
-        if _is_silent(run.point) and self.timeout is None and not self._measure(run):
+        if _hangs(run.point) and self.timeout is None and not self._measure(run):
             return
         self.scene = self.scene._replace(timeout=self.timeout)
         self.retries = self.retries or tries_again(run, self.scene)
@@ -209,7 +209,7 @@ class Course:
         return offence.row in FINDINGS or offence.row.name == "slow" or bool(self.options["strict"])
 
     def _repeat(self, run: Run, names: set[str]) -> None:
-        """Run the point again for what was found there; for another content, the run without a fault too."""
+        """Run the point again for its findings; if the content differs, the run without a fault too."""
         if names:
             self._queue.appendleft(run.point)
         if "content" in names and None not in self._queue:
@@ -225,12 +225,12 @@ class Course:
             self.outcomes[None].add(run, offences(run, self.scene._replace(clean=run), (*FINDINGS, *NOTICES)))
 
     def _measure(self, run: Run) -> bool:
-        """The client's own time-out, from how long it waited for a silent server. Whether it has one."""
+        """Measure the client's timeout at a server that hangs. Returns whether the client has one."""
         hit = run.hit
         if hit is None:
             return True
         ends = [call.at - hit.at for call in run.log.calls("close") if call.session is hit.session]
-        ends.append(run.seconds - (hit.at - run.calls[0].at))  # one that is not closed at all
+        ends.append(run.seconds - (hit.at - run.calls[0].at))  # for a connection that is not closed at all
         if run.overrun or min(ends) > PATIENCE:
             self._leave_out(run)
             return False
@@ -238,16 +238,16 @@ class Course:
         return True
 
     def _leave_out(self, run: Run) -> None:
-        """This client waits for longer than anybody would wait for the sweep."""
-        silent = [point for point in self._queue if point is not None and _is_silent(point)]
-        self.left_out = [*([] if run.point is None else [run.point.id]), *(point.id for point in silent)]
-        self._queue = deque(point for point in self._queue if point not in silent)
-        self._points = [point for point in self._points if point not in silent]
+        """Leave out the points at which the server hangs: this client waits for too long."""
+        hanging = [point for point in self._queue if point is not None and _hangs(point)]
+        self.left_out = [*([] if run.point is None else [run.point.id]), *(point.id for point in hanging)]
+        self._queue = deque(point for point in self._queue if point not in hanging)
+        self._points = [point for point in self._points if point not in hanging]
 
     def limit(self, point: Point | None, connections: int, paused: float) -> float:
-        """The seconds that a block may take which has made so many connections, and had none for ``paused`` seconds."""
+        """The seconds that a block may take after ``connections``, and ``paused`` seconds without any."""
         usual = 0.0 if self.clean is None else self.clean.seconds
-        if self.timeout is None and point is not None and _is_silent(point):
+        if self.timeout is None and point is not None and _hangs(point):
             return PATIENCE + usual + paused
         return 2 * (self.timeout or PATIENCE) * max(1, connections) + 2 * usual + paused + _SLACK
 
@@ -262,5 +262,5 @@ def _beyond_level(pattern: str, chosen: set[str], every: Sequence[str]) -> set[s
     return found
 
 
-def _is_silent(point: Point) -> bool:
+def _hangs(point: Point) -> bool:
     return bool(point.options.get("hang"))

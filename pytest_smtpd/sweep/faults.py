@@ -1,7 +1,7 @@
 """FAULTS: what a server can do wrong at each step of a dialogue, one row each; SETTINGS: and how it can be set up.
 
-A *step* is a hook point, or a command that has no hook of its own. A row is one rule on it, and says what the client
-can know of the outcome (``Kind``), which is all that the judge needs to know of it.
+A *step* is a hook point, or a command that has no hook of its own. A row is one rule on it. Its ``Kind`` is what
+the client can know of the outcome, and all that the judge needs to know of the row.
 """
 
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ class Fault(NamedTuple):
 
     @property
     def is_early(self) -> bool:
-        """Whether it happens amid the content."""
+        """Whether it happens while the content is arriving."""
         return "after" in self.options
 
     @property

@@ -1,4 +1,4 @@
-"""The options of a sweep: one row each, with what it may be and what it means."""
+"""The options of a sweep: one row each, with its values and its meaning."""
 
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -8,7 +8,7 @@ from pytest_smtpd.suggest import did_you_mean
 
 
 class Option(NamedTuple):
-    """``wanted`` says what it may be, ``meaning`` what it does; ``normalise`` gives the value its final form."""
+    """A row. ``wanted`` describes its values, ``meaning`` its effect; ``normalise`` gives the value its final form."""
 
     default: Any
     check: Callable[[Any], bool]
@@ -67,7 +67,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
         None,
         _is_seconds,
         "a number of seconds above 0 or None",
-        "the client's own time-out in seconds. `None`: measured at the first point where the server falls silent; "
+        "the client's own timeout in seconds. `None`: measured at the first point where the server hangs; "
         "a client that waits for more than 5 s has those points left out",
     ),
     "budget": Option(
@@ -80,7 +80,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
         1,
         _is_count,
         "a number from 1",
-        "makes so many tests of it, `[1/4]` to `[4/4]`, which can run at the same time",
+        "makes this many tests of it, `[1/4]` to `[4/4]` for 4, which can run at the same time",
     ),
     "expect": Option(
         {},
@@ -108,7 +108,7 @@ def check_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_expected(expect: Mapping[str, str]) -> None:
-    """A misspelt finding would be told to happen no longer. Raises ``ValueError``."""
+    """A misspelt finding would be reported as one that does not happen any more. Raises ``ValueError``."""
     if not expect:
         return
     from pytest_smtpd.sweep.judge import FINDINGS, NOTICES

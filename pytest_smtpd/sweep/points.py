@@ -1,7 +1,7 @@
 """From a dialogue to the points at which it can fail.
 
 A point is a step of the dialogue and one of its faults, or another set-up of the server. Its id reads without help and
-is the same in each run: calls of one step are told apart by a recipient, a sender or a subject where that is unique,
+is the same in each run: calls of one step are distinguished by a recipient, a sender or a subject where that is unique,
 else by their number.
 """
 
@@ -24,8 +24,8 @@ class Step(NamedTuple):
 
     ``match`` and ``skip`` are the match keys and the modifier that make a rule meet it. ``number`` is which call of its
     kind it is, from 1; ``last`` whether none of its kind follows. ``alone`` is whether no other call of the dialogue
-    has what ``match`` asks for. ``label`` says in an id what ``match`` says. ``replies`` is how many it is answered
-    with, and ``one_of_several`` whether it is one of those, for one recipient (LMTP).
+    has what ``match`` asks for. ``label`` stands for ``match`` in an id. ``replies`` is how many replies answer
+    it, and ``one_of_several`` whether it is one of those, for one recipient (LMTP).
     """
 
     name: str
@@ -83,7 +83,7 @@ def _literal(value: Any) -> str:
 
 
 class Dialogue:
-    """What was said in the run without a fault."""
+    """The dialogue of the run without a fault."""
 
     def __init__(self, calls: Sequence[Call], envelopes: Sequence[Envelope], sessions: Sequence[Session]) -> None:
         self.calls: Sequence[Call] = [call for call in calls if call.hook != "close"]
@@ -94,7 +94,7 @@ class Dialogue:
 
     @property
     def traits(self) -> set[str]:
-        """What it had, in the words of ``SetUp.needs``."""
+        """Its properties, by the names of ``SetUp.needs``."""
         names = {step.name for step in self.steps}
         mails = [call for call in self.calls if call.hook == "data"]
         clear_auth = any(call.hook == "auth" and not call.session.secure for call in self.calls)
@@ -134,12 +134,12 @@ def _steps(calls: Sequence[Call], *, lmtp: bool) -> Iterator[Step]:
 
 
 def _distinct(name: str, alike: Sequence[Call], *, lmtp: bool) -> Iterator[Step]:
-    """The calls of one step, each with what tells it from the others."""
+    """The calls of one step, each with a match that distinguishes it from the others."""
     hook = alike[0].hook
     verb = {"verb": name} if hook == "command" else {}
-    telling = [_telling(call, alike) for call in alike]
-    counts, seen = Counter(telling), Counter[tuple[str, str] | None]()
-    for number, (call, found) in enumerate(zip(alike, telling, strict=True), 1):
+    matches = [_distinguishing(call, alike) for call in alike]
+    counts, seen = Counter(matches), Counter[tuple[str, str] | None]()
+    for number, (call, found) in enumerate(zip(alike, matches, strict=True), 1):
         match = verb if found is None else {found[0]: found[1]}
         label = "" if found is None else f"-{found[0]}={found[1]}"
         skip = number - 1 if found is None else seen[found]
@@ -149,8 +149,8 @@ def _distinct(name: str, alike: Sequence[Call], *, lmtp: bool) -> Iterator[Step]
         yield Step(name, hook, match, number, number == len(alike), skip, alone, label, replies)
 
 
-def _telling(call: Call, alike: Sequence[Call]) -> tuple[str, str] | None:
-    """A match key and its value that tell this call from the others; for a recipient, its address in any case."""
+def _distinguishing(call: Call, alike: Sequence[Call]) -> tuple[str, str] | None:
+    """A match key and its value that distinguish this call from the others; for a recipient always its address."""
     for key in _KEYS.get(call.hook, ()) if call.hook == "rcpt_to" or len(alike) > 1 else ():
         value = _value(call, key)
         if value is None or _VOLATILE.search(value) or any(sign in value for sign in "*?[\n"):

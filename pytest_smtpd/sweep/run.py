@@ -12,15 +12,15 @@ from pytest_smtpd.sweep.points import Point
 
 _SESSION_STEPS: Final = {"connect", "secure", "auth", "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH"}
 _IN_GROUPS: Final = {"MAIL", "RCPT", "DATA"}  # not EHLO, which is sent along with the end of a TLS handshake
-_TELLING: Final = (Kind.TOLD, Kind.LEGAL)  # where a reply that accepts arrives as one, in whatever form
+_WELL_FORMED: Final = (Kind.TOLD, Kind.LEGAL)  # kinds in which a reply that accepts arrives as a well-formed one
 
 
 class Run:
-    """One run: what was claimed and what the server saw.
+    """One run: the claims of the application, and what the server saw.
 
     ``seconds`` is how long the block took, ``overrun`` whether the server had to be stopped to end it. ``leaks`` and
-    ``collected`` are what was left behind by the block, in words: what is still there, and what a garbage collection
-    has closed. ``repeated`` is whether this point is run a second time.
+    ``collected`` describe what the block left behind: what is still there, and what a garbage collection has
+    closed. ``repeated`` is whether this point is run a second time.
     """
 
     def __init__(self, point: Point | None, log: Log, claims: Claims, rule: Rule | None = None) -> None:
@@ -40,7 +40,7 @@ class Run:
 
     @cached_property
     def content(self) -> Sequence[str]:
-        """What was accepted, without what differs from run to run."""
+        """The accepted mails as snapshots, which do not differ from run to run."""
         return [envelope.snapshot() for envelope in self.accepted]
 
     @property
@@ -129,15 +129,16 @@ class Run:
         """How many mails the server has accepted for this recipient."""
         return sum(address in envelope.rcpt_to for envelope in self.accepted)
 
-    def was_told(self, address: str) -> bool:
-        """Whether the client was told, in a well-formed reply, that a mail for this recipient was accepted."""
-        return any(self._tells(call) for call in self.calls if call.envelope and address in call.envelope.rcpt_to)
+    def accepted_in_a_reply(self, address: str) -> bool:
+        """Whether a well-formed reply that accepts a mail for this recipient has reached the client."""
+        mails = (call for call in self.calls if call.envelope and address in call.envelope.rcpt_to)
+        return any(map(self._reached_client, mails))
 
-    def _tells(self, call: Call) -> bool:
+    def _reached_client(self, call: Call) -> bool:
         if not call.heard or call.envelope is None or not call.envelope.accepted:
             return False
         concerned = self.rule is not None and (call.rule is self.rule or self.rule in call.decorations)
-        return not concerned or self.kind in _TELLING
+        return not concerned or self.kind in _WELL_FORMED
 
     def after_hit(self) -> Sequence[Call]:
         """The calls behind the one at which it happened."""

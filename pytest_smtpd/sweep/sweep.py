@@ -18,20 +18,20 @@ from pytest_smtpd.sweep.watch import Leftovers, Watchdog, let_go
 
 __tracebackhide__ = True  # failures point at the loop
 
-_GRACE: Final = 1.0  # seconds for what outlasts the block, as long as the client's own time-out is not known
+_GRACE: Final = 1.0  # seconds for what outlasts the block, as long as the client's timeout is not known
 _EVERYTHING: Final = Order()
 _USE: Final = "write: for fault in smtpd_sweep: with fault: ... (async for and async with in a coroutine)"
 
 
 class Fault:
-    """One turn of a sweep's loop: ``with fault:``. What leaves the block is what the application tells its caller."""
+    """One turn of a sweep's loop: ``with fault:``. An exception that leaves the block is a claim: the mail failed."""
 
     __module__ = "pytest_smtpd"
 
     def __init__(self, sweep: "Sweep", point: Point | None) -> None:
         #: The id of the failure point; None in the run without a fault.
         self.point: str | None = None if point is None else point.id
-        #: What the server does wrong, as a marker of a test would say it; None in the run without a fault.
+        #: The fault of the server, as a marker of a test would write it; None in the run without a fault.
         self.rule: str | None = None if point is None else point.marker
         #: The exception that has left the block, as a claim.
         self.error: BaseException | None = None
@@ -54,7 +54,7 @@ class Fault:
         self._claim(self._claims.delayed, addresses)
 
     def delivered(self, *addresses: str) -> None:
-        """These recipients (all, without an argument) got the mail, whatever else is said of them."""
+        """These recipients (all, without an argument) got the mail; no other claim about them counts."""
         self._claim(self._claims.delivered, addresses)
 
     def _claim(self, say: Callable[[Any], None], what: Any) -> None:
@@ -94,8 +94,8 @@ class Fault:
 class Sweep:
     """Runs a block against every failure of its own dialogue: ``for fault in sweep: with fault: ...``.
 
-    Its first turn is without a fault; the points follow from what is said then. Calling it sets options and gives it
-    back. When all points have been run, the loop ends, or raises ``SweepFailure``. ``findings`` are what was found.
+    Its first turn is without a fault; the points follow from the dialogue of that turn. Calling it sets options and
+    returns it. When all points have been run, the loop ends, or raises ``SweepFailure``. ``findings`` are its results.
     Raises ``RuntimeError`` if it is iterated a second time.
     """
 
@@ -106,10 +106,10 @@ class Sweep:
         self.server: SMTPServer = server
         self.order: Order = order
         self.options: dict[str, Any] = {name: row.default for name, row in OPTIONS.items()} | check_options(options)
-        #: What was found, gravest first, once the loop has ended; notices are among them only under ``strict``.
+        #: The findings, gravest first, once the loop has ended; notices are among them only under ``strict``.
         self.findings: tuple[Finding, ...] = ()
         self.counts: str = ""  # how many points there were and what came of them, of a sweep that has passed
-        self.fixed: Mapping[str, Any] = {}  # what the command line says, over all else
+        self.fixed: Mapping[str, Any] = {}  # options from the command line, which override all others
         self._course: Course | None = None
         self._dog = Watchdog(server.stop)
         self._fault: Fault | None = None  # that was given out, and has not been run
@@ -121,7 +121,7 @@ class Sweep:
         self._ended = self._finished = False
 
     def __call__(self, **options: Unpack[SweepOptions]) -> Self:
-        """Set options. Raises ``TypeError`` or ``ValueError``, in one line, for what is wrong with them."""
+        """Set options. Raises ``TypeError`` or ``ValueError``, in one line, for a mistake in them."""
         __tracebackhide__ = True
         self.options.update(check_here(options))
         return self
@@ -199,7 +199,7 @@ class Sweep:
 
     @property
     def transcripts(self) -> list[tuple[str, str]]:
-        """The points that were asked for by their ids, and what was said at each."""
+        """The points that were asked for by their ids, each with its transcript."""
         if self._course is None or not self.order.only:
             return []
         outcomes = self._course.outcomes.items()
@@ -215,14 +215,14 @@ class Sweep:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with a loop that nobody has brought to its end."""
+        """The error about a loop that was not brought to its end; None if it was."""
         if self._course is None:
             return f"smtpd_sweep was never iterated; {_USE}"
         if self._ended:
             return None
         left = self._course.not_run
         if not left:
-            return "the loop was left early: before its end, nothing that it has found is told"
+            return "the loop was left early: findings are reported at its end"
         return f"the loop was left early: {left} of {self._course.planned} points were not run"
 
     # --- one turn ---------------------------------------------------------------------------------------------------

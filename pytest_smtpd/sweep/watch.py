@@ -27,7 +27,7 @@ _NOT_THE_BLOCKS: Final = "asyncio_"  # the threads in which a loop resolves name
 class Watchdog:
     """Calls ``act`` when a block takes too long; its thread lives as long as the block.
 
-    ``limit`` gives the seconds that the block may take, and is asked again and again: it may grow and shrink.
+    ``limit`` gives the seconds that the block may take, and is called repeatedly: its value may grow and shrink.
     """
 
     def __init__(self, act: Callable[[], object]) -> None:
@@ -66,7 +66,7 @@ class Watchdog:
 
 
 class Leftovers:
-    """The threads and tasks that there were before a block, and what is left of it afterwards."""
+    """The threads, tasks and connections that outlast a block."""
 
     def __init__(self, server: SMTPServer) -> None:
         self._server = server
@@ -152,7 +152,7 @@ def _runs_asyncio() -> bool:
 
 
 def _tasks() -> "set[Task]":
-    """The unfinished tasks of the running loop, but the one that asks."""
+    """The unfinished tasks of the running loop, without the current one."""
     if not _runs_asyncio():
         return set()
     import asyncio
@@ -162,7 +162,7 @@ def _tasks() -> "set[Task]":
 
 @contextlib.contextmanager
 def _without_warnings() -> Generator[None, None, None]:
-    """What is closed by being forgotten is told by the sweep, and not by Python as well."""
+    """Python does not warn of resources that the garbage collection closes: the sweep reports them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         yield

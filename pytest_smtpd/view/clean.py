@@ -149,7 +149,7 @@ def _tokens(html: str) -> "Iterator[_Tag | str]":
 
 
 def _tag(html: str, start: int) -> "tuple[_Tag | str | None, int]":
-    """What begins at ``start``, and the position behind it; None for what is not shown."""
+    """What begins at ``start``, and the position behind it; None if it is not shown."""
     if simple := _SIMPLE.match(html, start):
         return _simple_tag(simple[2].lower(), bool(simple[1])), simple.end()
     if html.startswith("<!--", start):

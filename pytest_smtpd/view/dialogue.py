@@ -1,4 +1,4 @@
-"""A connection on the page: what client and server said, side by side, in the order of time."""
+"""A connection on the page: commands and replies side by side, in the order of time."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
@@ -10,7 +10,7 @@ from pytest_smtpd.view.templates import NOTHING, Html, join, render
 
 LONGEST: Final = 2000  # lines of one connection; all of them are in transcript.txt
 WIDEST: Final = 2000  # characters of one line
-LATE: Final = 0.02  # seconds after which a reply says how late it is
+LATE: Final = 0.02  # seconds after which a reply is shown with its delay
 _SPEAKERS: Final = {"C": ("client", "Client"), "S": ("server", "Server"), "-": ("note", "Note")}
 _LABELS: Final = {"refused": "refused", "broken": "no answer", "failed": "failed"}
 _ENDED: Final = {
@@ -49,7 +49,7 @@ class Trouble(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What is wrong, in a word or two."""
+        """The kind of failure, in a word or two."""
         return _LABELS[self.row.kind]
 
     @property
@@ -65,7 +65,7 @@ def connections(stores: Sequence[LogStore]) -> list[Connection]:
 
 
 def kind_of(line: Line) -> str:
-    """What kind of a line it is: "refused", "broken", "failed", "tls", or "" for what is usual."""
+    """The kind of a line: "refused", "broken", "failed", "tls", or "" for a usual one."""
     call = line.call
     if line.who == "S":
         return "refused" if line.text[:1] in ("4", "5") else ""
@@ -110,7 +110,7 @@ def _traceback(entry: Call | Note) -> Html:
 
 
 def _command_before(rows: Sequence[Row], row: Row) -> str:
-    """What the client had said last."""
+    """The last command of the client."""
     before = rows[: rows.index(row)]
     return next((one.line.text for one in reversed(before) if one.line.who == "C"), "")
 

@@ -13,7 +13,7 @@ TRANSCRIPT: Final = "transcript.txt"
 
 
 def save(folder: str | os.PathLike[str], logs: Sequence[Log], title: str, address: str) -> Path:
-    """Write what is in these logs to a folder, which is made if need be. Returns the path of the page.
+    """Write the contents of these logs to a folder, which is made if need be. Returns the path of the page.
 
     Files that are there already and have these names are replaced. Raises ``OSError``.
     """
@@ -28,7 +28,7 @@ def save(folder: str | os.PathLike[str], logs: Sequence[Log], title: str, addres
 
 
 def transcript(logs: Sequence[Log], address: str) -> str:
-    """All that was said, however much it is."""
+    """The whole transcript, of any length."""
     texts = [text for log in logs if (text := log.shown(whole=True))]
     return "\n".join(texts or [f"nobody has connected to {address}"]) + "\n"
 

@@ -25,7 +25,7 @@ class Budget:
         self.left: int = most
 
     def take(self, count: int) -> bool:
-        """Whether there is room for so many more, which is then taken."""
+        """Take ``count`` bytes, if there is room for them. Returns whether there was."""
         if count > self.left:
             return False
         self.left -= count
@@ -101,7 +101,7 @@ def _fact(name: str, value: str | None) -> Html:
 
 
 def _about(message: Message) -> str:
-    """What is worth knowing before it is opened."""
+    """A summary of the mail, shown before it is opened."""
     count = len(message.attachments)
     words = [
         "HTML" if message.html is not None else "",

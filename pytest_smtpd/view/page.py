@@ -15,7 +15,7 @@ _ROOM: Final = 48 << 20  # bytes of HTML and attachments in one page
 
 
 def page(title: str, address: str, stores: Sequence[LogStore]) -> str:
-    """The text of ``index.html`` for what is in these logs, one after the other."""
+    """The text of ``index.html`` for these logs, one after the other."""
     accepted, refused = envelopes(stores)
     numbers = {envelope: number for number, envelope in enumerate((*accepted, *refused), 1)}
     found = dialogue.connections(stores)

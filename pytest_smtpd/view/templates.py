@@ -1,4 +1,4 @@
-"""Filling the files in ``templates``: what is no markup already is escaped, so that nothing can be forgotten."""
+"""Filling the files in ``templates``: everything but markup is escaped, so that no call can forget it."""
 
 from collections.abc import Iterable
 from functools import cache

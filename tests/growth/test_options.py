@@ -44,7 +44,7 @@ def farewell(fields: effects.Fields, value: bool, hook: str) -> None:
 
 SPOKEN = (lambda options, hook: "reply" not in options and "busy" not in options, "stammer= needs {or_answers}")
 ROWS = {
-    "busy": Option("action", is_count, "a number of seconds", "come back later", busy, "reply", says=True),
+    "busy": Option("action", is_count, "a number of seconds", "come back later", busy, "reply", sends=True),
     "vanish": Option("action", is_flag, "True or False", "reset the connection", vanish, "reply"),
     "stammer": Option("modifier", is_count, "a number", "say it n times more", stammer, "reply", (SPOKEN,)),
     "farewell": Option("modifier", is_flag, "True or False", "a line more", farewell, "reply", decorates=True),
@@ -272,8 +272,8 @@ def test_a_row_without_a_part_cannot_be_made(part: str) -> None:
         ("busy", {"check": None}, "check= must be a function, not None"),
         ("busy", {"apply": None}, "apply= must be a function, not None"),
         ("busy", {"needs": "replies"}, "unknown feature 'replies' (valid: bytes, "),
-        ("busy", {"decorates": True}, "only an action says something (says=), and only a modifier decorates"),
-        ("stammer", {"says": True}, "only an action says something (says=), and only a modifier decorates"),
+        ("busy", {"decorates": True}, "only an action sends something (sends=), and only a modifier decorates"),
+        ("stammer", {"sends": True}, "only an action sends something (sends=), and only a modifier decorates"),
     ],
 )
 def test_half_a_row_may_not_enter(row: str, change: dict[str, Any], problem: str) -> None:

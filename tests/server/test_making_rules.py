@@ -161,7 +161,12 @@ SENSELESS: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ("rcpt_to", {"drop": True, "hang": True}, ValueError, "drop= closes and hang= keeps open; give one"),
     *(("rcpt_to", {"call": nothing, **one}, ValueError, DECIDES) for one in ({"reply": 550}, {"raw": b""})),
     *(("rcpt_to", {"call": nothing, **one}, ValueError, DECIDES) for one in ({"drop": True}, {"hang": True})),
-    ("rcpt_to", {"reply": [450, 250], "times": 2}, ValueError, "a list of replies says by its length how often"),
+    (
+        "rcpt_to",
+        {"reply": [450, 250], "times": 2},
+        ValueError,
+        "the length of a list of replies is how often the rule applies",
+    ),
     ("rcpt_to", {"reply": 550, "linger": 1}, ValueError, "linger= is the time before a drop; add drop="),
     (
         "rcpt_to",
