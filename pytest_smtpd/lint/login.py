@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from pytest_smtpd.lint.facts import Facts, Login, Step
+from pytest_smtpd.lint.facts import Dialogue, Facts, Login, Step
 from pytest_smtpd.lint.finding import Seen
 from pytest_smtpd.smtp.auth import Auth
 from pytest_smtpd.smtp.sasl import MECHANISMS
@@ -15,15 +15,20 @@ _WRONG_PASSWORD: Final = 535
 def clear_password(facts: Facts) -> Iterator[Seen]:
     """A mechanism that shows the password or token, without TLS; also where the server refuses it for that reason."""
     for dialogue in facts.dialogues:
-        if not dialogue.session.remote_address:  # a Unix socket: nobody can listen
-            continue
-        complete = {id(login.step) for login in dialogue.logins}
-        refused = [step for step in dialogue.steps if id(step) not in complete and _sends_password(step)]
-        tried = [login for login in dialogue.logins if _shows(login.auth.method, login)]
-        seen = [(step.call.at, _method(step)) for step in refused]
-        seen += [(login.call.at, login.auth.method) for login in tried]
-        for at, method in sorted(seen):
+        on_a_network = bool(dialogue.session.remote_address)  # nobody can listen at a Unix socket
+        for at, method in sorted(_in_clear(dialogue)) if on_a_network else ():
             yield Seen(at, f"AUTH {method} sent a password or token in clear text", dialogue.session)
+
+
+def _in_clear(dialogue: Dialogue) -> Iterator[tuple[float, str]]:
+    """The time and the mechanism of each password that was sent without TLS."""
+    complete = {id(login.step) for login in dialogue.logins}
+    for step in dialogue.steps:
+        if id(step) not in complete and _sends_password(step):
+            yield step.call.at, _method(step)
+    for login in dialogue.logins:
+        if _shows(login.auth.method, login):
+            yield login.call.at, login.auth.method
 
 
 def _shows(method: str, where: Login | Step) -> bool:

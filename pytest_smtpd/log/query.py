@@ -1,7 +1,9 @@
 """Queries of the log: each selects by the same matching as rules, and explains itself by the differences."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Unpack, overload
 
 from pytest_smtpd.errors import WaitTimeout, no_attribute, no_container
@@ -18,7 +20,6 @@ from pytest_smtpd.rules.match import (
     SessionMatch,
     matches,
     query_keys,
-    selected,
 )
 from pytest_smtpd.smtp.events import HookName
 from pytest_smtpd.smtp.session import Envelope, Session
@@ -30,9 +31,29 @@ T = TypeVar("T", Envelope, Call, Session)
 
 
 def select(subjects: Sequence[T], kind: Kind, match: Mapping[str, Any]) -> list[T]:
-    """Those that match, in order. Raises ``TypeError`` for an unknown match key."""
+    """The subjects that match, in order. Raises ``TypeError`` for an unknown match key.
+
+    In a long log most envelopes are excluded quickly, by another address.
+    """
     keys = query_keys(kind, match)
-    return selected(kind, list(subjects), match, keys)
+    candidates: Sequence[T] = list(subjects)  # the server's thread may add others meanwhile
+    for name in ("to", "mail_from") if kind == "Envelope" else ():
+        address = match.get(name)
+        if isinstance(address, str) and not re.search(r"[*?\[]", address):
+            candidates = _with_address(candidates, attrgetter("rcpt_to" if name == "to" else name), address.lower())
+    return [subject for subject in candidates if matches(kind, subject, match, keys)]
+
+
+def _with_address(subjects: Sequence[T], read: Callable[[T], Any], address: str) -> list[T]:
+    """The subjects of which an address equals ``address`` (which is in lower case) in any case."""
+    found = []
+    for one in subjects:  # loops, not calls: queries of a long log spend their time here
+        values = read(one)
+        for value in (values,) if isinstance(values, str) else values:
+            if value.lower() == address:
+                found.append(one)
+                break
+    return found
 
 
 class Envelopes(Sequence[Envelope]):
@@ -115,8 +136,7 @@ class Waiter:
         return [
             subject
             for subject in self._subjects[start:end]
-            if (self.hook is None or subject.hook == self.hook)
-            and matches(self.kind, subject, self.match, self.keys)
+            if (self.hook is None or subject.hook == self.hook) and matches(self.kind, subject, self.match, self.keys)
         ]
 
     def wait(self, seconds: float) -> list[Any]:

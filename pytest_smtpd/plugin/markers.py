@@ -310,10 +310,15 @@ def _setting_word(name: Any, value: Any) -> str:
         return printable(str(name))
     if row.secret and value not in (row.default, None):
         return f"{name}={printable(','.join(map(str, value)))}" if isinstance(value, Mapping) else str(name)
+    return f"{name}={_value_word(value)}"
+
+
+def _value_word(value: Any) -> str:
+    if value is None or isinstance(value, str | int | float):
+        return printable(str(value))
     if isinstance(value, set | frozenset | list | tuple) and all(isinstance(one, str) for one in value):
-        return f"{name}={printable(','.join(sorted(value)))}"
-    plain = value is None or isinstance(value, str | int | float)
-    return f"{name}={printable(str(value))}" if plain else f"{name}={type(value).__name__}"
+        return printable(",".join(sorted(value)))
+    return type(value).__name__
 
 
 def declared_by(item: pytest.Item, config: Mapping[str, Any], parameter: object = None) -> Declared:

@@ -166,18 +166,23 @@ def _read_content(call: Passed, value: Any, default: Reply | None, recipients: S
         _no_reject(value)
         return [answer(_content_reply(value))]
     if isinstance(value, Mapping):
-        given = {fold_address(str(address)): one for address, one in value.items()}
-        folded = [fold_address(address) for address in recipients]
-        for address in value:
-            if fold_address(str(address)) not in folded:
-                who = described(address)
-                raise ValueError(f"the data hook answered for {who}, who is no recipient of this message")
-        return [answer(_content_reply(given.get(address))) for address in folded]
-    if isinstance(value, list | tuple):
-        if len(value) != len(recipients):
-            raise ValueError(f"the data hook returned {len(value)} answers for {len(recipients)} recipients")
-        return [answer(_content_reply(one)) for one in value]
-    return [answer(_content_reply(value))] * len(recipients)
+        value = _by_recipient(value, recipients)
+    if not isinstance(value, list | tuple):
+        return [answer(_content_reply(value))] * len(recipients)
+    if len(value) != len(recipients):
+        raise ValueError(f"the data hook returned {len(value)} answers for {len(recipients)} recipients")
+    return [answer(_content_reply(one)) for one in value]
+
+
+def _by_recipient(value: Mapping[Any, Any], recipients: Sequence[str]) -> list[Any]:
+    """The values of a dict by address, in the order of the recipients; None for one that it lacks."""
+    given = {fold_address(str(address)): one for address, one in value.items()}
+    folded = [fold_address(address) for address in recipients]
+    for address in value:
+        if fold_address(str(address)) not in folded:
+            who = described(address)
+            raise ValueError(f"the data hook answered for {who}, who is no recipient of this message")
+    return [given.get(address) for address in folded]
 
 
 def _content_reply(value: Any) -> Reply:

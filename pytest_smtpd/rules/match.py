@@ -3,11 +3,10 @@
 To match is to have no differences, so what selects a value also explains why another was not selected.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from operator import attrgetter
-from typing import Any, Final, Literal, NamedTuple, TypedDict, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypedDict
 
 from pytest_smtpd.rules.compare import WHEN, Difference, Fold, agrees, all_agree, any_agrees, header_differences, same
 from pytest_smtpd.rules.hooks import Feature, has, unknown_feature
@@ -19,8 +18,6 @@ from pytest_smtpd.suggest import did_you_mean
 
 __tracebackhide__ = True  # errors point at the caller's line
 
-
-S = TypeVar("S")
 Kind = Literal["Envelope", "Call", "Session"]
 
 
@@ -356,25 +353,3 @@ def matches(kind: Kind, subject: Any, match: Mapping[str, Any], keys: Mapping[st
 def is_addressed_to(address: str, expected: Any) -> bool:
     """Whether ``to=expected`` means this one recipient."""
     return any_agrees(fold_address, expected, (address,))
-
-
-def selected(kind: Kind, subjects: Iterable[S], match: Mapping[str, Any], keys: Mapping[str, Key]) -> list[S]:
-    """Those that match, in order. In a long log most envelopes are excluded quickly, by another address."""
-    if kind == "Envelope":
-        for name in ("to", "mail_from"):
-            expected = match.get(name)
-            if isinstance(expected, str) and not re.search(r"[*?\[]", expected):
-                subjects = _candidates(subjects, attrgetter("rcpt_to" if name == "to" else name), expected.lower())
-    return [subject for subject in subjects if matches(kind, subject, match, keys)]
-
-
-def _candidates(subjects: Iterable[S], read: Callable[[S], Any], lower: str) -> list[S]:
-    """Those of which a value equals the text, case aside."""
-    found = []
-    for one in subjects:  # loops, not calls: queries of a long log spend their time here
-        values = read(one)
-        for value in (values,) if isinstance(values, str) else values:
-            if value.lower() == lower:
-                found.append(one)
-                break
-    return found

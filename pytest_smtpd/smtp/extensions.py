@@ -290,20 +290,21 @@ def known_parameters(verb: str, options: Options) -> Mapping[str, Parameter | No
     """The parameters that MAIL or RCPT takes; None for one that only ``advertise`` offers, and that is not parsed."""
     key = ("parameters", verb)
     if key not in options.cache:
-        rows = [
-            row
-            for keyword, row in EXTENSIONS.items()
-            if options.accepts(keyword) and (options.methods or keyword != "AUTH")
-        ]
-        known: dict[str, Parameter | None] = {}
-        for row in rows:
-            for name, parameter in row.parameters(verb).items():
-                if known.setdefault(name, parameter) != parameter:
-                    raise TypeError(f"{verb} parameter {name!r}: two EHLO keywords read it, each in its own way")
         advertised: Iterable[str] = (line.partition(" ")[0].upper() for line in options.advertise)
-        options.cache[key] = dict.fromkeys(advertised) | known
+        options.cache[key] = dict.fromkeys(advertised) | _parameters_of_rows(verb, options)
     found: Mapping[str, Parameter | None] = options.cache[key]
     return found
+
+
+def _parameters_of_rows(verb: str, options: Options) -> dict[str, Parameter | None]:
+    known: dict[str, Parameter | None] = {}
+    for keyword, row in EXTENSIONS.items():
+        if not options.accepts(keyword) or (keyword == "AUTH" and not options.methods):
+            continue
+        for name, parameter in row.parameters(verb).items():
+            if known.setdefault(name, parameter) != parameter:
+                raise TypeError(f"{verb} parameter {name!r}: two EHLO keywords read it, each in its own way")
+    return known
 
 
 def read_parameters(verb: str, given: Mapping[str, Value], options: Options, session: Session) -> dict[str, Any]:

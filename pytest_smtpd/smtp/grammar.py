@@ -102,10 +102,8 @@ def parse_mailbox(path: str, bad: Reply, *, strict: bool) -> str:
 
     If not ``strict``, a domain may be absent or contain underscores, and the local part may have doubled or final dots.
     """
-    if route := re.match(_SOURCE_ROUTE, path):
-        if not all(hop.startswith("@") and is_domain(hop[1:]) for hop in route[0][:-1].split(",")):
-            raise Refused(bad)
-        path = path[route.end() :]
+    if path.startswith("@"):
+        path = _without_route(path, bad)
     local, at, domain = path.rpartition("@")
     if not at and not strict and is_local_part(path, strict=False):
         return path
@@ -116,6 +114,16 @@ def parse_mailbox(path: str, bad: Reply, *, strict: bool) -> str:
     if strict and (len(local.encode()) > MAX_LOCAL_PART or len(domain.encode()) > MAX_DOMAIN):
         raise Refused(bad)
     return path
+
+
+def _without_route(path: str, bad: Reply) -> str:
+    """The path without the source route that it begins with, if that is one. Raises ``Refused``."""
+    route = re.match(_SOURCE_ROUTE, path)
+    if route is None:
+        return path
+    if not all(hop.startswith("@") and is_domain(hop[1:]) for hop in route[0][:-1].split(",")):
+        raise Refused(bad)
+    return path[route.end() :]
 
 
 def is_local_part(text: str, *, strict: bool = True) -> bool:
