@@ -17,7 +17,7 @@ def is_seconds(value: object) -> bool:
 
 
 def is_line(value: object) -> bool:
-    """A text that brings no line break, and no other control character, into a reply."""
+    """A text without line breaks and other control characters, as a reply needs it."""
     return isinstance(value, str) and value.isprintable()
 
 
@@ -27,5 +27,5 @@ def is_word(value: object) -> bool:
 
 
 def is_encodable(value: object) -> bool:
-    """A text without lone surrogates, which nobody could send."""
+    """A text without lone surrogates, which cannot be encoded."""
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)

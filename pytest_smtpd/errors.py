@@ -54,7 +54,7 @@ def _shown(value: object) -> str:
 
 
 def _misplaced(code: object) -> str | None:
-    """What to write where the text stands in the place of the code."""
+    """The advice for a text given in the place of the code."""
     found = re.fullmatch(r"([45][0-9]{2})(?:[ -](.+))?", code, re.DOTALL) if isinstance(code, str) else None
     if found is None:
         return None
@@ -111,7 +111,7 @@ def no_attribute(value: object, name: str) -> Any:
 
 
 def no_container(value: object, *_: object) -> NoReturn:
-    """``__getitem__`` and ``__len__`` of what people take for a list or a dict. Raises ``TypeError``."""
+    """``__getitem__`` and ``__len__`` of values that may be mistaken for a list or a dict. Raises ``TypeError``."""
     __tracebackhide__ = True
     from pytest_smtpd.foreign import no_container
 

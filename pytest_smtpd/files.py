@@ -91,7 +91,7 @@ def write(path: str, content: bytes) -> None:
 
 
 def remove(path: str) -> None:
-    """Take a file, or a folder of files, away, as far as it is there."""
+    """Remove a file, or a folder of files, if it exists."""
     try:
         _System.unlink(path)
     except FileNotFoundError:

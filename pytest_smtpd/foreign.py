@@ -1,4 +1,4 @@
-"""Names that people bring along from other tools: what to write instead. Loaded by the first error that needs it."""
+"""Names from other tools, and what to write instead. Loaded by the first error that needs it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final

@@ -82,7 +82,7 @@ def quota(messages: int, per: Period | float, *, by: By = "user", reply: int | s
 
 
 def _written(name: str, words: list[str], by: Any, reply: Any) -> str:
-    """The call as it stands in the test."""
+    """The call as the test wrote it."""
     if by is not None:
         words = [*words, f"by={shown(by)}"]
     if reply is not None:
@@ -118,7 +118,7 @@ def _seconds(name: str, per: Any) -> float:
     return float(per)
 
 
-# --- whom to count --------------------------------------------------------------------------------------------------
+# --- the keys -------------------------------------------------------------------------------------------------------
 
 
 class _By(NamedTuple):

@@ -12,7 +12,7 @@ class HookError(AssertionError):
 
 
 def as_test_error(error: BaseException) -> BaseException:
-    """The error with which a test fails for a hook's mistake: the hook's own, unless that would undo the test."""
+    """The error with which a test fails for a hook error: the hook's own, unless that would undo the test."""
     if not isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit, *_outcomes())):
         return error
     what = printable(f"{type(error).__name__}: {error}".rstrip(": "))

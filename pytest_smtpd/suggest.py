@@ -8,7 +8,7 @@ _LONG: Final = 4  # letters: a part of a shorter word is no evidence
 _LONGEST: Final = 40  # letters of a text that are compared
 
 # Names from other tools, and of ours in the wrong place, that a similarity search would not correct; by the kind of
-# name. "" stands for a name to which no suggestion is better than a far one.
+# name. "" is for a name for which no suggestion would be right.
 _MEANT: Final[Mapping[str, Mapping[str, str]]] = {
     "hook": {
         **dict.fromkeys(("sender", "from", "mail", "envelope_from", "return_path"), "mail_from"),

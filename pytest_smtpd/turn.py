@@ -18,7 +18,7 @@ class Wait(Protocol):
         ...
 
     def cancel(self) -> None:
-        """Nobody waits for it any more."""
+        """The waiter has given up."""
         ...
 
 
@@ -63,12 +63,12 @@ class Turn:
             wait.begin(self._resume)
 
     def _end(self, steps: Steps) -> None:
-        """This one is over; it may have begun another one."""
+        """This turn is over; it may have begun another one."""
         if self._steps is steps:
             self.busy, self._steps = False, None
 
     def cancel(self) -> None:
-        """Nobody waits for the rest of it any more."""
+        """The waiter has given up the rest."""
         wait, steps = self.wait, self._steps
         self.busy, self.wait, self._steps = False, None, None
         if wait is not None:

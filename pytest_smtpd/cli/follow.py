@@ -67,7 +67,7 @@ def _is_open(entry: Call | Note) -> bool:
 
 
 def _awaits_client(entries: list[Call | Note]) -> bool:
-    """Whether the last thing is a challenge, whose answer brings the reply to a login."""
+    """Whether the last entry is a challenge: the reply to the login follows the client's response."""
     return bool(entries) and isinstance(entries[-1], Note) and entries[-1].who == "S"
 
 
@@ -93,7 +93,7 @@ class Follower:
     def _of(self, following: Following, mails: dict[Envelope, int]) -> Iterator[Shown | Mail]:
         """The new lines of one session, under its heading if the lines before them belong to another session.
 
-        A mail stands behind the reply to it, and is taken out of ``mails``.
+        A mail follows the reply to it, and is removed from ``mails``.
         """
         session = following.session
         is_over = session not in self._store.open

@@ -102,7 +102,7 @@ class Bell:
             os.write(self._writer, b"!")
 
     def wait(self, seconds: float | None) -> None:
-        """Wait until it rings, at most so long."""
+        """Wait until it rings, for at most this many seconds."""
         import select
 
         if not self.stopped:

@@ -44,7 +44,7 @@ def _octets(facts: Facts, pattern: bytes, what: str) -> Iterator[Seen]:
 
 
 def bare_lf(facts: Facts) -> Iterator[Seen]:
-    """LF that no CR stands before."""
+    """LF without a CR before it."""
     return _octets(facts, _BARE_LF, "bare LF")
 
 

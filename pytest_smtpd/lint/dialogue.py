@@ -25,7 +25,7 @@ def _seen(step: Step, text: str, rfc: str = "") -> Seen:
 
 
 def _shown(step: Step) -> str:
-    """The command as people may read it: without passwords."""
+    """The command as a text may show it: without passwords."""
     return short(str(step.command)) or "a line"
 
 

@@ -34,7 +34,7 @@ class SMTPLintWarning(UserWarning):
 
 
 class Seen(NamedTuple):
-    """What a rule has seen, and when: ``at`` is in seconds since the epoch. ``rfc`` stands in place of the row's."""
+    """An observation of a rule; ``at`` is in seconds since the epoch. ``rfc`` replaces the one of the row."""
 
     at: float
     text: str

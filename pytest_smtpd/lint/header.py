@@ -93,7 +93,7 @@ def _unsubscribe_problem(links: tuple[str, ...], posts: tuple[str, ...]) -> str 
     return None
 
 
-# --- whom they name -------------------------------------------------------------------------------------------------
+# --- recipients ------------------------------------------------------------------------------------------------------
 
 
 def not_in_headers(facts: Facts) -> Iterator[Seen]:

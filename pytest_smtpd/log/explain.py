@@ -82,7 +82,7 @@ def _nearest(
     keys: Mapping[str, Key],
     otherwise: Callable[[Any], str] = lambda subject: "",
 ) -> list[str]:
-    """What came, the nearest first, each with its differences; where there are none, what ``otherwise`` returns."""
+    """The subjects, nearest first, each with its differences; ``otherwise`` gives a reason where there are none."""
     compared: list[tuple[list[Difference], Any]] = [
         (list(differences(kind, subject, match, keys)), subject) for subject in subjects[-200:]
     ]

@@ -120,7 +120,7 @@ def _cut(text: str, widest: int) -> str:
 
 
 def lines_of(entries: Sequence[Call | Note], passwords: Sequence[str] = (), *, fold_ehlo: bool = True) -> list[Line]:
-    """The entries as lines, in the order of time. Of calls that share an answer, the last reports it.
+    """The entries as lines, in the order of time. If several calls share a reply, the last one reports it.
 
     ``passwords`` are known ones, which no line shows: a hook may have repeated one to the client.
     """

@@ -10,7 +10,7 @@ from pytest_smtpd.clock import monotonic
 
 
 class Changes:
-    """Wakes those who wait for a change; where nobody waits (``awaited`` is 0), there is nothing to do."""
+    """Wakes those who wait for a change. If ``awaited`` is 0, nobody waits, and it need not be called."""
 
     def __init__(self) -> None:
         self.awaited: int = 0

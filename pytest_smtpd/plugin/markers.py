@@ -105,7 +105,7 @@ def read_parameter(parameter: Any) -> Declared:
 
 
 def closest_marks(item: pytest.Item) -> Iterator[tuple[pytest.Mark, bool]]:
-    """Our marks about servers, nearest first, each with whether it stands on this very test.
+    """Our marks about servers, nearest first, each with whether it is on the test itself.
 
     pytest's own order puts a parameter's marks behind the function's, and a base class before its child.
     """
@@ -206,7 +206,7 @@ def _is_ours(definition: Any) -> bool:
 
 
 def parameter_of(item: pytest.Item) -> object:
-    """The parameter of our ``smtpd``; None where there is none, or where it belongs to another one."""
+    """The parameter of our ``smtpd``; None if there is none, or if ``smtpd`` is another plugin's fixture."""
     winner = _winner(item)
     return _parameter(item) if winner is not None and _is_ours(winner) else None
 
@@ -249,7 +249,7 @@ def _unswept(item: pytest.Item) -> str | None:
 
 
 def refuse_unused(item: pytest.Item) -> None:
-    """A test has passed without any of our fixtures: fail it for a rule of its own markers, which nobody has used."""
+    """Fail a test that has passed without our fixtures for a rule of its own markers, which was never used."""
     for declared in declared_by(item, {}).rules:
         if declared.has_to_be_used:
             pytest.fail(

@@ -64,7 +64,7 @@ def explain_scope(error: "Failed") -> None:
 
 
 def place_of(item: pytest.Item, mark: pytest.Mark) -> str:
-    """The file and the line of the test, class or module on which a marker stands, relative to the root folder."""
+    """The file and the line of the test, class or module with the marker, relative to the root folder."""
     path, line, _ = item.location
     for node in item.listchain():
         if mark in node.own_markers and isinstance(node, pytest.Module):

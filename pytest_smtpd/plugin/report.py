@@ -1,7 +1,7 @@
 """What a failing test's report gets from us, put where everybody looks who shows a report.
 
 Terminals, junit XML, IDEs, HTML reports and the debugger's prompt agree on one thing only: all of them show the
-report's ``longrepr``. A text that stands there is seen once in each; half of them do not look at ``report.sections``.
+report's ``longrepr``. A text there is shown once by each; half of them do not read ``report.sections``.
 """
 
 import contextlib

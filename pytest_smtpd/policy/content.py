@@ -150,7 +150,7 @@ class Content:
     # --- at its end -------------------------------------------------------------------------------------------------
 
     def complete(self, default: Reply, post: Post, *, final: bool) -> Walk:
-        """All content is there: come to the verdicts. If ``final``, the default stands, even against a hook."""
+        """The content is complete: decide. If ``final``, the default is the verdict, even against a hook."""
         if final:
             error = yield from self.error()
             return [verdict_of(default)._replace(error=error)] + [verdict_of(default)] * (len(self._recipients) - 1)

@@ -2,7 +2,7 @@
 
 Three words carry this package:
 
-* A *verdict* is all that one request is answered with, as one value (``rules/verdict.py``): the reply, or the bytes in
+* A *verdict* is the whole answer to one request, as one value (``rules/verdict.py``): the reply, or the bytes in
   its place, and what becomes of the connection. A rule is compiled to a verdict when it is made, a hook function comes
   to one, and so does the RFC. A verdict does nothing by itself. Its first digit moves the session in
   ``smtp/connection.py``, the log records it, and then ``conversation.py`` writes it.
@@ -14,7 +14,7 @@ Three words carry this package:
   that reply, and what rules have already decided about it: a rule that accepts a BDAT has given a verdict ahead of its
   time, and a rule with nothing but ``delay`` has decorated the verdict that will come.
 
-* A *walk* goes through the hook points, rules and hook functions until it comes to verdicts. Where a function has to
+* A *walk* goes through the hook points, rules and hook functions until there are verdicts. Where a function has to
   run, or a message has to be read, the walk yields what has to be waited for, and is resumed with the result. Where no
   rule stands at an event's hook points, and its reply is due at once, there is no walk: the default is the verdict.
 

@@ -117,7 +117,7 @@ class FirstStep:
         self._run.executor.behind_tasks(self._over)
 
     def cancel(self) -> None:
-        """Nobody waits for it any more."""
+        """The waiter has given up."""
         self._resume = None
 
     def _over(self) -> None:

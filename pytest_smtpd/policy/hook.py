@@ -14,7 +14,7 @@ from pytest_smtpd.smtp.options import Options
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Session
 
-# What the hook of a client that has left may raise: the error of its stream, or a refusal that nobody hears.
+# What the hook of a client that has left may raise: the error of its stream, or a refusal that cannot be sent.
 _NO_MISTAKE: Final = (Reject, ConnectionError)
 
 
@@ -79,7 +79,7 @@ class Hooks:
             return mistake(call, run.error, count)
         return HOOKS[call.hook].read(call, run.value, default, recipients)
 
-    # --- what nobody waits for any more -----------------------------------------------------------------------------
+    # --- calls without a reply --------------------------------------------------------------------------------------
 
     @property
     def unfinished(self) -> list[Run]:

@@ -47,7 +47,7 @@ class Pipe:
         self._wake()
 
     def abandon(self) -> None:
-        """Nobody reads any more."""
+        """The hook has stopped reading."""
         with self._changed:
             self._abandoned, self._waiting = True, 0
             self._chunks.clear()
@@ -68,7 +68,7 @@ class Pipe:
         self._room = resume
 
     def cancel(self) -> None:
-        """Nobody waits for room any more."""
+        """The server has stopped waiting for room."""
         self._room = None
 
     def _wake(self) -> None:

@@ -1,13 +1,13 @@
 """HOOKS: one row for each point at which a test can take part in what the server does.
 
-A *hook point* is a moment at which a mail server has something to decide: a client has connected, somebody wants to log
+A *hook point* is a moment at which a mail server decides something: a client has connected, a client wants to log
 in, a recipient is named, a message has arrived. An event of the protocol reaches one or more of them, in order (see
 ``smtp/events.py``). RCPT, for instance, reaches ``command``, as every command line does, and then ``rcpt_to``.
 
 At each hook point the rules for it are asked, the nearest first. A rule answers by itself, with a reply, with bytes or
 by closing the connection, or it names a *hook function* that answers. Where nobody does, the event's own default is
 given: what the RFC and the settings ask for. After a refusal, the hook points that are left are not reached; nor after
-an answer at ``command``, which stands in place of theirs.
+an answer at ``command``, which replaces theirs.
 
 A row holds the properties of one hook point:
 
@@ -15,7 +15,7 @@ A row holds the properties of one hook point:
 * ``has`` are its features: values that are known there, and effects that are possible. An option or a match key names
   the feature it needs (``options.py``, ``match.py``), so a rule that could never work is an error when it is made.
 * ``read`` turns what a hook function returns into verdicts. Usually any value accepts; at ``auth`` it is the user.
-* ``refusal`` is the reply to a ``Reject()`` without arguments. A hook point without one has nobody to refuse.
+* ``refusal`` is the reply to a ``Reject()`` without arguments. A hook point without one cannot refuse.
 * ``when`` and ``returns`` are its texts in the reference.
 
 All other modules ask for these fields, and name a hook point only in the place where it is reached. So a new hook point
@@ -49,7 +49,7 @@ Feature = Literal[
     "recipients",  # recipients are known
     "message",  # there is a message, or there will be one
     "verb",  # there is a command line
-    "precedence",  # its answer stands in place of those of later hook points
+    "precedence",  # its answer replaces those of later hook points
 ]
 _FEATURES: Final = frozenset(get_args(Feature))
 
@@ -288,7 +288,7 @@ def check_hook(hook: object) -> None:
 
 
 def refused(hook: str, reject: Reject) -> Verdict:
-    """The verdict for a ``Reject`` that a hook has raised. Raises ``TypeError`` where nobody is there to be refused."""
+    """The verdict for a ``Reject`` that a hook has raised. Raises ``TypeError`` at a hook point that cannot refuse."""
     row = HOOKS[hook]
     if row.refusal is None:
         problem = TypeError(f"a {hook} hook has nobody to refuse, the connection is gone; let it return")

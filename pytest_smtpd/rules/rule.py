@@ -200,7 +200,7 @@ class RuleDecorator(Rule):
 
 
 def _fresh(function: Any) -> Any:
-    """The function that one server asks: one with a memory of its own, if it has any."""
+    """The function for one server: a stateful one gets a state of its own."""
     return function.fresh() if isinstance(function, Stateful) else function
 
 

@@ -19,7 +19,7 @@ _CONTROL: Final = "[\x00-\x1f\x7f-\x9f]"
 class Auth:
     """A client's attempt to log in, as the ``auth`` hook gets it.
 
-    What the mechanism does not have is None. The secrets among the attributes appear in no repr.
+    Attributes that the mechanism does not have are None. The repr shows no secret.
     """
 
     __module__ = "pytest_smtpd"
@@ -80,7 +80,7 @@ class Auth:
 
     @property
     def unproven(self) -> bool:
-        """Whether nobody has given the password without which the server cannot answer (RFC 5802 section 3)."""
+        """Whether the password is still missing without which the server cannot answer (RFC 5802 section 3)."""
         return self._needs_proof and not self._proof
 
 
@@ -96,7 +96,7 @@ def decode(encoded: bytes) -> bytes:
 
 
 def encode(challenge: bytes) -> str:
-    """A challenge as it goes into the 334."""
+    """A challenge in base64, for the 334."""
     return base64.b64encode(challenge).decode("ascii")
 
 

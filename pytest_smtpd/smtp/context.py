@@ -1,4 +1,4 @@
-"""What the parts of the protocol share on one connection, and what they read of a verdict."""
+"""The state that the parts of the protocol share on one connection, and the fields of a verdict that they read."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol

@@ -22,7 +22,7 @@ ABSENT: Final = {"MAIL": ("absent", "MAIL"), "RCPT": ("absent", "RCPT")}
 
 
 class Parameter(NamedTuple):
-    """An ESMTP parameter: how its value is read, and where it goes.
+    """An ESMTP parameter: how its value is read, and the attribute that it fills.
 
     ``attribute`` is that of the envelope (for MAIL) or of the address (for RCPT) which the value fills; "" where it is
     only checked. Where several parameters fill one value together, ``whole`` makes that value, and ``part`` is the
@@ -54,7 +54,7 @@ class Parameter(NamedTuple):
 
 
 class Extension(NamedTuple):
-    """A row. ``argument`` gives what stands behind the keyword in the EHLO reply, None where it is not offered.
+    """A row. ``argument`` gives the text behind the keyword in the EHLO reply, None where it is not offered.
 
     ``more_octets`` is by how much the extension lengthens a verb's longest command (RFC 5321 section 4.5.3.1.4).
     ``settings`` decide the argument of its line, ``switches`` whether it is offered.

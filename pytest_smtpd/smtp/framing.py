@@ -34,7 +34,7 @@ class Command:
         #: Whether the line had begun to arrive before the reply to the one before it was written (RFC 2920).
         self.pipelined: bool = pipelined
         self.followed: bool = False  # whether something had arrived behind it when its own reply was written
-        self.passwords: tuple[str, ...] = passwords  # known ones, which are masked wherever they stand
+        self.passwords: tuple[str, ...] = passwords  # known ones, which are masked anywhere in the line
         self.known: bool = True  # whether the server knows the verb
         self.secret: bool = False  # a line that is no command, once a login has begun: it may be a password
 
@@ -150,7 +150,7 @@ class Buffer:
 
 
 class DotReader:
-    """Dot-content (RFC 5321 section 4.5.2), chunk by chunk: only CRLF.CRLF ends it, only a dot behind CRLF goes.
+    """Dot-content (RFC 5321 section 4.5.2), chunk by chunk: only CRLF.CRLF ends it, only a dot behind CRLF is removed.
 
     The beginning counts as the beginning of a line, so the reader acts as if a CRLF had just gone by. What may be the
     head of CRLF.CRLF is held back until the bytes behind it decide.

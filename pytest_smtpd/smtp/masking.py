@@ -1,8 +1,8 @@
 """Command lines as texts show them: secrets masked, control characters escaped.
 
 A client with a bug may send a credential anywhere: behind an AUTH that is misspelt, behind another verb, in the
-words of POP3, IMAP or HTTP, split over lines. So a line is searched for three kinds of secrets: what stands where a
-secret belongs (``_REST`` and ``_VALUE``), words that are credentials in base64, and known passwords in any form.
+words of POP3, IMAP or HTTP, split over lines. So a line is searched for three kinds of secrets: text in the place of a
+secret (``_REST`` and ``_VALUE``), words that are credentials in base64, and known passwords in any form.
 Once a client has begun to log in, a line of it that is no command is not shown at all (see ``begins_login``).
 """
 
@@ -40,7 +40,7 @@ _WORD: Final = r"(?<![\w+/=-])[A-Za-z0-9+/]{6,}={0,2}(?![^\s\"'])"
 
 
 def masked(line: bytes, passwords: Sequence[str] = (), *, known: bool = True) -> str:
-    """The line for people. ``passwords`` are known ones; ``known`` is whether the line begins with a known verb."""
+    """The line as texts show it. ``passwords`` are known ones; ``known`` is whether it begins with a known verb."""
     text = without_passwords(line, passwords).decode("utf-8", "backslashreplace")
     methods = mechanism_pattern()
     for pattern in _REST:

@@ -62,7 +62,7 @@ class Reply(ReadOnly):
 
     @property
     def line(self) -> str:
-        """The whole reply in one line for people, with what a terminal would obey escaped."""
+        """The whole reply in one line, with control characters escaped."""
         return " ".join(str(self).split("\n"))
 
 
@@ -100,7 +100,7 @@ def _split_enhanced(text: str) -> tuple[str | None, str]:
 def parse_reply(text: str) -> Reply:
     """Read a reply as a user writes it ("550 5.1.1 No such user", several lines too); it is sent exactly so.
 
-    Raises ``ValueError`` if it is none, or cannot be encoded.
+    Raises ``ValueError`` if the text is no reply, or cannot be encoded.
     """
     found = [re.fullmatch(_LINE, line) for line in split_lines(text.removesuffix("\n").removesuffix("\r"))]
     if not all(found) or len({line[1] for line in found if line}) != 1:

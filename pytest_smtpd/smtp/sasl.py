@@ -90,7 +90,7 @@ def _scram(hostname: str) -> Steps:
 
 
 class Mechanism(NamedTuple):
-    """A row: how the mechanism goes, and what it needs.
+    """A row: the steps of the mechanism, and its needs.
 
     ``client_first`` is whether AUTH may bring an initial response: RFC 4954 section 4 gives none to a mechanism in
     which the server begins. ``needs_password`` is whether the server has to know the password, so that ``auth="any"``
@@ -139,7 +139,7 @@ def mechanism_pattern() -> str:
 
 
 def owner(users: Any, auth: Auth) -> str | None:
-    """Whose credentials these are, by the ``auth`` setting ("any", or a mapping of passwords); None: nobody's."""
+    """The owner of these credentials by the ``auth`` setting ("any", or a dict); None if they are wrong."""
     if not isinstance(users, Mapping):
         return auth.username if users == "any" and auth.method in MECHANISMS and not auth.unproven else None
     if not auth.username and auth.access_token is not None:  # OAUTHBEARER may leave the name to the token

@@ -273,7 +273,7 @@ class Session:
         self.ended: Ended | None = None
         #: A dict for the test's own use, for example to pass something from one hook to the next.
         self.notes: dict[Any, Any] = {}
-        self.passwords: tuple[str, ...] = ()  # known ones, which no text for people shows
+        self.passwords: tuple[str, ...] = ()  # known ones, which no text shows
         self.verbs: list[str] = []
         self.mail: Transaction | None = None
         for name, value in attributes.items():  # for tests of hook functions, which may want a session of their own

@@ -1,4 +1,4 @@
-"""Values that cannot be changed, and how values are shown to people."""
+"""Values that cannot be changed, and how texts show values."""
 
 import re
 from typing import Any, Final

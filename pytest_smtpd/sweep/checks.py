@@ -173,7 +173,7 @@ def clear_password(run: Run, scene: Scene) -> Iterator[str]:
 
 
 def _gives_password(call: Call) -> bool:
-    """A login, or an AUTH that brings its first response along: refused or not, it has been on the wire."""
+    """A login, or an AUTH that brings its first response along: refused or not, the password was sent."""
     if call.hook != "command":
         return call.hook == "auth"
     return call.argument.verb == "AUTH" and len(call.argument.argument.split()) > 1

@@ -122,5 +122,5 @@ def _check_expected(expect: Mapping[str, str]) -> None:
 def check_here(given: Mapping[str, Any]) -> dict[str, Any]:
     """The same where the test runs already: too late to make several tests of it."""
     if "split" in given:
-        raise TypeError("split makes tests when they are collected: it stands in @pytest.mark.smtpd_sweep(split=...)")
+        raise TypeError("split makes tests when they are collected: give it to @pytest.mark.smtpd_sweep(split=...)")
     return check_options(given)

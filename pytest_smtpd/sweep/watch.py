@@ -115,7 +115,7 @@ class Leftovers:
         return sorted(set(names))
 
     def wait(self, seconds: float) -> None:
-        """Wait for the end of all of it, at most so long."""
+        """Wait for the end of all of it, for at most this many seconds."""
         end = monotonic() + seconds
         self._wait_closed(seconds)
         for thread in self.threads():

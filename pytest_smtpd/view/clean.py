@@ -65,7 +65,7 @@ def clean(html: str, resolve: Resolve = lambda content_id: None) -> str:
 
 
 def _kept(tokens: "Iterator[_Tag | str]") -> "Iterator[_Tag | str]":
-    """All but what goes with its content."""
+    """The tokens without the elements that are left out together with their content."""
     left_out, depth = "", 0
     for token in tokens:
         is_left_out = isinstance(token, _Tag) and token.name in _LEFT_OUT
@@ -129,7 +129,7 @@ def _css(text: str, resolve: Resolve) -> str:
 
 
 def _tokens(html: str) -> "Iterator[_Tag | str]":
-    """Tags, and the text between them as it stands there. Comments and declarations are left out."""
+    """Tags, and the text between them unchanged. Comments and declarations are left out."""
     at = 0
     while (start := html.find("<", at)) >= 0:
         if start > at:
@@ -172,7 +172,7 @@ def _tag(html: str, start: int) -> "tuple[_Tag | str | None, int]":
         elif html.startswith(">", at):
             empty = name in _FOREIGN and html.startswith("/>", at - 1)
             return _Tag(name, closing, tuple(attributes), empty), at + 1
-    return None, at  # a tag that is not complete is none
+    return None, at  # an incomplete tag is no tag
 
 
 @lru_cache(maxsize=256)

@@ -81,7 +81,7 @@ def kind_of(line: Line) -> str:
 
 
 def section(connection: Connection, mails: "dict[Envelope, int]", *, unfolded: bool) -> tuple[Html, list[Trouble]]:
-    """The section of one connection, and what stands out in it."""
+    """The section of one connection, and its lines that stand out."""
     number, store, session = connection
     entries = entries_of(store, session)
     lines = _with_mixup(store, session, lines_of(entries, session.passwords))

@@ -53,7 +53,7 @@ def _summary(connections: int, accepted: int, refused: int, troubles: int) -> st
 
 
 def _troubles(troubles: list[Trouble]) -> Html:
-    """What went wrong, with links to where it stands."""
+    """The failures, with links to their lines."""
     if not troubles:
         return NOTHING
     rows = [

@@ -37,7 +37,7 @@ def render(name: str, /, **values: object) -> Html:
 
 
 def escaped(value: object) -> str:
-    """Markup as it is; of anything else the text, with what a reader could not see made visible."""
+    """Markup unchanged; of anything else the text, with invisible characters escaped."""
     return value if isinstance(value, Html) else escape(visible(str(value)))
 
 
