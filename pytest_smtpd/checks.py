@@ -22,7 +22,7 @@ def is_line(value: object) -> bool:
 
 
 def is_word(value: object) -> bool:
-    """Such a text that is not empty."""
+    """The same, and not empty."""
     return isinstance(value, str) and value.isprintable() and value != ""
 
 

@@ -54,7 +54,7 @@ def _places() -> Iterator[str]:
 
 
 def state(path: str) -> tuple[int, int]:
-    """What changes when a file does: when it was written, in nanoseconds, and its size. Raises ``OSError``."""
+    """The modification time of a file, in nanoseconds, and its size: they change with it. Raises ``OSError``."""
     facts = _System.stat(path)
     return facts.st_mtime_ns, facts.st_size
 
@@ -69,7 +69,7 @@ def exists(path: str) -> bool:
 
 
 def read(path: str) -> bytes:
-    """All that is in a file. Raises ``OSError``."""
+    """The content of a file. Raises ``OSError``."""
     descriptor = _System.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         pieces = []

@@ -146,7 +146,7 @@ def _user(*args: Any) -> Keys:
 
 
 def _recipient(*args: Any) -> Keys:
-    """That of this RCPT; at ``data`` all of them."""
+    """The recipient of this RCPT; at ``data`` all recipients."""
     addresses = [args[0]] if isinstance(args[0], str) else args[-1].recipients
     return dict.fromkeys(fold_address(address) for address in addresses)
 
@@ -209,7 +209,7 @@ class Limit(Stateful):
         self._lock = threading.Lock()  # hook functions of several connections run at the same time
 
     def fresh(self) -> Self:
-        """The same without its counters."""
+        """A fresh function with counters of its own."""
         copy = type(self).__new__(type(self))
         copy.__dict__.update(self.__dict__)
         copy._forget()

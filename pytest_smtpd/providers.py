@@ -98,7 +98,7 @@ class ProviderReply(NamedTuple):
 
 
 class Provider(NamedTuple):
-    """All that the file has about one provider."""
+    """The replies and the profile of one provider."""
 
     title: str
     replies: tuple[ProviderReply, ...]
@@ -130,7 +130,7 @@ def names() -> list[str]:
 
 
 def situations() -> list[str]:
-    """What the replies are about, in alphabetical order."""
+    """The situations of the replies, in alphabetical order."""
     return sorted({reply.situation for reply in _select({})}, key=str.lower)
 
 

@@ -169,7 +169,7 @@ class Settings(Options):
         return f"Settings({', '.join(given)})"
 
     def changed(self, given: Mapping[str, Any]) -> "Settings":
-        """The same with some others."""
+        """The same settings with some changed."""
         return Settings({**self.given, **given})
 
     def fixed_differences(self, other: "Settings") -> list[str]:
@@ -492,7 +492,7 @@ def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _hint(name: object) -> str:
-    """What was probably meant by an unknown name."""
+    """A hint at the setting that was probably meant by an unknown name."""
     from pytest_smtpd.rules.match import KEYS
     from pytest_smtpd.rules.options import OPTIONS
 

@@ -26,7 +26,7 @@ class Mail(NamedTuple):
 
 
 class Following:
-    """One session, and what has been printed of it.
+    """One session, and the lines of it that have been printed.
 
     The entries from ``start`` on are not over yet: a hook point that is pending, or a login whose reply is still due.
     """

@@ -195,7 +195,7 @@ class Printer:
         self._coloured = out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     def welcome(self) -> None:
-        """Where it listens, and what to paste into another terminal."""
+        """The address of the server, and commands to paste into another terminal."""
         server = self._server
         environment = server.env if server.settings.tls is not None else server.address_env
         lines = [f"  export {name}={quote(value)}" for name, value in environment.items()]

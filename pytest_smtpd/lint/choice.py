@@ -1,4 +1,4 @@
-"""Which rules are asked for, and what they find."""
+"""The choice of rules, and their findings."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
@@ -44,7 +44,7 @@ def _check(setting: str, names: Collection[str]) -> Collection[str]:
 
 
 def find(log: Log, names: Collection[str] | None = None) -> list[Found]:
-    """What these rules find in the log (None: all), in the order of time."""
+    """The findings of these rules (None: of all) in the log, in the order of time."""
     facts = Facts(log)
     rows = [(name, row) for name, row in RULES.items() if names is None or name in names]
     found = [one for name, row in rows for one in row.findings(name, facts)]

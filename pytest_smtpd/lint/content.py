@@ -23,7 +23,7 @@ def _about(mail: Mail, text: str, rfc: str = "") -> Seen:
 
 
 def _at(content: bytes, position: int) -> str:
-    """Where an octet is, in words."""
+    """The place of an octet, as text."""
     line = content.count(b"\n", 0, position) + 1
     return f"line {line}, byte {position + 1}"
 

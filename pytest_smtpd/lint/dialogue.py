@@ -113,7 +113,7 @@ def _over_size(mail: Mail) -> Iterator[Seen]:
 
 
 def _limits(step: Step) -> dict[str, int]:
-    """What LIMITS offers (RFC 9422)."""
+    """The limits that LIMITS announces (RFC 9422)."""
     words = (step.offered or {}).get("LIMITS", "").upper().split()
     pairs = [word.partition("=") for word in words]
     return {name: int(value) for name, _, value in pairs if value.isascii() and value.isdigit()}

@@ -1,4 +1,4 @@
-"""What a rule has found: as the rule sees it, and as users get it."""
+"""Findings: observations of a rule, and the ``Lint`` that users get."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -58,7 +58,7 @@ class LintRule(NamedTuple):
     advice: str
 
     def findings(self, name: str, facts: Facts) -> "Iterator[Found]":
-        """What the rule finds, in words."""
+        """The finding as text."""
         for seen in self.find(facts):
             text = f"{seen.text} ({seen.rfc or self.rfc}); {self.advice}"
             yield Found(seen.at, Lint(name, self.certain, text, seen.session, seen.envelope))

@@ -61,7 +61,7 @@ def not_one(store: LogStore, found: Sequence[Envelope], match: Mapping[str, Any]
 
 
 def received(store: LogStore) -> str:
-    """What came, in one clause."""
+    """The envelopes or connections so far, in one clause."""
     records = store.records
     if records.accepted:
         return f"{plural(len(records.accepted), 'envelope')} came"
@@ -189,7 +189,7 @@ def _mixup(store: LogStore, session: Session) -> list[str]:
 
 
 def _after(session: Session) -> str:
-    """Where a session is. A line that is no command may be a secret, or anything else."""
+    """The last command of a session. An unknown one is not named: it may be a secret."""
     if not session.commands:
         return "after connecting"
     verb = session.commands[-1]

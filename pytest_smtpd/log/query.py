@@ -140,7 +140,7 @@ class Waiter:
         ]
 
     def wait(self, seconds: float) -> list[Any]:
-        """Those that were found in time. Raises ``WaitTimeout``."""
+        """The calls or envelopes that were found in time. Raises ``WaitTimeout``."""
         if not self.store.changes.wait(self.ready, seconds):
             asyncio = sys.modules.get("asyncio")
             in_loop = asyncio is not None and asyncio._get_running_loop() is not None

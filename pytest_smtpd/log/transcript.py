@@ -90,7 +90,7 @@ def _session_lines(
 
 
 def entries_of(store: LogStore, session: Session) -> list[Call | Note]:
-    """What has been logged of a session, in order."""
+    """The log entries of a session, in order."""
     return list(store.records.entries.get(session, ()))
 
 
@@ -105,7 +105,7 @@ def heading(store: LogStore, session: Session) -> str:
 
 
 def peer(session: Session) -> str:
-    """Where the client is."""
+    """The address of the client."""
     if not session.remote_address:
         return "a Unix socket"
     return printable(endpoint(session.remote_address, session.remote_port))
@@ -142,7 +142,7 @@ def _note_line(note: Note, place: int) -> Line:
 
 
 def _request_lines(call: Call, place: int) -> Iterator[Line]:
-    """What the client sent: a command, or content."""
+    """The line for a command, or for content."""
     if call.about == "command":
         yield Line(call.at, place, "C", _command(call), call=call)
     elif call.about == "content" and (call.replies or call.argument.size):
@@ -214,7 +214,7 @@ def _own_reply(call: Call) -> str | None:
 
 
 def _sent(call: Call, *, fold_ehlo: bool) -> Iterator[str]:
-    """What the client was sent: raw bytes as a repr, replies as lines."""
+    """The bytes that were sent to the client: raw ones as a repr, replies as lines."""
     if call.wires:
         yield from map(repr, call.wires)
     else:
@@ -225,7 +225,7 @@ def _sent(call: Call, *, fold_ehlo: bool) -> Iterator[str]:
 
 
 def _event(call: Call) -> str:
-    """What happened to the connection in place of a reply, or without one."""
+    """An event of the connection in place of a reply, or without one."""
     if call.outcome in _ENDINGS:
         command_waits = call.outcome == "pending" and call.about == "command" and call.rule is None
         return "" if command_waits else f"{_ENDINGS[call.outcome]} at {call.hook}"

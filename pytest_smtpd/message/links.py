@@ -108,7 +108,7 @@ def _behind(html: str, end: str, at: int) -> int:
 
 
 def _end(pattern: "re.Pattern[str]", html: str, at: int) -> int:
-    """Where the run of characters that begins at ``at`` ends."""
+    """The end of the run of characters that begins at ``at``."""
     found = pattern.match(html, at)
     assert found is not None  # the patterns match the empty text too
     return found.end()

@@ -193,7 +193,7 @@ def _without_comments(text: str) -> str:
 
 
 def _brackets(text: str) -> Iterator[tuple[int, int]]:
-    """Where each pair of brackets begins and ends that is not within another one, nor within a quoted string."""
+    """The beginning and end of each outermost pair of brackets that is not within a quoted string."""
     depth = start = 0
     quoted = False
     for found in _MARK.finditer(text):
@@ -209,7 +209,7 @@ def _brackets(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _end(pattern: "re.Pattern[str]", text: str, at: int) -> int:
-    """Where the run of characters that begins at ``at`` ends."""
+    """The end of the run of characters that begins at ``at``."""
     found = pattern.match(text, at)
     assert found is not None  # the patterns match the empty text too
     return found.end()

@@ -79,7 +79,7 @@ def read_dict(given: Mapping[str, Any], where: str, *, optional: bool) -> Declar
 
 
 def read_config(given: Mapping[str, Any]) -> Declared:
-    """What ``smtpd_config`` gives to every server; its "sweep" are options of ``smtpd_sweep``, read by that."""
+    """The declarations in ``smtpd_config``, for every server. Its "sweep" is read by ``smtpd_sweep``."""
     if isinstance(given, Mapping):
         given = {name: value for name, value in given.items() if name != "sweep"}
     return read_dict(given, "smtpd_config", optional=True)
@@ -271,7 +271,7 @@ def _may_ask_later(item: pytest.Item) -> bool:
 
 
 def _needed(names: Iterable[str], chains: Mapping[str, Any]) -> set[str]:
-    """These names, and those of all that they are made with."""
+    """These fixtures, and those that they need."""
     todo, found = list(names), set[str]()
     while todo:
         name = todo.pop()

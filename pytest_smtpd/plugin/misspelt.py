@@ -40,7 +40,7 @@ def _is_near(name: str, *, has_arguments: bool) -> bool:
 
 
 def _meant(mark: pytest.Mark) -> str:
-    """Which one: ``smtpd_on`` takes a hook, ``smtpd`` keywords only, and ``smtpd_sweep`` is like no other."""
+    """The marker that was meant: ``smtpd_on`` takes a hook, ``smtpd`` keywords only."""
     if distance(mark.name.lower(), "smtpd_sweep") <= _FAR:
         return "smtpd_sweep"
     if mark.args:

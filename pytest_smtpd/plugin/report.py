@@ -1,4 +1,4 @@
-"""What a failing test's report gets from us, put where everybody looks who shows a report.
+"""The sections of a failing test's report, in the place where every tool shows them.
 
 Terminals, junit XML, IDEs, HTML reports and the debugger's prompt agree on one thing only: all of them show the
 report's ``longrepr``. A text there is shown once by each; half of them do not read ``report.sections``.

@@ -140,7 +140,7 @@ Told = tuple[str, str]  # a title and a text
 
 
 def tell(item: pytest.Item, config: pytest.Config) -> list[Told]:
-    """What the terminal shows of a sweep at the end of the run, beside its failure.
+    """The lines about a sweep at the end of the run, beside its failure.
 
     With ``-v`` the count of one that has passed; the transcripts of points that were asked for by their ids, and which
     of them it does not have.

@@ -1,4 +1,4 @@
-"""All of the package and what it loads when it needs it, at once."""
+"""Import the whole package, and the modules that it would import later."""
 
 import pkgutil
 from importlib import import_module

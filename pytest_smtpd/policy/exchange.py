@@ -1,4 +1,4 @@
-"""What one reply answers, and what passes between those who decide and those who wait.
+"""Exchanges, and the walk that decides them.
 
 Three words carry this package:
 
@@ -54,7 +54,7 @@ class Call(Protocol):
 
 
 class Log(Protocol):
-    """Where decisions are recorded."""
+    """The log, in which decisions are recorded."""
 
     def begin(self, hook: HookName, argument: Any, session: Session) -> Any:
         """A hook point has been reached. Returns its call, which is pending."""
@@ -92,7 +92,7 @@ class Log(Protocol):
 
 
 class Exchange:
-    """What one reply answers: the calls on the way to it, and the rules that decorate it.
+    """The calls that one reply answers, and the rules that decorate it.
 
     ``verdict`` is what a rule on the command has decided ahead of its time: it is given when the reply is due.
     """

@@ -89,7 +89,7 @@ class Run:
             self.task.cancel()
 
     def finish(self, value: Any, error: BaseException | None) -> None:
-        """It has ended."""
+        """The call has ended."""
         self.over, self.value, self.error = True, value, error
         self.when_over()
         if self._resume is not None:
@@ -243,7 +243,7 @@ def _call(run: Run) -> tuple[Any, BaseException | None]:
 
 
 async def _guarded(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
-    """What it returns and what it raises. Only a cancellation from outside is raised."""
+    """The value and the exception of the call. Only a cancellation from outside is raised."""
     import asyncio
 
     loop, own = asyncio.get_running_loop(), asyncio.current_task()

@@ -63,7 +63,7 @@ class HandshakeRules:
         return None
 
     def _verdict(self, rule: Rule, call: Call, *, takes: bool) -> Verdict | None:
-        """What a rule decides, if it matches; it is only used up if it ``takes`` the call.
+        """The verdict of a rule, if it matches; the rule counts as used only if it ``takes`` the call.
 
         Where its match raises, the connection can only close: a 451 would be no TLS. That of a rule which does not
         act now may ask for what the handshake has yet to show: nothing behind it acts now either.

@@ -14,7 +14,7 @@ from pytest_smtpd.smtp.session import Envelope, Session
 
 
 class Open:
-    """What has not been answered yet on one connection.
+    """The requests of one connection that have not been answered yet.
 
     ``exchange`` waits for later events, ``content`` the message whose content is arriving, if a rule or
     a hook may be interested in it, ``data_call`` the call of the last message.

@@ -7,7 +7,7 @@ from pytest_smtpd.rules.rule import Rule
 
 
 class RuleSet:
-    """What a server is asked to do. Read in the server's thread, written from any thread, one at a time.
+    """The rules of a server. Read in the server's thread, written from any thread, one at a time.
 
     ``by_hook`` holds the rules that may still apply; ``every`` all of them, also those that are over.
     """
@@ -49,7 +49,7 @@ class RuleSet:
                 self.by_hook.pop(hook, None)
 
     def replace(self, rules: Iterable[Rule]) -> None:
-        """These rules instead."""
+        """Replace the rules by these."""
         fresh = RuleSet(rules)
         with self._writing:
             self.by_hook, self._declared, self._added = fresh.by_hook, fresh._declared, fresh._added

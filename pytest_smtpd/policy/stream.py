@@ -154,7 +154,7 @@ class Stream:
             yield chunk
 
     def read(self) -> bytes:
-        """All that is left, to the end of the message. It blocks, so it is for ``def`` hooks only."""
+        """The rest of the message. It blocks, so it is for ``def`` hooks only."""
         return b"".join(self)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

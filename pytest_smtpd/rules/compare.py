@@ -83,7 +83,7 @@ class Difference(NamedTuple):
         return f"{printable(self.key)} is {cut(self.show(self.actual))}, not {wanted}{self._parting()}"
 
     def _parting(self) -> str:
-        """Where two long texts with the same beginning differ."""
+        """The place at which two long texts with the same beginning differ."""
         for kind in (str, bytes) if self.show is shown else ():
             if isinstance(self.expected, kind) and isinstance(self.actual, kind):
                 alike = takewhile(lambda pair: pair[0] == pair[1], zip(self.actual, self.expected, strict=False))

@@ -1,4 +1,4 @@
-"""What the options of a rule do to the fields of its verdict."""
+"""The effects of a rule's options on the fields of its verdict."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ def write_raw(fields: Fields, value: Any, hook: str) -> None:
 
 
 def raw_fields(fields: Fields, raw: bytes, hook: str) -> None:
-    """What raw bytes mean to the session: their well-formed reply; else nothing, or a greeting.
+    """The meaning of raw bytes to the session: their well-formed reply; else none, or a greeting.
 
     How the call counts is another matter: also by a code that no whole reply follows. Without one, by how it ends.
     """

@@ -49,7 +49,7 @@ class RuleArguments(HookOptions, total=False):
 
 
 class Rule:
-    """What the server is to do at one hook point, and when. Made by ``on(...)``.
+    """A fault or hook function at one hook point, and the calls it applies to. Made by ``on(...)``.
 
     It is a context manager: ``with smtpd.on(...):`` ends the rule with the block. A rule is a plain value; each server
     works with a copy of its own, so that counters begin at 0.
@@ -143,12 +143,12 @@ class Rule:
         return True
 
     def would_take(self) -> bool:
-        """What ``take`` would return, without counting."""
+        """The value that ``take`` would return, without counting."""
         return self.acts and not self.over and self.seen >= self.options.get("skip", 0)
 
     @property
     def verdict(self) -> Verdict:
-        """What it answers to the call that it has just taken."""
+        """The verdict on the call that it has just taken."""
         return self.verdicts[min(self.used, len(self.verdicts)) - 1]
 
     def end(self) -> None:
@@ -167,7 +167,7 @@ class Rule:
 
     @property
     def __name__(self) -> str:
-        """What pytest shows as the id of a parameter."""
+        """The id that pytest shows for a parameter."""
         words = [word for name, value in self.options.items() if (word := _id_word(name, value))]
         return self._id or "-".join([self.hook, *map(_short_id, words)])
 

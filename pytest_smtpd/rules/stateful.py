@@ -14,7 +14,7 @@ class Stateful:
         raise NotImplementedError
 
     def fresh(self) -> Self:
-        """The same function without its memory."""
+        """The same function with a fresh state."""
         raise NotImplementedError
 
     def check(self, hook: str) -> None:

@@ -1,4 +1,4 @@
-"""What one request is answered with, as one value: the verdict.
+"""The verdict: the whole answer to one request, as one value.
 
 A request of a client reaches hook points; rules and hook functions there come to a verdict, or else the RFC does. In
 LMTP a message gets a verdict for each recipient (RFC 2033 section 4.2), everything else gets one.
@@ -23,7 +23,7 @@ Rewrite = Callable[[bytes], bytes]
 
 
 class Ending(Enum):
-    """What happens to the connection once the answer has been written."""
+    """The fate of the connection once the answer has been written."""
 
     OPEN = "the connection stays open"
     CLOSE = "it is closed in good order: close_notify where TLS is on, then FIN"
@@ -34,7 +34,7 @@ class Ending(Enum):
 
 
 class Verdict(NamedTuple):
-    """What a request is answered with, and what happens to the connection.
+    """The answer to a request, and what happens to the connection.
 
     ``reply`` is the answer, None where there is none; ``digit`` drives the session: the reply's first digit unless a
     test counts the answer as another, 0 where nothing was answered. ``wire`` are the bytes that are sent instead of
