@@ -67,7 +67,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
         None,
         _is_seconds,
         "a number of seconds above 0 or None",
-        "the client's own time-out in seconds. `None`: measured at the first point where the server falls silent; "
+        "the client's own timeout in seconds. `None`: measured at the first point where the server falls silent; "
         "a client that waits for more than 5 s has those points left out",
     ),
     "budget": Option(

@@ -273,4 +273,4 @@ def _time_out(course: Course) -> str:
         )
     if course.timeout is None:
         return ""
-    return f"  The client's time-out: {course.timeout:.2g} s ({'measured' if course.measured else 'given'})."
+    return f"  The client's timeout: {course.timeout:.2g} s ({'measured' if course.measured else 'given'})."
