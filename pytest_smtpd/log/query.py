@@ -173,7 +173,7 @@ class Log:
         return select(self._store.records.sessions, "Session", match)
 
     def transcript(self, session: Session | None = None) -> str:
-        """What client and server said on this connection, or on all, as a text: secrets masked, content folded."""
+        """The conversation on this connection, or on all, as a text: secrets masked, content shortened to its size."""
         return self.shown([session] if session else None)
 
     def shown(
