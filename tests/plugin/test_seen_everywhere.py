@@ -158,7 +158,7 @@ def test_pycharm_has_the_refusal_too(pycharm: Callable[..., str]) -> None:
 
 # It cuts the details of a failed `==` at the first line that divides two entries of a traceback.
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("line", ['assert smtpd.one().subject == "Goodbye"', "check(smtpd)"], ids=["here", "in a helper"])
+@pytest.mark.parametrize("line", ['assert smtpd.one().subject == "Goodbye"', "check(smtpd)"], ids=["test", "helper"])
 def test_pycharm_has_it_below_a_comparison(pycharm: Callable[..., str], line: str, style: str) -> None:
     text = pycharm(COMPARED.format(line), style)
     assert text.count(TITLE) == 1
