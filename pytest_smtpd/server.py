@@ -67,7 +67,7 @@ class SMTPServer:
         #: another.
         self.wait_timeout: float = 5.0
         self.strict_rules: bool = False  # whether rules added from now on have to be used
-        self.clock: Clock = Clock()  #: The ``Clock`` by which its waits go, and ``pytest_smtpd.limits``.
+        self.clock: Clock = Clock()  #: The ``Clock`` that its waits and ``pytest_smtpd.limits`` use.
         self._store = LogStore()
         self._rules = RuleSet(rule.copy() for rule in as_rules(on))
         self._running: Running | None = None
@@ -219,7 +219,7 @@ class SMTPServer:
     def sweep(self, **options: Unpack[SweepOptions]) -> "Sweep":
         """Find out what an application does on every failure: ``for fault in server.sweep(): with fault: ...``.
 
-        The end of the loop raises ``SweepFailure`` if there is something to tell. Raises ``TypeError`` or
+        The end of the loop raises ``SweepFailure`` if there is a finding. Raises ``TypeError`` or
         ``ValueError``, in one line, for wrong options.
         """
         __tracebackhide__ = True

@@ -237,7 +237,7 @@ _ROWS: Final = {
         is_word,
         "an address like '127.0.0.1'",
         "listener",
-        "the address to listen on. Never anything but loopback unless you ask for it",
+        "the address to listen on; loopback unless you set another",
         at_start=True,
     ),
     "port": Setting(
@@ -373,7 +373,7 @@ _ROWS: Final = {
         "a number of seconds above 0, or None",
         "conversation",
         "seconds of silence before `421 4.4.2`, not counted while a hook is pending; inside a handshake or a PROXY "
-        "header the connection just closes. None by default: a client that stands in a debugger must not be lost",
+        "header the connection just closes. None by default, so that a client can be stopped in a debugger",
     ),
     "hide": Setting(
         frozenset(),

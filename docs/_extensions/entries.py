@@ -30,6 +30,7 @@ KINDS: Final = {
     "finding": "finding of a sweep",
     "notice": "notice of a sweep",
     "lint rule": "lint rule",
+    "reply code": "reply code",
 }
 
 

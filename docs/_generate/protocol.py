@@ -115,8 +115,8 @@ def catalogue() -> dict[int, list[Reply]]:
 
 
 def reply_codes() -> str:
-    rows = [(str(number), STANDARD[number].rfc, texts(given)) for number, given in catalogue().items()]
-    return table(("code", "defined in", "texts"), rows)
+    rows = [(code(str(number)), STANDARD[number].rfc, texts(given)) for number, given in catalogue().items()]
+    return table(("reply code", "defined in", "texts"), rows)
 
 
 def texts(known: list[Reply]) -> str:

@@ -1,6 +1,7 @@
 """Writes the reports of failing tests on README.md and docs/index.md, as pytest prints them.
 
-``<!-- report: FILE -->`` stands above the block of each. The file is a block of the same page, or one of examples/.
+``<!-- report: FILE -->`` stands above the block of each. The file is a block of the same page, with the other
+files of that page beside it, or one of examples/.
 What differs from run to run (times, ports) is left as it is while the rest is the same.
 """
 
@@ -44,12 +45,12 @@ def shortened(line: str) -> str:
 def printed(page: Page, found: re.Match[str]) -> str:
     """What pytest prints for the file of a block."""
     command = (found["command"] or f"$ pytest {found['file']}").removeprefix("$ ").split()
-    own = [block for block in page.blocks() if block.name == found["file"]]
-    if not own:
+    files = {block.name: block.code for block in page.blocks() if block.name is not None}
+    if found["file"] not in files:
         return run(command, ROOT / "examples", [PLUGIN]).output
     with tempfile.TemporaryDirectory() as folder:
-        for block in own:
-            write(Path(folder, found["file"]), block.code)
+        for name, code in files.items():
+            write(Path(folder, name), code)
         return run(command, Path(folder), [PLUGIN]).output
 
 

@@ -193,7 +193,7 @@ class Log:
         return select(self._store.records.sessions, "Session", match)
 
     def transcript(self, session: Session | None = None) -> str:
-        """The dialogue of this connection, or of all, as a text: secrets masked, content folded."""
+        """The conversation on this connection, or on all, as a text: secrets masked, content shortened to its size."""
         return self.shown([session] if session else None)
 
     def shown(

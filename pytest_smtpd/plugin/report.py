@@ -43,6 +43,17 @@ def show(report: pytest.TestReport, reporter: Reporter, config: pytest.Config, e
     sections = list(reporter.sections(fold_ehlo=not is_about_ehlo(error)))
     if is_shown(config) and not isinstance(error, UsageError):
         add_sections(report, [(title(name, report.when), text) for name, text in sections])
+        keep_whole_in_pycharm(report, config)
+
+
+def keep_whole_in_pycharm(report: pytest.TestReport, config: pytest.Config) -> None:
+    """Divide the entries of a traceback by "- - -", not "_ _ _", where a run is reported to PyCharm or TeamCity.
+
+    Their plugin for pytest cuts the text of a failed ``==`` at the first such line, and so would lose the sections.
+    """
+    if getattr(config, "_teamcityReporting", None) is not None:
+        for traceback, *_ in getattr(report.longrepr, "chain", ()):
+            traceback.entrysep = "- "
 
 
 def show_artifacts(report: pytest.TestReport, reporter: Reporter, base: Path) -> None:

@@ -111,7 +111,7 @@ FINDINGS: Final[tuple[Row, ...]] = (
     Row(
         "hang",
         "it did not end",
-        "It was ended by stopping the server, after twice its time-out for each of its connections.",
+        "It was ended by stopping the server, after twice its timeout for each of its connections.",
         checks.hang,
         meaning="The block did not end within twice the client's timeout for each connection that it made. The server "
         "was stopped, which ends it.",
@@ -212,7 +212,7 @@ NOTICES: Final[tuple[Row, ...]] = (
     ),
     Row(
         "slow",
-        "it took longer than one and a half of its time-outs",
+        "it took longer than one and a half of its timeouts",
         "",
         checks.slow,
         meaning="The block took longer than one and a half times the client's timeout for each connection that it "

@@ -22,17 +22,17 @@ _GRAVITY: Final = {row.name: place for place, row in enumerate((*FINDINGS, *NOTI
 class Finding(NamedTuple):
     """One thing that an application does wrong, over all points where it was seen."""
 
-    #: Its word: ``"lost"``.
+    #: Its name: ``"lost"``.
     name: str
     #: What happened; the first line is the headline.
     text: str
     #: The ids of the points where it was seen; the first is the one with the shortest transcript.
     points: tuple[str, ...]
-    #: What the application said, in one line.
+    #: What the application reported, in one line.
     claim: str
     #: The line that makes the failure of the first point in a test of its own.
     marker: str
-    #: What client and server said to each other at the first point.
+    #: The conversation between client and server at the first point.
     transcript: str
 
     def __repr__(self) -> str:
@@ -41,11 +41,11 @@ class Finding(NamedTuple):
 
 
 class SweepFailure(AssertionError):
-    """A sweep has found something, or could not find out. ``findings`` are what it has found, gravest first."""
+    """A sweep has found something, or could not find out. ``findings`` are its findings, the most serious first."""
 
     def __init__(self, text: str, findings: Sequence[Finding] = ()) -> None:
         super().__init__(text)
-        #: What the sweep has found, gravest first; notices are among them only under ``strict``.
+        #: What the sweep has found, the most serious first; notices are among them only under ``strict``.
         self.findings: tuple[Finding, ...] = tuple(findings)
 
 
@@ -273,4 +273,4 @@ def _time_out(course: Course) -> str:
         )
     if course.timeout is None:
         return ""
-    return f"  The client's time-out: {course.timeout:.2g} s ({'measured' if course.measured else 'given'})."
+    return f"  The client's timeout: {course.timeout:.2g} s ({'measured' if course.measured else 'given'})."

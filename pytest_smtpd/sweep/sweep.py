@@ -31,7 +31,7 @@ class Fault:
     def __init__(self, sweep: "Sweep", point: Point | None) -> None:
         #: The id of the failure point; None in the run without a fault.
         self.point: str | None = None if point is None else point.id
-        #: The fault of the server, as a marker of a test would write it; None in the run without a fault.
+        #: What the server does wrong, written as the marker of a test; None in the run without a fault.
         self.rule: str | None = None if point is None else point.marker
         #: The exception that has left the block, as a claim.
         self.error: BaseException | None = None
@@ -54,7 +54,7 @@ class Fault:
         self._claim(self._claims.delayed, addresses)
 
     def delivered(self, *addresses: str) -> None:
-        """These recipients (all, without an argument) got the mail; no other claim about them counts."""
+        """These recipients (all, without an argument) got the mail, whatever else is reported of them."""
         self._claim(self._claims.delivered, addresses)
 
     def _claim(self, say: Callable[[Any], None], what: Any) -> None:
@@ -106,7 +106,7 @@ class Sweep:
         self.server: SMTPServer = server
         self.order: Order = order
         self.options: dict[str, Any] = {name: row.default for name, row in OPTIONS.items()} | check_options(options)
-        #: The findings, gravest first, once the loop has ended; notices are among them only under ``strict``.
+        #: The findings, the most serious first, once the loop has ended; notices are among them only under ``strict``.
         self.findings: tuple[Finding, ...] = ()
         self.counts: str = ""  # how many points there were and what came of them, of a sweep that has passed
         self.fixed: Mapping[str, Any] = {}  # options from the command line, which override all others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.set_repository import address
 from tests.docs.pages import DOCS, ROOT, Page, commands, first_missing, pages, pages_to_run, run, write
 
 # The environment of the comparisons (`make bench`), which has the other tools.
@@ -19,6 +21,14 @@ OTHER_TOOLS = os.environ.get("PYTEST_SMTPD_OTHER_TOOLS", str(ROOT / ".bench/bin/
 WIDTH = 88
 
 LANGUAGES = ("python", "console", "ini", "toml", "text", "mermaid", "javascript", "sh", "yaml")
+
+
+# How to install the project, the same on each of these pages; `make release-check` installs it as they do.
+INSTALL = ["python3 -m venv .venv", ". .venv/bin/activate", f"python -m pip install git+{address()}"]
+INSTALLING = ("README", "index", "tutorial")
+
+# Commands that run elsewhere: in CI, or by whoever measures.
+ELSEWHERE = ("make demo", "make test", "python benchmarks/run.py")
 
 
 def by_id(page: Page) -> str:
@@ -81,6 +91,40 @@ def test_every_block_says_what_it_is(page: Page) -> None:
 def test_lines_of_code_fit_into_a_page(page: Page) -> None:
     lines = [line for block in page.blocks() for line in block.code.splitlines()]
     assert [line for line in lines if len(line) > WIDTH] == []
+
+
+def written(code: str) -> list[str]:
+    """The commands of a console block as they stand: lines with a prompt, or all lines where none has one."""
+    lines = [line.partition("  # ")[0].rstrip() for line in code.splitlines()]
+    return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")] or lines
+
+
+@pytest.mark.parametrize("page", pages(), ids=by_id)
+def test_every_command_is_run_by_a_test_or_by_ci(page: Page) -> None:
+    blocks = [block.code for block in page.blocks() if block.language == "console"]
+    run_here = {shlex.join(command) for code in blocks for command, _ in commands(code)}
+    others = [one for code in blocks for one in written(code) if shlex.join(shlex.split(one)) not in run_here]
+
+    assert [one for one in others if not one.startswith(ELSEWHERE)] == (INSTALL if page.id in INSTALLING else [])
+
+
+# Those of recipes are for other plugins too, and are run with them.
+INI = [
+    pytest.param(block.code, id=f"{page.id}-{number}")
+    for page in pages()
+    for number, block in enumerate(page.blocks())
+    if block.language == "ini" and not page.id.startswith("recipes-")
+]
+
+
+@pytest.mark.parametrize("code", INI)
+def test_ini_blocks_have_options_and_values_that_exist(code: str, tmp_path: Path) -> None:
+    write(tmp_path / "pytest.ini", code)
+    write(tmp_path / "test_one.py", "def test(smtpd): pass")
+
+    done = run(["pytest", "--strict-config", "-W", "error"], tmp_path, ["pytest_smtpd.plugin"])
+
+    assert done.code == 0, done.output
 
 
 def test_lines_of_a_console_block_belong_to_the_command_above() -> None:

@@ -112,6 +112,67 @@ def test_an_ide_has_it_once(failure: Failure, source: str, when: str) -> None:
     assert str(report.longrepr).count("S: 220 localhost ESMTP") == 1
 
 
+def test_vs_code_has_the_refusal_too(failure: Failure) -> None:
+    # Its plugin sends `longreprtext` of the failing report to the editor, and nothing else of it.
+    text = failure(REFUSED).longreprtext
+    assert text.index("assert smtpd.envelopes") < text.index(TITLE) < text.index(f"S: {REPLY}")
+    assert text.count(TITLE) == text.count(f"S: {REPLY}") == 1
+
+
+# --- PyCharm: what its plugin for pytest, the one of TeamCity, sends to it --------------------------------------------
+
+COMPARED = """
+    def check(smtpd):
+        assert smtpd.one().subject == "Goodbye"
+
+    def test(smtpd):
+        send(smtpd)
+        {}
+"""
+
+
+@pytest.fixture
+def pycharm(run: Run) -> Callable[..., str]:
+    """Return a function that runs a failing test and gives the details that PyCharm shows of it."""
+    pytest.importorskip("teamcity")
+
+    def details(source: str, *arguments: str) -> str:
+        output = run(source, "-p", "teamcity.pytest_plugin", "--teamcity", *arguments).stdout.str()
+        (found,) = re.findall(r"##teamcity\[testFailed .*? details='((?:[^|']|\|.)*)'", output)
+        return re.sub(r"\|([n'|\[\]])", lambda escape: "\n" if escape[1] == "n" else escape[1], found)
+
+    return details
+
+
+@pytest.mark.parametrize(("source", "when"), FAILURES.values(), ids=FAILURES)
+def test_pycharm_has_it_once(pycharm: Callable[..., str], source: str, when: str) -> None:
+    text = pycharm(source)
+    assert text.count(f"Captured smtpd {when}") == 1
+    assert text.count("S: 220 localhost ESMTP") == 1
+
+
+def test_pycharm_has_the_refusal_too(pycharm: Callable[..., str]) -> None:
+    text = pycharm(REFUSED)
+    assert text.index("assert smtpd.envelopes") < text.index(TITLE) < text.index(f"S: {REPLY}")
+
+
+# It cuts the details of a failed `==` at the first line that divides two entries of a traceback.
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("line", ['assert smtpd.one().subject == "Goodbye"', "check(smtpd)"], ids=["test", "helper"])
+def test_pycharm_has_it_below_a_comparison(pycharm: Callable[..., str], line: str, style: str) -> None:
+    text = pycharm(COMPARED.format(line), style)
+    assert text.count(TITLE) == 1
+    assert text.count("S: 220 localhost ESMTP") == 1
+
+
+def test_only_pycharm_sees_other_lines_between_the_entries_of_a_traceback(run: Run) -> None:
+    pytest.importorskip("teamcity")
+    plugin = ["-p", "teamcity.pytest_plugin"]
+    source = COMPARED.format("check(smtpd)")
+    assert run(source, *plugin).stdout.str().count("_ _ _ _ _") > 0
+    assert run(source, *plugin, "--teamcity").stdout.str().count("_ _ _ _ _") == 0
+
+
 def junit(path: Path) -> str:
     """The text of the one failure or error, and its message."""
     case = ElementTree.parse(path).getroot().find(".//testcase")

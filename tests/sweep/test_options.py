@@ -80,7 +80,7 @@ def test_timeout_that_is_given_is_told() -> None:
         for fault in sweep:
             with fault:
                 fault.failed(two_mails(server))
-    assert "time-out: 1.5 s (given)" in sweep.counts
+    assert "timeout: 1.5 s (given)" in sweep.counts
 
 
 @pytest.mark.wide

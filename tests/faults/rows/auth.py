@@ -85,7 +85,7 @@ AUTH = Section(
         ),
         fault(
             "A09",
-            "AUTH brings 421, or ends the connection",
+            "AUTH gets 421, or ends the connection",
             "5321 3.8",
             _RETRY,
             "keeps the 421; comes back later",

@@ -77,7 +77,7 @@ BODY = Section(
         ),
         fault(
             "B07",
-            "a yes in the middle",
+            "a positive reply in the middle",
             "5321 4.3.1",
             _AMBIG,
             "goes on to the dot",

@@ -57,7 +57,7 @@ CONNECT = Section(
             "the greeting comes late",
             "5321 4.5.3.2.1",
             _OK,
-            "waits, and does not speak first",
+            "waits, and sends nothing first",
             way('on("connect", delay=0.1)', "S: 220 *", _EHLO, "REPLY 250", takes=0.1),
         ),
         fault(
@@ -168,7 +168,7 @@ CONNECT = Section(
         ),
         fault(
             "C17",
-            "the greeting's code is none",
+            "the greeting has no valid code",
             "5321 4.2",
             (_STOP, _RETRY),
             "treats it as a fatal error",
@@ -208,7 +208,7 @@ CONNECT = Section(
         ),
         fault(
             "C21",
-            "the greeting goes on and on",
+            "the greeting never ends",
             "5321 4.2",
             _RETRY,
             "has a limit for what it reads",
@@ -216,7 +216,7 @@ CONNECT = Section(
         ),
         fault(
             "C22",
-            "the greeting holds bytes that are no text",
+            "the greeting has bytes that are not text",
             "5321 4.2",
             _OK,
             "goes by the code, and cleans the text for its log",
@@ -265,7 +265,7 @@ CONNECT = Section(
         ),
         fault(
             "C26",
-            "the port expects TLS, and the client speaks in clear text",
+            "the port expects TLS, and the client begins in clear text",
             "8314 3.3",
             _STOP,
             "has a timeout, and names the setting that is wrong",
@@ -274,14 +274,14 @@ CONNECT = Section(
                 'tls="implicit"',
                 Sent(b"EHLO client.example.org\r\n"),
                 "ALERT?",
-                what="it speaks first",
+                what="it sends first",
                 end=End.CLOSED,
                 under=CLEAR_ONLY,
             ),
         ),
         fault(
             "C27",
-            "the port expects clear text, and the client speaks TLS",
+            "the port expects clear text, and the client begins with TLS",
             "8314 3.3",
             _STOP,
             "reports it as what it is, and does not fall back to clear text",

@@ -14,7 +14,7 @@ DATA = Section(
     faults=(
         fault(
             "D01",
-            "DATA brings 421",
+            "DATA gets 421",
             "5321 3.8",
             _RETRY,
             "closes, comes back later",

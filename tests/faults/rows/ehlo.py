@@ -42,7 +42,7 @@ EHLO = Section(
             "EHLO is refused by policy",
             "5321 4.3.2",
             (_BOUNCE, Verdict.STOP),
-            "may try HELO, which will fare no better",
+            "may try HELO, which will be refused too",
             way(
                 'on("command", verb="EHLO", reply="550 5.7.1 Your name is not welcome")',
                 "S: 550 5.7.1 Your name is not welcome",
@@ -51,7 +51,7 @@ EHLO = Section(
         ),
         fault(
             "E03",
-            "EHLO brings 421",
+            "EHLO gets 421",
             "5321 3.8",
             _RETRY,
             "sends no HELO, keeps the 421, comes back later",
@@ -121,10 +121,10 @@ EHLO = Section(
         ),
         fault(
             "E10",
-            "a line of the reply is none",
+            "a line of the reply is malformed",
             "5321 4.2",
             _RETRY,
-            "gives up the connection rather than lose its place",
+            "gives up the connection, since it can no longer tell which reply belongs to which command",
             way(
                 'on("command", verb="EHLO", raw=b"250-localhost\\r\\nrubbish\\r\\n250 SIZE\\r\\n")',
                 b"250-localhost\r\nrubbish\r\n250 SIZE\r\n",
@@ -156,7 +156,7 @@ EHLO = Section(
         ),
         fault(
             "E13",
-            "EHLO is accepted, and 421 is on its heels",
+            "EHLO is accepted, and 421 follows at once",
             "5321 3.8",
             _RETRY,
             "reports the 421",
@@ -207,7 +207,7 @@ EHLO = Section(
         ),
         fault(
             "E16",
-            "a second EHLO brings other extensions",
+            "a second EHLO offers other extensions",
             "5321 4.1.4",
             _OK,
             "keeps only what it read last",
@@ -290,10 +290,10 @@ EHLO = Section(
         ),
         fault(
             "E21",
-            "the client has spoken before its turn, and is sent away for it",
+            "the client has sent before its turn, and is refused for it",
             "5321 4.3.1",
             Verdict.STOP,
-            "does not speak before its turn",
+            "does not send before its turn",
             way(
                 'on("connect", delay=0.1, reply="554 5.5.0 You spoke before your turn")',
                 Sent(b"EHLO client.example.org\r\n"),

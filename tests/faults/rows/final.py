@@ -3,8 +3,8 @@
 from tests.faults.vocabulary import EVERY, OK, End, Section, Verdict, fault, way
 
 _RETRY, _OK, _BOUNCE, _AMBIG, _PART = Verdict.RETRY, Verdict.OK, Verdict.BOUNCE, Verdict.AMBIG, Verdict.PART
-_UNKNOWN = "must reckon with a second copy: the same Message-ID again"
-_LEAVE = "gives up the connection, and must reckon with a second copy"
+_UNKNOWN = "must expect a second copy: the same Message-ID again"
+_LEAVE = "gives up the connection, and must expect a second copy"
 
 FINAL = Section(
     title="The reply after the message",
@@ -46,7 +46,7 @@ FINAL = Section(
         ),
         fault(
             "X04",
-            "the message has gone in circles",
+            "the message is in a loop",
             "5321 6.3",
             _BOUNCE,
             "reports it",
@@ -54,7 +54,7 @@ FINAL = Section(
         ),
         fault(
             "X05",
-            "the message brings 421",
+            "the message gets 421",
             "5321 3.8",
             _RETRY,
             "closes, comes back later",
@@ -89,7 +89,7 @@ FINAL = Section(
             "the message was kept, and the reply never comes",
             "5321 4.5.3.2.6",
             _AMBIG,
-            "waits for ten minutes, and must reckon with a second copy",
+            "waits for ten minutes, and must expect a second copy",
             way('on("data", hang=True, accept=True)', end=End.SILENCE, kept=1),
         ),
         fault(
@@ -112,7 +112,7 @@ FINAL = Section(
         ),
         fault(
             "X11",
-            "the message brings another 354",
+            "the message gets another 354",
             "5321 4.3.2",
             _RETRY,
             _LEAVE,
@@ -120,7 +120,7 @@ FINAL = Section(
         ),
         fault(
             "X12",
-            "the reply is none",
+            "the reply is malformed",
             "5321 4.2",
             _AMBIG,
             _LEAVE,
@@ -131,7 +131,7 @@ FINAL = Section(
         ),
         fault(
             "X13",
-            "the yes has no line end, and the connection ends",
+            "the positive reply has no line end, and the connection ends",
             "5321 4.2",
             _AMBIG,
             _UNKNOWN,
@@ -139,7 +139,7 @@ FINAL = Section(
         ),
         fault(
             "X14",
-            "the yes has no line end, and nothing follows",
+            "the positive reply has no line end, and nothing follows",
             "5321 4.2",
             _AMBIG,
             _UNKNOWN,
@@ -147,7 +147,7 @@ FINAL = Section(
         ),
         fault(
             "X15",
-            "the reply begins with yes and ends with no",
+            "the lines of the reply begin with a positive code and end with a negative one",
             "5321 4.2.1",
             _AMBIG,
             "treats it as an error",
@@ -159,7 +159,7 @@ FINAL = Section(
         ),
         fault(
             "X16",
-            "rubbish, and then the yes",
+            "garbage before the positive reply",
             "5321 4.2",
             _AMBIG,
             _LEAVE,
@@ -179,7 +179,7 @@ FINAL = Section(
         ),
         fault(
             "X18",
-            "the message is accepted, and 421 is on its heels",
+            "the message is accepted, and 421 follows at once",
             "5321 3.8",
             _OK,
             "is delivered; connects again for the next message",
@@ -223,7 +223,7 @@ FINAL = Section(
         ),
         fault(
             "X22",
-            "LMTP: the recipients fare differently, or a reply is missing, or there is one too many",
+            "LMTP: the recipients get different replies, or a reply is missing, or there is one too many",
             "2033 4.2",
             _PART,
             "reads a reply for each accepted recipient, and has a timeout",
@@ -264,10 +264,10 @@ FINAL = Section(
         ),
         fault(
             "X24",
-            "the yes has no queue id, or a strange one",
+            "the positive reply has no queue id, or a strange one",
             "5321 4.2",
             _OK,
-            "reads nothing into the text",
+            "does not interpret the text",
             way('on("data", reply="250 OK")', "S: 250 OK", kept=1),
             way('on("data", reply="250 2.0.0 Ok: queued as <%s\\\\>")', "S: 250 2.0.0 Ok: queued as <%s\\>", kept=1),
         ),

@@ -35,7 +35,7 @@ SENDER = Section(
         ),
         fault(
             "M03",
-            "MAIL brings 421",
+            "MAIL gets 421",
             "5321 3.8",
             _RETRY,
             "closes, and comes back later",
@@ -140,7 +140,7 @@ SENDER = Section(
         ),
         fault(
             "M13",
-            "MAIL is accepted, and 421 is on its heels",
+            "MAIL is accepted, and 421 follows at once",
             "5321 3.8",
             _RETRY,
             "reports the 421",

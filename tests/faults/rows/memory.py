@@ -153,7 +153,7 @@ MEMORY = Section(
         ),
         fault(
             "L09",
-            "one error too often, and the sender is shut out",
+            "one error too often, and the sender is blocked",
             "5321 4.3.2",
             _STOP,
             "takes the first error seriously",

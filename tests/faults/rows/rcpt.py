@@ -140,7 +140,7 @@ RECIPIENTS = Section(
         ),
         fault(
             "R08",
-            "the second RCPT brings 421",
+            "the second RCPT gets 421",
             "5321 3.8",
             _RETRY,
             "sends nothing; tries all recipients again later",

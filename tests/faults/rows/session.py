@@ -66,7 +66,7 @@ KEPT = Section(
         ),
         fault(
             "Q06",
-            "the idle connection ends, or is dead, without a word",
+            "the idle connection ends, or is dead, without a reply",
             "5321 3.8",
             _OK,
             _AGAIN,
@@ -98,7 +98,7 @@ KEPT = Section(
         ),
         fault(
             "Q08",
-            "the server grows slow with each error, then closes",
+            "the server becomes slower with each error, then closes",
             "5321 7.8",
             _RETRY,
             "stops making errors; comes back later",

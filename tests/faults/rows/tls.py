@@ -120,7 +120,7 @@ TLS = Section(
         ),
         fault(
             "S09",
-            "replies are slipped in before the handshake",
+            "replies are injected before the handshake",
             "3207 4.2",
             _OK,
             "throws away what came in clear text, or gives up",
@@ -186,7 +186,7 @@ TLS = Section(
             "a bad certificate, and a client that does not look at it",
             "8314 5.3",
             _STOP,
-            "looks at it; a test of a client that does not sees the message arrive: assert `not smtpd.envelopes`",
+            "looks at it; a client that does not will send the message, so assert `not smtpd.envelopes`",
             way(
                 'certificate="untrusted"',
                 _EHLO,
@@ -229,7 +229,7 @@ TLS = Section(
                 'certificate="untrusted"',
                 end=End.ALERT,
                 alert="CERTIFICATE_VERIFY_FAILED:(19|20)",
-                what="a chain that lacks its middle looks the same",
+                what="a chain without its intermediate certificate looks the same",
                 opening="secured",
                 under=IN_TLS,
             ),
@@ -330,7 +330,7 @@ TLS = Section(
         ),
         fault(
             "S21",
-            "the EHLO after the handshake brings 421",
+            "the EHLO after the handshake gets 421",
             "3207 4.2",
             _RETRY,
             "comes back later",
@@ -344,7 +344,7 @@ TLS = Section(
         ),
         fault(
             "S22",
-            "the EHLO after the handshake brings other extensions",
+            "the EHLO after the handshake offers other extensions",
             "3207 4.2",
             _OK,
             "keeps only what it read last",
