@@ -89,7 +89,7 @@ def test_markers_and_ids_know_it(run: Callable[..., pytest.RunResult]) -> None:
 
 def test_the_reference_lists_it() -> None:
     assert row_of(str(CODE), page("rules"))[1] == f"`{SAID}`"
-    assert row_of(str(CODE), page("protocol")) == [str(CODE), "RFC 5248", "`5.7.13 User account disabled`"]
+    assert row_of(str(CODE), page("protocol")) == [f"`{CODE}`", "RFC 5248", "`5.7.13 User account disabled`"]
 
 
 # --- half a row -----------------------------------------------------------------------------------------------------

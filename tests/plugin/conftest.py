@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import shutil
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,9 @@ def _everything_imported() -> None:
 @pytest.fixture
 def _inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    # A file that is written twice in one second, with as many bytes, would be taken for the compiled one.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     for name in ("PYTEST_XDIST_WORKER", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CI"):
         monkeypatch.delenv(name, raising=False)
     pytester.plugins = []

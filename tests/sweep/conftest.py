@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,8 @@ Run = Callable[..., pytest.RunResult]
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a function that runs a test module in this process."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    # A file that is written twice in one second, with as many bytes, would be taken for the compiled one.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for workers of xdist
     for name in ("PYTEST_XDIST_WORKER", "CI", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
