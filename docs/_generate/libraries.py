@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 SCRIPT = "libraries.py"
 KNOWN = ROOT / "tests" / "interop" / "libraries" / "known.json"
-GRAVITY = [row.name for row in (*FINDINGS, *NOTICES)]
-MEANINGS = {row.name: row.meaning for row in NOTICES}
+GRAVITY = [*FINDINGS, *NOTICES]
+MEANINGS = {name: row.meaning for name, row in NOTICES.items()}
 
 #: How the block uses each library, beside what all have in common.
 USE: Mapping[str, str] = {
@@ -100,11 +100,11 @@ def page() -> str:
 
 def found(of: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """The findings of a library by their names, gravest first, notices aside."""
-    return grouped(of, [row.name for row in FINDINGS])
+    return grouped(of, [*FINDINGS])
 
 
 def noticed(of: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    return grouped(of, [row.name for row in NOTICES])
+    return grouped(of, [*NOTICES])
 
 
 def grouped(of: Mapping[str, Any], names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:

@@ -12,12 +12,12 @@ from classes import entries_of  # noqa: E402 - found by the line above
 from tables import code, explained, fill, literal, note, table, write_or_check  # noqa: E402
 
 from pytest_smtpd.rules.hooks import HOOKS  # noqa: E402
-from pytest_smtpd.sweep.faults import FAULTS, OTHER, SETTINGS, Fault, Kind, SetUp  # noqa: E402
+from pytest_smtpd.sweep.faults import FAULTS, NEEDS, OTHER, SETTINGS, Fault, Kind, SetUp  # noqa: E402
 from pytest_smtpd.sweep.judge import FINDINGS, NOTICES, Row  # noqa: E402
 from pytest_smtpd.sweep.options import OPTIONS  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 SCRIPT = "sweep.py"
 
@@ -27,20 +27,6 @@ CLASSES: Mapping[str, str] = {
     "Fault": "",
     "Finding": "",
     "SweepFailure": "",
-}
-#: What the dialogue of the run without a fault must have had for a set-up of the server to be tried.
-NEEDS: Mapping[str, str] = {
-    "tls": "TLS",
-    "starttls": "STARTTLS",
-    "no-tls": "no TLS",
-    "auth": "a login",
-    "no-auth": "no login",
-    "clear-auth": "a login without TLS",
-    "ehlo": "EHLO",
-    "bdat": "BDAT",
-    "mail": "a mail",
-    "messages": "two mails on one connection",
-    "recipients": "a mail to two recipients",
 }
 
 
@@ -65,9 +51,9 @@ def options() -> str:
     return table(("option", "default", "may be", "meaning"), rows)
 
 
-def judged(kind: str, rows: Sequence[Row]) -> str:
+def judged(kind: str, rows: Mapping[str, Row]) -> str:
     """Findings or notices, gravest first."""
-    meanings = explained([row.name for row in rows], {row.name: row.meaning for row in rows}, f"{kind}s of a sweep")
+    meanings = explained(rows, {name: row.meaning for name, row in rows.items()}, f"{kind}s of a sweep")
     return table((kind, "means"), [(code(name), text) for name, text in meanings])
 
 
@@ -108,8 +94,7 @@ def arguments(values: Mapping[str, object]) -> str:
 
 
 def settings() -> str:
-    explained({row.needs for row in SETTINGS if row.needs}, NEEDS, "needs of set-ups")
-    rows = [(code(row.name), what(row), NEEDS.get(row.needs, ""), word(row.kind), row.level) for row in SETTINGS]
+    rows = [(code(name), what(row), NEEDS[row.needs], word(row.kind), row.level) for name, row in SETTINGS.items()]
     return table(("point", "the server", "tried if there was", "kind", "level"), rows)
 
 

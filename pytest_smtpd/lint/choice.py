@@ -1,17 +1,15 @@
 """The choice of rules, and their findings."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from pytest_smtpd.lint.facts import Facts
-from pytest_smtpd.lint.finding import Found, Lint
+from pytest_smtpd.lint.finding import ALONE, Found, Lint
 from pytest_smtpd.lint.table import RULES
 from pytest_smtpd.log.query import Log
 from pytest_smtpd.suggest import did_you_mean
 
 __tracebackhide__ = True  # errors point at the caller's line
-
-_ALONE: Final = ("warn", "all")
 
 
 def chosen(lint: "bool | str | Collection[str]", ignored: Collection[str] = ()) -> frozenset[str]:
@@ -37,7 +35,7 @@ def _check(setting: str, names: Collection[str]) -> Collection[str]:
     for name in names:
         if name not in RULES:
             hint = did_you_mean(name, RULES, "rule", listing=False) or f" (valid: {', '.join(RULES)})"
-            if name in _ALONE:
+            if name in ALONE:
                 hint = f"; {name!r} stands alone, without names of rules"
             raise ValueError(f"{setting}: unknown rule {name!r}{hint}")
     return names

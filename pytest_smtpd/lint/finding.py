@@ -1,11 +1,14 @@
 """Findings: observations of a rule, and the ``Lint`` that users get."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pytest_smtpd.lint.facts import Facts
 from pytest_smtpd.smtp.session import Envelope, Session
+from pytest_smtpd.smtp.table import not_callable
 from pytest_smtpd.smtp.values import short
+
+ALONE: Final = ("warn", "all")  # values of the setting that are no names of rules
 
 
 class Lint(NamedTuple):
@@ -56,6 +59,19 @@ class LintRule(NamedTuple):
     default: bool
     find: Callable[[Facts], Iterable[Seen]]
     advice: str
+
+    def problems(self, name: str) -> Iterator[str]:
+        """What is wrong with a row."""
+        if not name.replace("-", "").isalnum() or not name.islower() or name in ALONE:
+            yield "its name must be words in lower case with hyphens between them, and not 'warn' or 'all'"
+        if not self.what or not self.advice:
+            yield "what= and advice= must say what is wrong, and what to do"
+        if not self.rfc.startswith("RFC "):
+            yield f"rfc= must name the RFC and its section, not {self.rfc!r}"
+        for part in ("certain", "default"):
+            if not isinstance(getattr(self, part), bool):
+                yield f"{part}= must be True or False, not {getattr(self, part)!r}"
+        yield from not_callable(find=self.find)
 
     def findings(self, name: str, facts: Facts) -> "Iterator[Found]":
         """The finding as text."""

@@ -8,6 +8,7 @@ from pytest_smtpd.lint import content, dialogue, header, login
 from pytest_smtpd.lint.facts import Facts
 from pytest_smtpd.lint.finding import LintRule, Seen
 from pytest_smtpd.lint.mime import mime
+from pytest_smtpd.smtp.table import Table
 
 
 def _long_lines(facts: Facts) -> Iterator[Seen]:
@@ -18,7 +19,7 @@ def _smtputf8(facts: Facts) -> Iterator[Seen]:
     return chain(dialogue.utf8_addresses(facts), header.utf8_headers(facts))
 
 
-RULES: Final[dict[str, LintRule]] = {
+_ROWS: Final = {
     "clear-password": LintRule(
         "AUTH with PLAIN, LOGIN, XOAUTH2 or OAUTHBEARER without TLS",
         rfc="RFC 4954 4, RFC 8314 3",
@@ -246,3 +247,4 @@ RULES: Final[dict[str, LintRule]] = {
         advice="name everybody of To, Cc and Bcc in RCPT, or send each a message of their own",
     ),
 }
+RULES: Final = Table("lint rule", LintRule.problems, _ROWS)

@@ -234,7 +234,7 @@ def slow(run: Run, scene: Scene) -> Iterator[str]:
     """A block that took longer than one and a half timeouts for each of its connections."""
     if scene.timeout is None or run.kind is None or run.overrun or _retried(run, scene) or not run.sessions:
         return
-    if run.seconds - scene.clean.seconds > 1.5 * scene.timeout * max(1, len(run.sessions)):
+    if run.reacting - scene.clean.reacting > 1.5 * scene.timeout * max(1, len(run.sessions)):
         yield ""
 
 

@@ -11,8 +11,8 @@ State = Literal["delivered", "failed", "delayed"]
 class Claim(NamedTuple):
     """A claim about one recipient.
 
-    ``line`` is the claim in one line for a report. ``words`` is all text of a failure, that of its causes and contexts
-    included; ``own`` is the same without the contexts.
+    ``line`` is the claim in one line for a report, without its subject: "raised OSError: timed out". ``words`` is all
+    text of a failure, that of its causes and contexts included; ``own`` is the same without the contexts.
     """
 
     state: State
@@ -21,7 +21,7 @@ class Claim(NamedTuple):
     own: str = ""
 
 
-RETURNED: Final = Claim("delivered", "your code returned normally")
+RETURNED: Final = Claim("delivered", "returned normally")
 
 
 class Claims:
@@ -37,6 +37,7 @@ class Claims:
         self._by_address: dict[str, Claim] = {}
         self._all: Claim | None = None
         self._delivered: set[str] = set()
+        self.errors: list[BaseException] = []  # that were handed over, and may keep connections alive
         self._all_delivered = False
 
     def failed(self, what: Any) -> None:
@@ -44,13 +45,14 @@ class Claims:
         if isinstance(what, Mapping):
             for address, reason in what.items():
                 self._by_address[_key(address)] = _failure(reason)
+            self.errors += [reason for reason in what.values() if isinstance(reason, BaseException)]
             return
         for address in _addresses(what):
-            self._by_address[_key(address)] = Claim("failed", "your code reported it as failed")
+            self._by_address[_key(address)] = Claim("failed", "reported it as failed")
 
     def all_failed(self) -> None:
         """All failed."""
-        self._all = Claim("failed", "your code reported it as failed")
+        self._all = Claim("failed", "reported it as failed")
 
     def raised(self, error: BaseException) -> None:
         """An exception has left the block: every recipient without another claim failed."""
@@ -58,7 +60,7 @@ class Claims:
 
     def delayed(self, addresses: Iterable[Any]) -> None:
         """These are still queued; without addresses, all."""
-        claim = Claim("delayed", "your code reported it as delayed")
+        claim = Claim("delayed", "reported it as delayed")
         named = [_key(address) for address in addresses]
         self._lists.add("delayed")
         self._by_address.update(dict.fromkeys(named, claim))
@@ -77,7 +79,7 @@ class Claims:
         """The claim about this recipient."""
         key = _key(address)
         if self._all_delivered or key in self._delivered:
-            return Claim("delivered", "your code reported it as delivered")
+            return Claim("delivered", "reported it as delivered")
         return self._by_address.get(key) or self._all or RETURNED
 
     @property
@@ -117,10 +119,8 @@ def _addresses(what: Any) -> Iterable[Any]:
 
 def _failure(reason: Any) -> Claim:
     if isinstance(reason, BaseException):
-        return Claim(
-            "failed", f"your code raised {shown(reason)}", everything(reason), everything(reason, context=False)
-        )
-    return Claim("failed", f"your code reported {_short(repr(reason))}", repr(reason), repr(reason))
+        return Claim("failed", f"raised {shown(reason)}", everything(reason), everything(reason, context=False))
+    return Claim("failed", f"reported {reason!r}", repr(reason), repr(reason))
 
 
 def shown(error: BaseException) -> str:
@@ -129,7 +129,7 @@ def shown(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = ""
-    return f"{type(error).__name__}: {_short(' '.join(text.split()))}" if text else type(error).__name__
+    return f"{type(error).__name__}: {' '.join(text.split())}" if text else type(error).__name__
 
 
 def leaves(error: BaseException | None) -> Iterator[BaseException]:
@@ -139,10 +139,6 @@ def leaves(error: BaseException | None) -> Iterator[BaseException]:
             yield from leaves(one)
     elif error is not None:
         yield error
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 160 else f"{text[:150]}..."
 
 
 def everything(error: BaseException, *, context: bool = True) -> str:

@@ -1,5 +1,6 @@
 """The course of a sweep: the next point, and the results of all runs."""
 
+import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -7,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from pytest_smtpd import Auth
 from pytest_smtpd.clock import monotonic
+from pytest_smtpd.sweep.block import NOBODY, function_at
 from pytest_smtpd.sweep.checks import Scene, tries_again
 from pytest_smtpd.sweep.claims import shown
 from pytest_smtpd.sweep.judge import FINDINGS, NOTICES, Offence, offences
@@ -14,8 +16,12 @@ from pytest_smtpd.sweep.points import Dialogue, Point, always, points_of
 from pytest_smtpd.sweep.run import Run
 
 _SHORTEST_SECRET: Final = 6  # shorter ones may be words like any other
+_LONGEST: Final = 160  # characters of what the application said
 _SLACK: Final = 0.5  # seconds: a busy machine is no client that hangs
 PATIENCE: Final = 5.0  # seconds that a client may wait for a server that hangs, if its timeout is not known
+_NUMBERS: Final = re.compile(r"0x[0-9a-f]+|[0-9]+(?:\.[0-9]+)*", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"[^\s'\"<>(){}:,;=]+@[^\s'\"<>(){}:,;]+")
+_REPLIES: Final = re.compile(r"(?:(?:0[ -])?\.\.\.(?:\\r|\\n|\s)*)+")  # all lines of one, with their codes
 
 
 class Order(NamedTuple):
@@ -41,6 +47,7 @@ class Outcome:
         self.found: list[Offence] = []
         self.sometimes: list[Offence] = []
         self.said: dict[str, str] = {}  # by whom it concerns
+        self.alike: dict[str, str] = {}  # the same, without what differs from point to point
         self.transcript: str = ""
         self.reached: bool = True
         self.runs: int = 0
@@ -51,7 +58,9 @@ class Outcome:
         self.reached = run.reached
         if self.runs == 1:
             self.found = list(found)
-            self.said = {offence.about: _for_people(_claim(run, offence.about), run) for offence in found}
+            said = {offence.about: _claim(run, offence.about) for offence in found}
+            self.said = {about: _for_people(text, run) for about, text in said.items()}
+            self.alike = {about: _alike(text, run) for about, text in said.items()}
             if found or keep:
                 self.transcript = run.log.transcript()
             return
@@ -61,11 +70,11 @@ class Outcome:
 
     def findings(self) -> list[Offence]:
         """The offences that fail the test."""
-        return [offence for offence in self.found if offence.row in FINDINGS]
+        return [offence for offence in self.found if offence.row.name in FINDINGS]
 
     def notices(self) -> list[Offence]:
         """The offences that are only reported."""
-        return [offence for offence in self.found if offence.row in NOTICES]
+        return [offence for offence in self.found if offence.row.name in NOTICES]
 
 
 def _identity(offence: Offence) -> tuple[str, str]:
@@ -77,7 +86,17 @@ def _claim(run: Run, about: str) -> str:
     """The claim of the application, in one line."""
     if "@" in about:
         return run.claims.of(about).line
-    return "your code returned normally" if run.error is None else f"your code raised {shown(run.error)}"
+    return "returned normally" if run.error is None else f"raised {shown(run.error)}"
+
+
+def _alike(text: str, run: Run) -> str:
+    """The claim without numbers, addresses and the texts of the server's replies."""
+    replies = {line for call in run.calls for reply in call.replies for line in reply.text.splitlines()}
+    raw = run.point.options.get("raw", b"") if run.point is not None else b""
+    replies.update(raw.decode("ascii", "backslashreplace").splitlines())
+    for line in sorted(filter(None, replies), key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(line)}(?!\w)", "...", text)
+    return _REPLIES.sub("...", _NUMBERS.sub("0", _ADDRESS.sub("@", text)))
 
 
 def _for_people(text: str, run: Run) -> str:
@@ -86,7 +105,8 @@ def _for_people(text: str, run: Run) -> str:
         password = call.argument.password if isinstance(call.argument, Auth) else None
         if password and len(password) >= _SHORTEST_SECRET:
             text = text.replace(password, "***")
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+    text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 10]}..."
 
 
 class Course:
@@ -101,6 +121,7 @@ class Course:
         self.scene: Scene | None = None
         self.outcomes: dict[str | None, Outcome] = {}
         self.planned: int = 0
+        self.place: tuple[str, int] | None = None  # the file and the line of the block
         self.left_out: list[str] = []  # points at which the client would wait for too long
         self.retries: bool = False  # whether the application was seen to try again
         self.began: float = monotonic()
@@ -147,6 +168,11 @@ class Course:
         return not any(fnmatchcase(name, pattern) for pattern in skip)
 
     # --- the results ------------------------------------------------------------------------------------------------
+
+    @property
+    def application(self) -> str:
+        """Who it is whose mails are sent, in a report: the function that the block calls, if that can be told."""
+        return NOBODY if self.place is None else function_at(*self.place)
 
     def begin(self, clean: Run, current: Mapping[str, Any], can_be_set: Callable[[Mapping[str, Any]], bool]) -> None:
         """The run without a fault: what follows from its dialogue.
@@ -199,14 +225,14 @@ class Course:
         name = None if run.point is None else run.point.id
         outcome = self.outcomes.setdefault(name, Outcome(run.point))
         usual = () if run.point is None else {_identity(one) for one in self.outcomes[None].found}
-        found = [one for one in offences(run, self.scene, (*FINDINGS, *NOTICES)) if _identity(one) not in usual]
+        found = [one for one in offences(run, self.scene) if _identity(one) not in usual]
         outcome.add(run, found, keep=bool(self.order.only))
         if outcome.runs == 1:
             self._repeat(run, {one.row.name for one in found if self._needs_proof(one)})
 
     def _needs_proof(self, offence: Offence) -> bool:
         """Whether the point is run once more, to see that this was no chance."""
-        return offence.row in FINDINGS or offence.row.name == "slow" or bool(self.options["strict"])
+        return offence.row.name in FINDINGS or offence.row.name == "slow" or bool(self.options["strict"])
 
     def _repeat(self, run: Run, names: set[str]) -> None:
         """Run the point again for its findings; if the content differs, the run without a fault too."""
@@ -222,7 +248,7 @@ class Course:
         if sorted(run.content) != sorted(self.clean.content):
             self.scene = self.scene._replace(volatile=True)
         if self.outcomes[None].runs == 1:
-            self.outcomes[None].add(run, offences(run, self.scene._replace(clean=run), (*FINDINGS, *NOTICES)))
+            self.outcomes[None].add(run, offences(run, self.scene._replace(clean=run)))
 
     def _measure(self, run: Run) -> bool:
         """Measure the client's timeout at a server that hangs. Returns whether the client has one."""
@@ -230,7 +256,7 @@ class Course:
         if hit is None:
             return True
         ends = [call.at - hit.at for call in run.log.calls("close") if call.session is hit.session]
-        ends.append(run.seconds - (hit.at - run.calls[0].at))  # for a connection that is not closed at all
+        ends.append(run.reacting - (hit.at - run.calls[0].at))  # for a connection that is not closed at all
         if run.overrun or min(ends) > PATIENCE:
             self._leave_out(run)
             return False

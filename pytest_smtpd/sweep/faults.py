@@ -4,9 +4,13 @@ A *step* is a hook point, or a command that has no hook of its own. A row is one
 the client can know of the outcome, and all that the judge needs to know of the row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple
+
+from pytest_smtpd import on
+from pytest_smtpd.settings import make_settings
+from pytest_smtpd.smtp.table import Table
 
 QUICK: Final = "quick"
 FULL: Final = "full"
@@ -28,6 +32,13 @@ class Kind(Enum):
     CERTIFICATE = "a certificate that must not be trusted"
 
 
+def _unknown(kind: object, level: object) -> Iterator[str]:
+    if not isinstance(kind, Kind):
+        yield f"kind= must be a Kind, which says what it means to a correct client, not {kind!r}"
+    if level not in (QUICK, FULL):
+        yield f"level= must be {QUICK!r} or {FULL!r}, not {level!r}"
+
+
 class Fault(NamedTuple):
     """One thing that can go wrong at a step: ``options`` of a rule.
 
@@ -40,6 +51,18 @@ class Fault(NamedTuple):
     options: Mapping[str, Any]
     level: str = FULL
     again: bool = False
+
+    def problems(self, step: str) -> Iterator[str]:
+        """What is wrong with a row of this step."""
+        if not self.name or not self.name.isascii() or not set(self.name).isdisjoint(_SIGNS):
+            yield f"name={self.name!r} must be what an id and a shell pattern can have"
+        yield from _unknown(self.kind, self.level)
+        hook: Any = "command" if step.isupper() else step
+        verb: Mapping[str, Any] = {"verb": step} if step.isupper() else {}
+        try:
+            on(hook, **verb, **self.options)
+        except (TypeError, ValueError) as error:
+            yield f"options= make no rule there: {error}"
 
     @property
     def code(self) -> int | None:
@@ -66,6 +89,7 @@ class Fault(NamedTuple):
         return "raw" in self.options
 
 
+_SIGNS: Final = frozenset(" :#*?[]=")  # that have a meaning in ids, in patterns or in expect=
 REFUSALS: Final = (Kind.TEMPORARY, Kind.PERMANENT, Kind.EITHER)
 _HTTP: Final = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 _GOING: Final = b"421 4.3.2 Going down\r\n"
@@ -125,7 +149,7 @@ _COMMAND: Final = (*_quick(421), *_refused(500), *_lost(), _hang(), *_GARBAGE[:1
 _GREETING: Final = (*_quick(421, 550), *_refused(450), _STAYS, *_lost(), _hang(), _SLOW)
 _HELLO_502: Final = Fault("502", Kind.SET_UP, {"reply": 502}, QUICK)  # HELO is left (RFC 5321 section 3.2)
 
-FAULTS: Final[Mapping[str, tuple[Fault, ...]]] = {
+_FAULTS: Final[Mapping[str, tuple[Fault, ...]]] = {
     "connect": (
         *_quick(421),
         Fault("554", Kind.EITHER, {"reply": 554}, QUICK),
@@ -269,8 +293,36 @@ FAULTS: Final[Mapping[str, tuple[Fault, ...]]] = {
         Fault("garbage", Kind.TOLD, {"raw": _HTTP}),
     ),
 }
+
+
+def _problems(faults: Sequence[Fault], step: str) -> Iterator[str]:
+    """What is wrong with the failures of one step."""
+    names = [fault.name for fault in faults]
+    for fault in faults:
+        yield from (f"{fault.name}: {problem}" for problem in fault.problems(step))
+        if names.count(fault.name) > 1:
+            yield f"{fault.name}: there are two of this name"
+
+
+FAULTS: Final = Table("step", _problems, _FAULTS)
 # Any other command.
 OTHER: Final = _COMMAND
+
+# What the dialogue must have had for a set-up to make a difference, for the reference.
+NEEDS: Final[Mapping[str, str]] = {
+    "": "",
+    "tls": "TLS",
+    "starttls": "STARTTLS",
+    "no-tls": "no TLS",
+    "auth": "a login",
+    "no-auth": "no login",
+    "clear-auth": "a login without TLS",
+    "ehlo": "EHLO",
+    "bdat": "BDAT",
+    "mail": "a mail",
+    "messages": "two mails on one connection",
+    "recipients": "a mail to two recipients",
+}
 
 
 class SetUp(NamedTuple):
@@ -287,6 +339,20 @@ class SetUp(NamedTuple):
     level: str = QUICK
     stopped: bool = False
 
+    def problems(self, name: str) -> Iterator[str]:
+        """What is wrong with a row."""
+        if not name or name != self.name:
+            yield f"name= must be the same, not {self.name!r}"
+        if self.needs not in NEEDS:
+            yield f"unknown needs={self.needs!r} (valid: {', '.join(filter(None, NEEDS))})"
+        yield from _unknown(self.kind, self.level)
+        if self.stopped == bool(self.changes):
+            yield "either changes= has settings, or stopped=True says that the server does not run"
+        try:
+            make_settings(self.changes)
+        except (TypeError, ValueError) as error:
+            yield f"changes= are no settings: {error}"
+
 
 def _certificate(mode: str, level: str = QUICK) -> SetUp:
     return SetUp(f"certificate={mode}", {"certificate": mode}, "tls", Kind.CERTIFICATE, level)
@@ -296,7 +362,7 @@ def _without(keyword: str, needs: str = "ehlo", level: str = FULL) -> SetUp:
     return SetUp(f"disable={keyword}", {"disable": {keyword}}, needs, Kind.SET_UP, level)
 
 
-SETTINGS: Final = (
+_SETTINGS: Final = (
     SetUp("connection-refused", {}, stopped=True),
     _certificate("expired"),
     _certificate("wrong-host"),
@@ -323,3 +389,4 @@ SETTINGS: Final = (
     SetUp("auth_requires_tls", {"auth_requires_tls": True}, "clear-auth", level=FULL),
     SetUp("strict", {"strict": True}, level=FULL),
 )
+SETTINGS: Final = Table("set-up", SetUp.problems, {row.name: row for row in _SETTINGS})

@@ -1,8 +1,9 @@
 """FINDINGS and NOTICES: one row for each thing that an application can do wrong, gravest first."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from pytest_smtpd.smtp.table import Table, not_callable
 from pytest_smtpd.sweep import checks
 from pytest_smtpd.sweep.checks import Scene
 from pytest_smtpd.sweep.run import Run
@@ -26,8 +27,26 @@ class Row(NamedTuple):
     why: Callable[[Run, str], str] | None = None
     if_retrying: bool = False
 
+    def problems(self, name: str) -> Iterator[str]:
+        """What is wrong with a row."""
+        if not name.replace("-", "").isalnum() or not name.islower() or name != self.name:
+            yield f"its name must be words in lower case with hyphens between them, here and in name={self.name!r}"
+        if not self.headline or not self.meaning:
+            yield "headline= and meaning= must say what has happened, and define it for the reference"
+        yield from not_callable(check=self.check, **({} if self.why is None else {"why": self.why}))
+        yield from _wrong_places("headline", self.headline, "recipient")
+        yield from _wrong_places("text", self.text, said="", **({} if self.why is None else {"why": ""}))
 
-FINDINGS: Final[tuple[Row, ...]] = (
+
+def _wrong_places(part: str, text: str, *about: str, **places: str) -> Iterator[str]:
+    try:
+        text.format(*about, **places)
+    except (LookupError, ValueError) as error:
+        known = ", ".join(["{}"] * len(about) + [f"{{{name}}}" for name in places])
+        yield f"{part}= can have places for {known} and nothing else ({type(error).__name__}: {error})"
+
+
+_FINDINGS: Final = (
     Row(
         "lost",
         "{} did not get the mail, and nobody was told",
@@ -152,7 +171,7 @@ FINDINGS: Final[tuple[Row, ...]] = (
     ),
 )
 
-NOTICES: Final[tuple[Row, ...]] = (
+_NOTICES: Final = (
     Row(
         "ambiguous",
         "accepted, but your code could not know (RFC 1047)",
@@ -226,6 +245,8 @@ NOTICES: Final[tuple[Row, ...]] = (
         meaning="A connection was left open, and was closed only by the garbage collection.",
     ),
 )
+FINDINGS: Final = Table("finding", Row.problems, {row.name: row for row in _FINDINGS})
+NOTICES: Final = Table("notice", Row.problems, {row.name: row for row in _NOTICES})
 
 
 class Offence(NamedTuple):
@@ -239,10 +260,10 @@ class Offence(NamedTuple):
     why: str = ""
 
 
-def offences(run: Run, scene: Scene, rows: Sequence[Row]) -> list[Offence]:
+def offences(run: Run, scene: Scene) -> list[Offence]:
     """Everything that is wrong in a run, gravest first."""
     return [
         Offence(row, about, row.why(run, about) if row.why else "")
-        for row in rows
+        for row in (*FINDINGS.values(), *NOTICES.values())
         for about in dict.fromkeys(row.check(run, scene))
     ]

@@ -113,7 +113,7 @@ def _check_expected(expect: Mapping[str, str]) -> None:
         return
     from pytest_smtpd.sweep.judge import FINDINGS, NOTICES
 
-    names = [row.name for row in (*FINDINGS, *NOTICES)]
+    names = [*FINDINGS, *NOTICES]
     for pattern in (key.split(": ", 1)[0] for key in expect):
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ValueError(f"unknown finding {pattern!r} in expect{did_you_mean(pattern, names, 'finding')}")

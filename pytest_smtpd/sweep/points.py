@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from pytest_smtpd import Call, Envelope, Session
-from pytest_smtpd.sweep.faults import FAULTS, OTHER, QUICK, SETTINGS, Fault, Kind, SetUp
+from pytest_smtpd.sweep.faults import FAULTS, NEEDS, OTHER, QUICK, SETTINGS, Fault, Kind, SetUp
 
 _OF_A_HOOK: Final = {"MAIL", "RCPT"}  # whose every failure belongs to a hook
 _LAST_MAILS: Final = 2  # mails of a long dialogue that are tried at level quick: the first and the last
@@ -113,7 +113,7 @@ class Dialogue:
             "messages": any(count > 1 for count in per_session.values()),
             "recipients": any(len(envelope.rcpt_to) > 1 for envelope in self.envelopes),
         }
-        return {trait for trait, is_so in had.items() if is_so}
+        return {trait for trait in NEEDS if had[trait]}
 
 
 # --- steps ----------------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def points_of(dialogue: Dialogue, level: str, current: Mapping[str, Any]) -> lis
     ]
     points += [
         Point(row.name, row.kind, settings=_changes(row, current), stopped=row.stopped)
-        for row in SETTINGS
+        for row in SETTINGS.values()
         if row.needs in dialogue.traits and level in (row.level, "full")
     ]
     return list({point.id: point for point in points}.values())

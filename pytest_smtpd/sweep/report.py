@@ -1,6 +1,5 @@
 """What a sweep has found, for people: alike findings together, gravest first."""
 
-import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,15 +7,13 @@ from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 from pytest_smtpd.clock import monotonic
+from pytest_smtpd.sweep.block import NOBODY
 from pytest_smtpd.sweep.course import Course, Outcome
 from pytest_smtpd.sweep.judge import FINDINGS, NOTICES, Offence
 
 _WIDTH: Final = 116
 _EXCERPT: Final = 10  # lines of a transcript
-_NUMBERS: Final = re.compile(r"0x[0-9a-f]+|[0-9]+", re.IGNORECASE)
-_ADDRESS: Final = re.compile(r"[^\s'\"<>(){}:,;=]+@[^\s'\"<>(){}:,;]+")
 CLEAN: Final = "(without a fault)"  # stands for the id of a point
-_GRAVITY: Final = {row.name: place for place, row in enumerate((*FINDINGS, *NOTICES))}
 
 
 class Finding(NamedTuple):
@@ -68,6 +65,7 @@ def verdict_of(course: Course) -> Verdict:
     expected: dict[str, list[str]] = {key: [] for key in expect}
     groups: dict[tuple[str, str], list[tuple[Outcome, Offence]]] = {}
     sometimes: list[str] = []
+    gravity = [*FINDINGS, *NOTICES]
     for outcome in course.outcomes.values():
         name = _name(outcome)
         sometimes += [f"{name} ({one.row.name})" for one in outcome.sometimes if one.row.name != "content"]
@@ -79,8 +77,11 @@ def verdict_of(course: Course) -> Verdict:
                 expected[key] += [name] * (name not in expected[key])
             if not covering:
                 groups.setdefault((offence.row.name, _alike(outcome, offence)), []).append((outcome, offence))
-    every = sorted((_finding(found) for found in groups.values()), key=lambda finding: _GRAVITY[finding.name])
-    fails = {row.name for row in (*FINDINGS, *(NOTICES if course.options["strict"] else ()))}
+    every = sorted(
+        (_finding(found, course.application) for found in groups.values()),
+        key=lambda finding: gravity.index(finding.name),
+    )
+    fails = {*FINDINGS, *(NOTICES if course.options["strict"] else ())}
     return Verdict(
         [finding for finding in every if finding.name in fails],
         [finding for finding in every if finding.name not in fails],
@@ -107,27 +108,31 @@ def _name(outcome: Outcome) -> str:
 
 
 def _alike(outcome: Outcome, offence: Offence) -> str:
-    """What the application said, without numbers and addresses; what was left behind has names of its own."""
-    if offence.row in NOTICES:
+    """What findings of one kind have in common: what the application said; what was left behind has a name too."""
+    if offence.row.name in NOTICES:
         return ""
-    said = outcome.said.get(offence.about, "")
     about = "" if "@" in offence.about else offence.about
-    return _NUMBERS.sub("0", _ADDRESS.sub("@", f"{said} {about}"))
+    return f"{outcome.alike.get(offence.about, '')} {about}"
 
 
-def _finding(found: Sequence[tuple[Outcome, Offence]]) -> Finding:
+def _finding(found: Sequence[tuple[Outcome, Offence]], application: str) -> Finding:
     """One finding, shown at the point with the shortest transcript."""
     shortest, first = min(found, key=lambda one: (_is_set_up(one[0]), len(one[0].transcript)))
     row = first.row
     about = [offence.about for outcome, offence in found if outcome is shortest]
-    said = shortest.said.get(about[0], "")
+    said = f"{application} {shortest.said.get(about[0], '')}".rstrip()
     names = [_name(shortest), *(_name(outcome) for outcome, _ in found)]
     marker = "" if shortest.point is None else shortest.point.marker
-    text = row.headline.format(_listed(about)) + (f"; {first.why}" if row in NOTICES and first.why else "")
+    text = row.headline.format(_listed(about)) + (f"; {first.why}" if row.name in NOTICES and first.why else "")
     if row.text:
         usual = ", as in the run without a fault" if said.endswith("returned normally") else ""
-        text += "\n" + row.text.format(said=f"{said[:1].upper()}{said[1:]}{usual}", why=first.why)
+        text += "\n" + row.text.format(said=f"{_begin(said)}{usual}", why=first.why)
     return Finding(row.name, text, tuple(dict.fromkeys(names)), said, marker, shortest.transcript)
+
+
+def _begin(said: str) -> str:
+    """At the head of a sentence; a function keeps its name as it is."""
+    return f"{said[:1].upper()}{said[1:]}" if said.startswith(NOBODY) else said
 
 
 def _is_set_up(outcome: Outcome) -> bool:
@@ -248,7 +253,7 @@ def _counts(course: Course, verdict: Verdict) -> str:
         f"{passed} as they should be",
         *([f"{len(failing)} failing"] if failing else []),
         *([f"{len(known)} expected"] if known else []),
-        *(f"{told[row.name]} {row.name}" for row in NOTICES if told[row.name]),
+        *(f"{told[name]} {name}" for name in NOTICES if told[name]),
         *([f"{len(missed)} not reached ({_few(missed)})"] if missed else []),
         *([f"{course.not_run} not run"] if course.not_run else []),
     ]

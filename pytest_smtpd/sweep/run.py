@@ -18,9 +18,9 @@ _WELL_FORMED: Final = (Kind.TOLD, Kind.LEGAL)  # kinds in which a reply that acc
 class Run:
     """One run: the claims of the application, and what the server saw.
 
-    ``seconds`` is how long the block took, ``overrun`` whether the server had to be stopped to end it. ``leaks`` and
-    ``collected`` describe what the block left behind: what is still there, and what a garbage collection has
-    closed. ``repeated`` is whether this point is run a second time.
+    ``seconds`` is how long the block took, ``before`` how much of that passed before its first connection, and
+    ``overrun`` whether the server had to be stopped to end it. ``leaks`` and ``collected`` describe what the block
+    left behind: what is still there, and what a garbage collection has closed.
     """
 
     def __init__(self, point: Point | None, log: Log, claims: Claims, rule: Rule | None = None) -> None:
@@ -29,6 +29,7 @@ class Run:
         self.rule: Rule | None = rule
         self.error: BaseException | None = None
         self.seconds: float = 0.0
+        self.before: float = 0.0
         self.overrun: bool = False
         self.leaks: list[str] = []
         self.collected: list[str] = []
@@ -42,6 +43,11 @@ class Run:
     def content(self) -> Sequence[str]:
         """The accepted mails as snapshots, which do not differ from run to run."""
         return [envelope.snapshot() for envelope in self.accepted]
+
+    @property
+    def reacting(self) -> float:
+        """The seconds since the first connection: what a process needs to start is no reaction to a failure."""
+        return self.seconds - self.before
 
     @property
     def kind(self) -> Kind | None:

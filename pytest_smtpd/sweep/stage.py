@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_smtpd import Rule, SMTPServer, on
 from pytest_smtpd.sweep.points import Point
+from pytest_smtpd.sweep.watch import forgotten
 
 
 class Stage:
@@ -14,12 +15,14 @@ class Stage:
     def __init__(self, server: SMTPServer) -> None:
         self._server = server
         self._undo = ExitStack()
+        self.forgotten: list[str] = []  # connections of this run that only the garbage collection has closed
         self._used: dict[Rule, int] = {}  # how often the test's own rules were used in earlier runs
 
     def set_up(self, point: Point | None) -> Rule | None:
         """Empty the log, and make the server fail at this point. Returns the rule that does it, if it is a rule."""
         self._server.clear()
         self._begin_anew(self._server.rules)
+        self.forgotten = self._undo.enter_context(forgotten(self._server.port))
         return None if point is None else self._arm(point)
 
     def _begin_anew(self, rules: Sequence[Rule]) -> None:

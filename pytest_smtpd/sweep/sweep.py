@@ -1,10 +1,12 @@
 """Sweep and Fault: the loop that a test writes."""
 
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Final, Self, Unpack
 
 from pytest_smtpd import Rule, SMTPServer
+from pytest_smtpd.clock import epoch, monotonic
 from pytest_smtpd.settings import SweepOptions
 from pytest_smtpd.suggest import did_you_mean
 from pytest_smtpd.sweep.claims import Claims, leaves
@@ -65,7 +67,7 @@ class Fault:
             raise
 
     def __enter__(self) -> Self:
-        self._sweep._enter(self)
+        self._sweep._enter(self, sys._getframe(1))
         return self
 
     def __exit__(
@@ -78,7 +80,7 @@ class Fault:
         return self._sweep._leave(self)
 
     async def __aenter__(self) -> Self:
-        self._sweep._enter(self)
+        self._sweep._enter(self, sys._getframe(1))
         return self
 
     async def __aexit__(
@@ -117,7 +119,7 @@ class Sweep:
         self._stage = Stage(server)
         self._rule: Rule | None = None
         self._leftovers = Leftovers(server)
-        self._seconds = 0.0
+        self._seconds = self._began = 0.0
         self._ended = self._finished = False
 
     def __call__(self, **options: Unpack[SweepOptions]) -> Self:
@@ -227,9 +229,10 @@ class Sweep:
 
     # --- one turn ---------------------------------------------------------------------------------------------------
 
-    def _enter(self, fault: Fault) -> None:
+    def _enter(self, fault: Fault, block: FrameType) -> None:
         """Arm the fault, and begin to watch."""
         assert self._course is not None
+        self._course.place = block.f_code.co_filename, block.f_lineno
         if fault is not self._fault:
             raise RuntimeError("each fault of a sweep is entered once, in its own turn of the loop")
         self._fault = None
@@ -237,6 +240,7 @@ class Sweep:
         self._rule = self._stage.set_up(point)
         self._leftovers = Leftovers(server)
         leftovers = self._leftovers
+        self._began = monotonic() + epoch()
         self._dog.watch(lambda: course.limit(point, len(server.log.sessions()), leftovers.pauses(PATIENCE)))
 
     def _new_claims(self) -> Claims:
@@ -292,11 +296,16 @@ class Sweep:
     def _gather(self, fault: Fault) -> Run:
         before = [] if self._is_deaf else self._leftovers.in_words()
         if before:
+            for error in fault._claims.errors:  # which the test may keep for longer than the application would
+                let_go(error)
             self._leftovers.collect()
         after = self._leftovers.in_words() if before else []
         run = Run(self._point, self.server.log, fault._claims, self._rule)
         run.error, run.seconds, run.overrun = fault.error, self._seconds, self._dog.barked
-        run.leaks, run.collected = after, [what for what in before if what not in after]
+        run.before = max(0.0, run.calls[0].at - self._began) if run.calls else 0.0
+        closed = [what for what in before if what not in after]
+        fault._claims.errors.clear()
+        run.leaks, run.collected = after, list(dict.fromkeys([*self._stage.forgotten, *closed]))
         if run.overrun or self._is_deaf:
             self._stage.restart()
         return run
@@ -307,7 +316,7 @@ class Sweep:
         if run.claims.any_failed:
             raise SweepFailure(f"the run without a fault was reported as failed\n\n{run.log.transcript()}")
         if not run.accepted:
-            raise SweepFailure(f"the run without a fault has delivered no mail\n\n{run.log.transcript()}".rstrip())
+            raise SweepFailure(f"the run without a fault has delivered no mail{self._why_none(run)}")
         settings = self.server.settings
         try:
             self._course.begin(run, {"hide": settings.hide, "disable": settings.disable}, self._stage.can_be_set)
@@ -316,6 +325,15 @@ class Sweep:
             hint = did_you_mean(pattern, known, "failure point of this dialogue")
             raise SweepFailure(f"only={pattern!r} matches no failure point{hint}") from None
         self._check_claims(run)
+
+    def _why_none(self, run: Run) -> str:
+        """What there was instead of a mail: the conversation, or no connection at all."""
+        if run.sessions:
+            return f"\n\n{run.log.transcript()}".rstrip()
+        where = f"{self.server.host} port {self.server.port}"
+        return (
+            f": no client has connected to {where}, where the server of this test listens (smtpd.host and smtpd.port)"
+        )
 
     def _check_claims(self, run: Run) -> None:
         assert self._course is not None

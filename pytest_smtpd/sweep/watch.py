@@ -168,6 +168,32 @@ def _without_warnings() -> Generator[None, None, None]:
         yield
 
 
+@contextlib.contextmanager
+def forgotten(port: int) -> Generator[list[str], None, None]:
+    """What is closed in the block by being forgotten, in words, of the connections to this port.
+
+    The sweep reports it, so that Python does not as well: where warnings are errors, it would fail the test without
+    saying at which point. All other warnings are as ever.
+    """
+    found: list[str] = []
+    ours = re.compile(rf"unclosed <\S*socket\b(?:.* raddr=\('[^']*', {port}\b|(?!.* raddr=))", re.IGNORECASE)
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def count(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, ResourceWarning) and ours.match(str(message)):
+                found.append("a connection")
+            else:
+                show(message, category, *place, **more)
+
+        warnings.showwarning = count
+        warnings.filterwarnings("always", ours.pattern, ResourceWarning)
+        try:
+            yield found
+        finally:
+            warnings.showwarning = show
+
+
 def let_go(error: BaseException) -> None:
     """Clear the frames of an exception and of its causes: they would keep a connection alive."""
     seen: set[int] = set()

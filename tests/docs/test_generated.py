@@ -90,8 +90,8 @@ KEYS["mood"] = KEYS["user"]._replace(meaning=TEXT)
     ),
     "finding of a sweep": Row(
         """
-from pytest_smtpd.sweep import judge
-judge.FINDINGS = (*judge.FINDINGS, judge.FINDINGS[0]._replace(name="sung", meaning=TEXT))
+from pytest_smtpd.sweep.judge import FINDINGS
+FINDINGS["sung"] = FINDINGS["lost"]._replace(name="sung", meaning=TEXT)
 """,
         "sweep",
         "page",
@@ -99,8 +99,8 @@ judge.FINDINGS = (*judge.FINDINGS, judge.FINDINGS[0]._replace(name="sung", meani
     ),
     "notice of a sweep": Row(
         """
-from pytest_smtpd.sweep import judge
-judge.NOTICES = (*judge.NOTICES, judge.NOTICES[0]._replace(name="hummed", meaning=TEXT))
+from pytest_smtpd.sweep.judge import NOTICES
+NOTICES["hummed"] = NOTICES["slow"]._replace(name="hummed", meaning=TEXT)
 """,
         "sweep",
         "page",

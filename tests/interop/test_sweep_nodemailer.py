@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
 import pytest
 
@@ -18,7 +18,7 @@ ITS_OWN_HANG = "data-early-hang*"
 @pytest.mark.parametrize(
     "level", [pytest.param("quick", marks=pytest.mark.wide), pytest.param("full", marks=pytest.mark.nightly)]
 )
-def test_nothing_is_found_in_nodemailer(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_found_in_nodemailer(level: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     require(node("nodemailer"))
     monkeypatch.setenv("NODE_PATH", str(NODE_MODULES))
     with SMTPServer(auth={USER: PASSWORD}) as server:

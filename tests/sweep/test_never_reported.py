@@ -161,6 +161,17 @@ def test_content_that_changes_by_itself() -> None:
     assert not found(block, only="QUIT-*")
 
 
+def test_process_that_is_slow_to_start() -> None:
+    """What passes before the first connection has nothing to do with a failure of the server."""
+
+    def block(server: SMTPServer, fault: Any) -> None:
+        if fault.point:
+            threading.Event().wait(0.8)
+        fault.failed(send(server, "ada@example.com", "bob@example.com"))
+
+    assert not found(block, only="rcpt_to-550-*", timeout=0.2, strict=True)
+
+
 @pytest.mark.wide
 def test_slow_retry_queue() -> None:
     """Between two attempts it waits for longer than its time-out, which is neither a hang nor slow."""
