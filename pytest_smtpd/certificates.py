@@ -1,4 +1,4 @@
-"""Certificates of every kind, by trustme. They are made when TLS is first needed, once in a process."""
+"""The test CA, and server certificates of every kind, made with trustme when TLS is first needed in a process."""
 
 import datetime
 import os
@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from pytest_smtpd import _lasting, files
 from pytest_smtpd.settings import CertificateMode, ClientCertificateMode
 
-CA = trustme.CA  # for those who name the type
-_ONLY_ONCE: Final = ("trustme", "cryptography")  # the latter's compiled half keeps the classes of its first import
+CA = trustme.CA  # for annotations in other modules
+# These must not be imported a second time: the compiled part of cryptography keeps the classes of its first import.
+_ONLY_ONCE: Final = ("trustme", "cryptography")
 _EVERYWHERE: Final = ("localhost", "127.0.0.1", "::1")
 _PAST: Final = (datetime.datetime(2000, 1, 1), datetime.datetime(2001, 1, 1))
 _FUTURE: Final = (datetime.datetime(2900, 1, 1), datetime.datetime(2901, 1, 1))
@@ -27,7 +28,7 @@ _CLIENT_MODES: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "r
 
 
 class Authority:
-    """The test CA, what it has signed, and its files, which go when the process ends."""
+    """The test CA, the certificates that it has signed, and its files, which are removed when the process ends."""
 
     def __init__(self) -> None:
         self.ca: trustme.CA = trustme.CA()
@@ -38,7 +39,7 @@ class Authority:
 
     @property
     def folder(self) -> str:
-        """Where the files are; another one if a test has removed it. Raises ``OSError`` if there can be none."""
+        """The folder of the files; a new one if a test has removed it. Raises ``OSError`` if none can be created."""
         with self._lock:
             if self._folder is None or not files.exists(self._folder):
                 try:
@@ -59,7 +60,10 @@ class Authority:
         return self._write(f"{self.folder}/ca.pem", self.pem)
 
     def bundle(self, beside: str | None) -> str:
-        """A PEM file with the CA's certificate beside those in the file ``beside``; None stands for the system's."""
+        """The path of a PEM file with the certificates in the file ``beside`` and the test CA's.
+
+        None stands for the file with the system's CAs. If there is no such file, it is the test CA's alone.
+        """
         source = _system_file() if beside is None else beside
         if not source:
             return self.file
@@ -71,28 +75,29 @@ class Authority:
                 content = files.read(source).rstrip(b"\n") + b"\n" + self.pem
             except OSError:  # no such file, or a folder
                 return self.file
-            folder = self.folder  # made anew, it begins without bundles
+            folder = self.folder  # if it has to be created again, this clears the bundles
             self._bundles[key] = self._write(f"{folder}/bundle-{len(self._bundles)}.pem", content)
             return self._bundles[key]
 
     def _write(self, path: str, content: bytes) -> str:
+        """Write the file, unless it exists already, and return its path."""
         with self._lock:
             if not files.exists(path):
                 files.write(path, content)
             return path
 
     def forked(self) -> None:
-        """In the child of a fork: whoever held the lock was a thread that is not here."""
+        """In the child of a fork: replace the lock, whose holder does not exist here."""
         self._lock = threading.RLock()
 
     def client_context(self) -> ssl.SSLContext:
-        """A client's context that trusts the test CA only."""
+        """A TLS context for clients that trusts the test CA only."""
         return ssl.create_default_context(cadata=self.pem.decode("ascii"))
 
     def server_context(
         self, mode: CertificateMode, client: ClientCertificateMode, names: tuple[str, ...]
     ) -> ssl.SSLContext:
-        """The server's context for a certificate of this kind; made once for all servers that want the same."""
+        """A TLS context for servers with a certificate of this kind; made once for all servers that need the same."""
         with self._lock:
             return _server_context(self, mode, client, names)
 
@@ -133,7 +138,10 @@ def _certify(context: ssl.SSLContext, authority: Authority, mode: CertificateMod
 
 
 def _load(context: ssl.SSLContext, leaf: trustme.LeafCert, path: str) -> None:
-    """OpenSSL reads files only. trustme writes them where ``tempfile`` does, which a test may have changed."""
+    """Load the certificate and its key into the context, through a file at ``path``: OpenSSL reads files only.
+
+    trustme could do that, but it writes the file where ``tempfile`` does, which a test may have changed.
+    """
     files.write(path, leaf.private_key_and_cert_chain_pem.bytes())
     try:
         context.load_cert_chain(path)
@@ -142,7 +150,7 @@ def _load(context: ssl.SSLContext, leaf: trustme.LeafCert, path: str) -> None:
 
 
 def _sign_itself(leaf: trustme.LeafCert) -> trustme.LeafCert:
-    """The same names and key, signed by that very key; trustme has no word for it."""
+    """A self-signed certificate with the names and the key of ``leaf``, which trustme cannot make."""
     key = load_pem_private_key(leaf.private_key_pem.bytes(), None)
     issued = x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
     assert isinstance(key, ec.EllipticCurvePrivateKey)
@@ -159,7 +167,7 @@ def _sign_itself(leaf: trustme.LeafCert) -> trustme.LeafCert:
 
 def note_server_name(context: ssl.SSLContext) -> None:
     """Remember, on each session's object, the name that the client asked for (SNI)."""
-    # By the property of the C class: gevent's expects the server's end to be a socket of its own.
+    # Use the property of the C class: that of gevent's class expects the session to belong to a socket of gevent's.
     first = next(kind for kind in reversed(type(context).__mro__) if "sni_callback" in vars(kind))
     vars(first)["sni_callback"].__set__(context, _note_server_name)
 
@@ -169,7 +177,7 @@ def _note_server_name(session: Any, name: str | None, context: ssl.SSLContext) -
 
 
 def _remove(path: str, owner: int) -> None:
-    """Take the files away; not a forked child, which would take its parent's."""
+    """Remove the files, except in a forked child, where they are the parent's."""
     if os.getpid() == owner:
         files.remove(path)
 
@@ -186,13 +194,13 @@ _one_at_a_time = threading.Lock()
 
 
 def authority() -> Authority:
-    """This process's test CA; the test's thread and a server's may ask for it at the same moment."""
+    """The test CA of this process. The lock is for threads of tests and servers that ask for it at the same moment."""
     with _one_at_a_time:
         return _authority()
 
 
 def _forked() -> None:
-    """In the child of a fork: whoever held a lock was a thread that is not here."""
+    """In the child of a fork: replace the locks, whose holders do not exist here."""
     global _one_at_a_time  # noqa: PLW0603
     _one_at_a_time = threading.Lock()
     if _authority.cache_info().currsize:

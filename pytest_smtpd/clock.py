@@ -11,7 +11,10 @@ from typing import Final
 
 
 def _pick(clock: str, otherwise: Callable[[], float]) -> Callable[[], float]:
-    """freezegun patches every module attribute that is ``time.time`` or the like; it leaves ``clock_gettime`` alone."""
+    """A function that reads the system clock of this name; ``otherwise`` where that is not possible.
+
+    freezegun patches every module attribute that is ``time.time`` or the like; it leaves ``clock_gettime`` alone.
+    """
     if hasattr(time, "clock_gettime"):
         return partial(time.clock_gettime, getattr(time, clock))
     return otherwise
@@ -27,7 +30,7 @@ def epoch() -> float:
 
 
 class Clock:
-    """The time of one server, by which its own waits go, and the functions of ``pytest_smtpd.limits``.
+    """The time of one server, which its own waits and the functions of ``pytest_smtpd.limits`` use.
 
     It runs like any clock, and a test can move it forward. It never goes back, whatever a test does to the time of its
     process. The log's times (``Call.at``, ``Envelope.at``) are the real ones.
@@ -36,8 +39,8 @@ class Clock:
     __module__ = "pytest_smtpd"
 
     def __init__(self) -> None:
-        self.skipped: float = 0.0  # the seconds by which it has been moved
-        self.move: Callable[[float], bool] | None = None  # moves it in the server's thread, while that runs
+        self.skipped: float = 0.0  # the seconds by which it has been moved forward so far
+        self.move: Callable[[float], bool] | None = None  # moves it in the server's thread; None if that does not run
         self._epoch = epoch()
         self._lock = threading.Lock()
 
@@ -45,11 +48,11 @@ class Clock:
         return f"<Clock moved forward by {self.skipped:g} s>"
 
     def now(self) -> float:
-        """Seconds since the epoch, and those by which the clock has been moved."""
+        """Seconds since the epoch, plus those by which the clock has been moved forward."""
         return self.monotonic() + self._epoch
 
     def monotonic(self) -> float:
-        """Seconds since some moment: to measure how much later something is than something else."""
+        """Seconds since an arbitrary moment, plus those by which the clock has been moved: for measuring durations."""
         return monotonic() + self.skipped
 
     def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
@@ -59,8 +62,8 @@ class Clock:
         at once, in the order of time: a ``delay``, a whole ``drip``, a ``linger``, the ``timeout`` of a silent client.
         They have ended when this returns; hook functions are not waited for.
 
-        Raises ``TypeError`` or ``ValueError`` for a time that is no number from 0, and ``RuntimeError`` in the server's
-        own thread (an ``async def`` hook, a ``when=``), which cannot wait for itself.
+        Raises ``TypeError`` for a time that is not a number, ``ValueError`` for a negative or infinite one, and
+        ``RuntimeError`` in the server's own thread (an ``async def`` hook, a ``when=``), which cannot wait for itself.
         """
         __tracebackhide__ = True
         total = duration(seconds, minutes=minutes, hours=hours, days=days)
@@ -70,12 +73,12 @@ class Clock:
                 self.skipped += total
 
     def forked(self) -> None:
-        """In the child of a fork: whoever held the lock was a thread that is not here, and the server does not run."""
+        """In the child of a fork: replace the lock, whose holder does not exist here. The server does not run here."""
         self._lock, self.move = threading.Lock(), None
 
 
 def duration(seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0) -> float:
-    """All of it in seconds. Raises ``TypeError`` for what is no number, ``ValueError`` below 0 or without an end."""
+    """The sum in seconds. Raises ``TypeError`` for what is not a number, ``ValueError`` if negative or infinite."""
     __tracebackhide__ = True
     given = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days}
     for name, value in given.items():

@@ -1,14 +1,14 @@
-"""One client: the bytes it sends, the verdicts on them, the answers, and how its connection ends.
+"""One connection: processes what the client sends, writes the replies, and ends the connection.
 
-The way of one command is one turn of ``_pump``::
+Each command passes through one round of the loop in ``_pump``::
 
     bytes -> transport -> engine.next_event() -> responder.decide(event) -> verdict
           -> engine.send(event, verdict)       the state moves here and nowhere else
           -> responder.record(...)             recorded, before the client can see anything
           -> transport.write(...)
 
-It is one synchronous loop. Only where something has to be waited for (a hook, a delay, a client that does not read) the
-rest of the turn is a generator, see ``turn.py``.
+The loop is synchronous. Only if something has to be waited for (a hook, a delay, a client that does not read), the rest
+of the round runs as a generator, a turn; see ``turn.py``.
 """
 
 import secrets
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from pytest_smtpd.net.tls import TLS
 
-_TURNS: Final = 32  # events in a row that one connection may have
-_FULL: Final = 1 << 20  # unread bytes after which the client has to wait
+_TURNS: Final = 32  # events that one connection processes in a row before others get their turn
+_FULL: Final = 1 << 20  # unprocessed bytes at which reading from the client pauses while a turn is running
 _SPECIAL: Final = (State.HANDSHAKE, State.PROXY, State.CONNECTED, State.CLOSED)
 _READ_MESSAGE: Final = cast("ReadMessage", Message)
 _OURS: Final = "this is a mistake of pytest-smtpd, not of the test: please report it, with the transcript"
@@ -52,9 +52,9 @@ _OURS: Final = "this is a mistake of pytest-smtpd, not of the test: please repor
 class Context(NamedTuple):
     """What the conversations of one server share.
 
-    ``context`` gives the TLS context for a handshake that begins now. ``gone`` is called when nothing is left of a
-    conversation, ``crashed`` when the server itself has failed. ``local`` is where the server listens; None: on all
-    addresses of the machine. ``ids`` makes the names of sessions.
+    ``context`` returns the TLS context for a handshake that begins now. ``gone`` is called when a conversation has
+    closed its socket, ``crashed`` with an exception of the server's own code. ``local`` is the address on which the
+    server listens; None for a Unix socket and for all addresses of the machine. ``ids`` yields the numbers of sessions.
     """
 
     poller: Poller
@@ -69,7 +69,7 @@ class Context(NamedTuple):
 
 
 def fresh_ids() -> Iterator[int]:
-    """Numbers that no other server of this run uses."""
+    """Numbers counted from a random one, so that no other server of this run uses them."""
     return count(secrets.randbits(63))
 
 
@@ -89,14 +89,14 @@ class Conversation:
         self._transport = self._line.transport
         self._turn = Turn(self._pump, self._crash)
         self._silence: Timer | None = None
-        self._closing = False  # the close hook has been reached
-        self._closed = False  # and has ended
-        self._leaving = False  # the server stops
-        self._deferred = False  # others take their turn first
-        self._pumping = False
-        self._received = 0  # bytes in all, in clear
-        self._past: int | None = None  # as many of them belong to what was before the log was emptied
-        self._barriers: list[Callable[[], object]] = []  # who waits until it has caught up
+        self._closing = False  # the close hook point has been reached
+        self._closed = False  # the close hook has ended
+        self._leaving = False  # the server is stopping
+        self._deferred = False  # other connections have their turn; _go_on() is scheduled
+        self._pumping = False  # _pump() is running and must not be entered again
+        self._received = 0  # how many bytes have been received in all, after decryption
+        self._past: int | None = None  # how many of them were received before the log was emptied
+        self._barriers: list[Callable[[], object]] = []  # callbacks of catch_up() calls that are still waiting
         shared.log.connected(self._session, self.mixup)
 
     def __repr__(self) -> str:
@@ -105,12 +105,12 @@ class Conversation:
     # --- what the listener asks for ---------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Greet the client, and listen to it."""
+        """Start to read from the client, and greet it."""
         self._transport.watch()
         self._pump()
 
     def catch_up(self, done: Callable[[], object]) -> None:
-        """Process all that the client has sent by now; ``done`` is called when all of it has come to its rules."""
+        """Process all that the client has sent by now; ``done`` is called when all of it has reached its rules."""
         self._transport.read_all()
         while self._deferred:
             self._go_on()
@@ -118,9 +118,10 @@ class Conversation:
         self._tell_barriers()
 
     def _tell_barriers(self) -> None:
-        """A hook that ends soon is waited for, if it is that of ``close`` or something has been sent behind it.
+        """Call the callbacks of waiting ``catch_up()`` calls, unless there is more to process first.
 
-        A delay is not.
+        A running hook function is waited for if it is that of ``close``, or if the client has sent something after it.
+        The server's own work in a thread (``Job``) is always waited for, a delay never.
         """
         wait = self._turn.wait
         closing = self._closing and not self._closed
@@ -131,7 +132,7 @@ class Conversation:
                 done()
 
     def divide(self) -> None:
-        """The log and the rules that there have been so far are those of what the client has sent by now."""
+        """Process what the client has sent by now with the present log and rules, even after these are replaced."""
         if self._past is None:
             self._log.pin(self._session)
             self._responder.pin_rules()
@@ -139,7 +140,7 @@ class Conversation:
         self._leave_past()
 
     def _leave_past(self) -> None:
-        """What comes next was sent later."""
+        """Unpin the log and the rules once everything that was received before the division has been processed."""
         if self._past is None or self._closing or self._turn.busy:
             return
         if self._received - self._engine.buffered >= self._past:
@@ -148,7 +149,7 @@ class Conversation:
             self._responder.unpin_rules()
 
     def leave(self) -> None:
-        """The server stops: end what is going on. A second call does not wait for the ``close`` hook either."""
+        """The server is stopping: cancel the turn and end the session. A second call cancels the ``close`` hook too."""
         again, self._leaving, line = self._leaving, True, self._line
         line.discarding, line.ended = True, line.ended or "stop"
         if not self._closing:
@@ -160,18 +161,18 @@ class Conversation:
         self._let_go()
 
     def abort(self) -> None:
-        """Close the socket at once."""
+        """Close the socket at once, and report the end of the conversation."""
         self._transport.close()
         self._shared.gone(self)
 
     def forked(self) -> None:
-        """In the child of a fork: let go of the socket."""
+        """In the child of a fork: close the copy of the socket."""
         self._transport.abandon()
 
     # --- what the transport reports ---------------------------------------------------------------------------------
 
     def received(self, data: bytes) -> None:
-        """Bytes from the client, decrypted; none during a handshake."""
+        """Process decrypted bytes from the client. During a TLS handshake they are empty, but the handshake goes on."""
         if self._silence is not None:
             self._silence.cancel()
         if not self._line.discarding:
@@ -182,7 +183,7 @@ class Conversation:
                 self._transport.pause_reading()
 
     def finished(self) -> None:
-        """The client has closed its side; what it sent before that is still answered."""
+        """The client has closed its side; what it sent before is still answered. A delay is cut short."""
         self._line.client_closed = True
         if isinstance(self._turn.wait, Pause):
             self._turn.wait.skip()
@@ -190,20 +191,20 @@ class Conversation:
         self._let_go()
 
     def unheard(self) -> None:
-        """The last answer could not be delivered, and nobody is left who has to take it before there is another."""
+        """The last answer could not be delivered. The client reads no more, so a turn that waits for that goes on."""
         self._log.unheard(self._session)
         if isinstance(self._turn.wait, Drain):
             self._turn.wait.over()
         self._pump()
 
     def drained(self) -> None:
-        """The client has taken everything."""
+        """All bytes have been sent: a turn that waits for that goes on, or the next event is processed."""
         if isinstance(self._turn.wait, Drain):
             self._turn.wait.over()
         self._pump()
 
     def lost(self, *, reset: bool) -> None:
-        """The connection is gone. A hook that is pending has nobody left to decide for."""
+        """The connection is gone: cancel a running hook, whose decision cannot have any effect."""
         self._line.client_closed = True
         if reset and not self._line.finished:
             self._line.ended = self._line.ended or "client-reset"
@@ -217,9 +218,9 @@ class Conversation:
         self._let_go()
 
     def tls_failed(self, what: str, reason: str) -> None:
-        """Nothing that comes from now on can be understood."""
+        """The TLS session has failed: record why, and discard further input, which cannot be decrypted."""
         if self._line.ended == "server" and reason.endswith("ALERT_DECODE_ERROR"):
-            self.finished()  # OpenSSL's complaint of a rule's FIN without close_notify
+            self.finished()  # the alert by which OpenSSL answers FIN without close_notify, which a rule has sent
             return
         self._session.tls_error = reason
         self._log.note(self._session, f"{what} failed: {reason}")
@@ -230,7 +231,7 @@ class Conversation:
     # --- what the client may have got wrong -------------------------------------------------------------------------
 
     def mixup(self) -> str | None:
-        """Why the client waits in vain, if that can be seen. From any thread."""
+        """A text about a likely mistake of the client because of which it waits in vain, or None. For any thread."""
         engine, tls = self._engine, self._line.tls
         if self._closing or engine.state is State.CLOSED:
             return None
@@ -256,7 +257,7 @@ class Conversation:
     # --- one turn after the other -----------------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        """Answer what has come, one event after the other, until more has to come or something has to be waited for."""
+        """Process the input, event by event, until more input is needed or something has to be waited for."""
         if self._pumping:
             return
         self._pumping, engine = True, self._engine
@@ -281,10 +282,10 @@ class Conversation:
                 self._tell_barriers()
 
     def _take(self, event: Event) -> None:
-        """Answer one event: at once if nobody has to be waited for."""
+        """Process one event: at once if the verdict is known at once, else as a turn."""
         decided = self._responder.decide(event)
         if type(decided) is Verdict:
-            if type(event) is events.Connected:  # the last moment at which it can be seen that a client did not wait
+            if type(event) is events.Connected:  # the last chance to see that a client did not wait for the greeting
                 self._transport.look()
             before = self._session.mail
             data = self._engine.send(event, decided)
@@ -296,7 +297,7 @@ class Conversation:
             self._turn.run(self._answer(event, decided))
 
     def _take_turns(self) -> None:
-        """Let other connections have their turn."""
+        """Let other connections have their turn before the next event of this one."""
         self._deferred = True
         self._shared.poller.soon(self._go_on)
 
@@ -306,7 +307,7 @@ class Conversation:
             self._pump()
 
     def _special_event(self) -> Event | None:
-        """The next event before the first command and after the last."""
+        """The next event in a state before the first command or after the last, or None; such states need more work."""
         engine = self._engine
         event = engine.next_event() if engine.state is State.PROXY else None
         if isinstance(event, events.BadProxyHeader):
@@ -325,7 +326,7 @@ class Conversation:
         return event
 
     def _expect_more(self) -> None:
-        """Everything that has come is answered: wait for more, unless the client has closed its side."""
+        """All input has been processed: wait for more, or end the session if the client has closed its side."""
         if self._turn.busy:
             return
         if self._line.client_closed:
@@ -339,7 +340,7 @@ class Conversation:
             self._silence = self._shared.poller.later(self._settings.timeout, self._too_silent)
 
     def _too_silent(self) -> None:
-        """The client has sent nothing for too long."""
+        """The client has sent nothing for too long: send the reply for that, or just close where none is possible."""
         if self._turn.busy or self._closing or self._line.client_closed:
             return
         if self._engine.state in (State.PROXY, State.HANDSHAKE):
@@ -356,7 +357,7 @@ class Conversation:
     # --- TLS --------------------------------------------------------------------------------------------------------
 
     def _handshake(self) -> None:
-        """Continue the handshake. What came after the 220, or after a PROXY header, belongs to it."""
+        """Begin or continue the TLS handshake. Bytes that arrived after the 220 or a PROXY header belong to it."""
         tls = self._line.tls
         if tls is None:
             tls = self._line.start_tls(self._shared.context(self._settings))
@@ -380,7 +381,7 @@ class Conversation:
             tls.begin_to_read()
 
     def _acts_amid_handshake(self, tls: "TLS") -> bool:
-        """Whether a rule acts now, so that the rest of the handshake has to wait."""
+        """Let a rule act during the handshake. Returns whether the rest of the handshake has to wait, or is dropped."""
         if not self._shared.policy.rules.by_hook:
             return False
         implicit = self._settings.tls == "implicit"
@@ -392,7 +393,7 @@ class Conversation:
         return self._turn.busy or self._closing
 
     def _act_amid_handshake(self, event: Event, verdicts: list[Verdict]) -> Steps:
-        """No reply can be given there: raw bytes go out as they are, in clear."""
+        """Do what a rule asks for during the handshake. It can give no reply; its raw bytes are sent unencrypted."""
         verdict = verdicts[0]
         yield from self._line.pause(verdict.delay)
         self._engine.remember(verdicts)
@@ -406,7 +407,10 @@ class Conversation:
     # --- answers that take time -------------------------------------------------------------------------------------
 
     def _answer(self, event: Event, decided: Any) -> Steps:
-        """The rest of a turn: hooks, delays, paced bytes, and how a rule ends the connection."""
+        """Answer an event that takes time: wait for hooks and delays, send the bytes, and end the connection if asked.
+
+        ``decided`` is a list of verdicts, or the walk that will return one.
+        """
         verdicts: list[Verdict] | None = decided if isinstance(decided, list) else (yield from decided)
         if verdicts is None:
             return
@@ -420,7 +424,7 @@ class Conversation:
             usual = data if len(verdicts) == 1 else b"" if verdict.reply is None else verdict.reply.wire
             answer = verdict.wire if isinstance(verdict.wire, bytes) else usual
             yield from self._line.send(answer + verdict.then, verdict.pace, self._line.write)
-            if self._line.client_closed:  # meanwhile
+            if self._line.client_closed:  # while the answer was being sent
                 self._log.unheard(self._session)
             if verdict.ends:
                 yield from self._line.end_by(verdict)
@@ -428,7 +432,7 @@ class Conversation:
                 return
 
     def _let_act(self, event: Event, verdicts: list[Verdict]) -> bytes:
-        """Let the verdicts move the session, and record them. Returns the bytes of the replies."""
+        """Apply the verdicts to the session, and record them. Returns the bytes of the replies."""
         if type(event) is events.Connected:  # see _take
             self._transport.look()
         data = self._engine.send(event, *verdicts)
@@ -439,7 +443,7 @@ class Conversation:
         return data
 
     def _record_message(self) -> None:
-        """A transaction has ended."""
+        """Record the envelope of the transaction that has just ended."""
         envelope, self._engine.envelope = self._engine.envelope, None
         if envelope is not None:
             self._recorder.record_message(envelope)
@@ -447,14 +451,14 @@ class Conversation:
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def _close(self) -> None:
-        """The last reply has been given: close in good order."""
+        """The last reply has been given: send close_notify and FIN after it, and end the session."""
         verbs = self._session.verbs
         self._line.ended = self._line.ended or ("quit" if verbs and verbs[-1] == "QUIT" else "server")
         self._line.last_byte(close_notify=True)
         self._finish()
 
     def _finish(self) -> None:
-        """Nothing more is sent on this connection: the ``close`` hook point is reached."""
+        """End the session: further input is discarded, no more replies are sent, and the ``close`` hook is reached."""
         if self._closing:
             return
         mixup = self.mixup()
@@ -469,6 +473,7 @@ class Conversation:
             self._tell_barriers()
 
     def _pass_close(self, mixup: str | None) -> Steps:
+        """Run the ``close`` hook, then add to the log what the client may have got wrong."""
         try:
             yield from self._responder.close(cancels=self._session.ended != "client")
         except Exception as error:
@@ -479,19 +484,19 @@ class Conversation:
         self._end()
 
     def _end(self) -> None:
-        """The ``close`` hook has ended."""
+        """The ``close`` hook has ended: log that the connection is closed, and close the socket if possible."""
         self._session.closed = self._closed = True
         self._log.closed(self._session)
         self._let_go()
 
     def _let_go(self) -> None:
-        """Close the socket, unless the client has still to close its side in answer to ours."""
+        """Close the socket after the ``close`` hook, unless FIN was sent and the client's has not arrived yet."""
         line = self._line
         if self._closed and (line.client_closed or self._leaving or self._transport.closed or not line.finished):
             self.abort()
 
     def _crash(self, error: BaseException) -> None:
-        """The server itself has failed; that harms this connection alone."""
+        """Report an exception of the server's own code, and end this connection; the others go on."""
         add_note(error, _OURS)
         self._shared.crashed(error)
         self._turn.cancel()
@@ -499,7 +504,7 @@ class Conversation:
 
 
 def _session(shared: Context, settings: Settings, sock: socket.socket, address: Any) -> Session:
-    """What is known of a client when it connects; one on a Unix socket has no address."""
+    """A new session, with what is known when a client connects. A client on a Unix socket has no address."""
     if isinstance(address, tuple):
         remote = (str(address[0]).removeprefix("::ffff:"), int(address[1]))
         local = shared.local or sock.getsockname()[:2]

@@ -1,8 +1,8 @@
 """The server's own files, in the real file system, even if a test replaces ``os``, ``open`` or ``tempfile``.
 
-OpenSSL and the kernel know nothing of a file system that a test has made up, and a test may replace or remove its
-folder for temporary files at any time. So what is needed is taken from ``os`` here, once, and kept where no tool that
-replaces modules and functions looks for it: in a class.
+OpenSSL and the kernel cannot see a fake file system that a test has installed (pyfakefs, for example), and a test may
+replace or remove its folder for temporary files at any time. So the functions of ``os`` are taken here at import, and
+kept in a class, where tools that patch modules and functions do not look for them.
 """
 
 import os
@@ -31,7 +31,7 @@ class _System:
 
 
 def make_folder(prefix: str) -> str:
-    """A new folder for this user only, among the temporary files. Raises ``OSError`` if there is no place for it."""
+    """Create a temporary folder for this user only, and return its path. Raises ``OSError`` if no place allows it."""
     problem: OSError | None = None
     for place in _places():
         try:
@@ -45,7 +45,7 @@ def make_folder(prefix: str) -> str:
 
 
 def _places() -> Iterator[str]:
-    """The folder for temporary files: the one that the environment names, if it exists."""
+    """Where temporary files may be: first what ``tempfile`` or the environment is set to, then the usual places."""
     chosen = getattr(sys.modules.get("tempfile"), "tempdir", None)
     for place in (chosen, *map(os.environ.get, ("TMPDIR", "TEMP", "TMP")), *_COMMON):
         if place and isinstance(place, str):
@@ -54,13 +54,16 @@ def _places() -> Iterator[str]:
 
 
 def state(path: str) -> tuple[int, int]:
-    """The modification time of a file, in nanoseconds, and its size: they change with it. Raises ``OSError``."""
+    """A value that changes when the file does: its time of modification in nanoseconds, and its size.
+
+    Raises ``OSError``.
+    """
     facts = _System.stat(path)
     return facts.st_mtime_ns, facts.st_size
 
 
 def exists(path: str) -> bool:
-    """Whether there is something."""
+    """Whether there is a file or a folder at ``path``."""
     try:
         _System.stat(path)
     except OSError:
@@ -81,7 +84,7 @@ def read(path: str) -> bytes:
 
 
 def write(path: str, content: bytes) -> None:
-    """Make a file for this user only. Raises ``OSError``."""
+    """Write a file; if it does not exist, it is created for this user only. Raises ``OSError``."""
     descriptor = _System.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         while content:
@@ -91,7 +94,7 @@ def write(path: str, content: bytes) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a file, or a folder of files, if it exists."""
+    """Remove a file, or a folder with the files in it. What is missing or cannot be removed is no error."""
     try:
         _System.unlink(path)
     except FileNotFoundError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Line:
-    """Bytes to one client, through TLS where it is on.
+    """Sends bytes to one client, through TLS once that is on.
 
     ``client_closed`` is whether the client will send nothing more, ``discarding`` whether what it sends is discarded,
     ``finished`` whether the server has sent its last byte. ``ended`` is how the connection ends, once that is known.
@@ -36,19 +36,22 @@ class Line:
         self._client = client
 
     def start_tls(self, context: "ssl.SSLContext") -> "TLS":
-        """From here on, what comes and goes belongs to TLS."""
+        """Put TLS between the transport and the conversation, and return it; its handshake has not begun yet."""
         from pytest_smtpd.net.tls import TLS
 
         self.tls = TLS(self.transport, context, self._client)
         return self.tls
 
     def secured(self) -> None:
-        """The handshake is complete."""
+        """The TLS handshake is complete: encrypt what is written from now on."""
         if self.tls is not None:
             self.write = self.tls.write
 
     def send(self, data: bytes, pace: float, write: Callable[[bytes], None]) -> Steps:
-        """Send this at once, or one byte at a time if it has a pace, as long as the client is there."""
+        """Write ``data`` at once, or byte by byte with ``pace`` seconds in between if that is not 0.
+
+        Once the client has closed its side, the rest is written at once. ``write`` is the function that writes.
+        """
         place = 0
         while pace and place < len(data) and not self.client_closed:
             write(data[place : place + 1])
@@ -58,12 +61,15 @@ class Line:
         write(data[place:])
 
     def pause(self, seconds: float) -> Steps:
-        """Wait as a rule asks for. The wait is skipped once the client has closed its side."""
+        """Wait for a number of seconds. The wait ends early when the client closes its side."""
         if seconds and not self.client_closed:
             yield Pause(self._poller, seconds)
 
     def end_by(self, verdict: Verdict) -> Steps:
-        """End the connection as a rule asks for."""
+        """End the connection as the verdict of a rule asks for, after ``linger`` seconds and all unsent bytes.
+
+        It is closed, reset, or stalled: then it stays open, without a reply, until the client closes its side.
+        """
         yield from self.pause(verdict.linger)
         while self.transport.unsent:
             yield Drain()
@@ -82,7 +88,7 @@ class Line:
             self.last_byte(close_notify=verdict.ending is Ending.CLOSE)
 
     def last_byte(self, *, close_notify: bool) -> None:
-        """FIN. Until the client's own, input is read and discarded: to close with unread input would send RST."""
+        """Send FIN. Until the client's own, input is read and discarded: to close with unread input would send RST."""
         if close_notify:
             self.close_notify()
         self.finished = self.discarding = True
@@ -91,6 +97,6 @@ class Line:
         self.transport.finish()
 
     def close_notify(self) -> None:
-        """Where TLS is on, end it in good order."""
+        """If TLS is on, send the alert that ends it in good order."""
         if self.tls is not None and self.tls.ready:
             self.tls.close_notify()

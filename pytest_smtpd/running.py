@@ -25,9 +25,9 @@ _ALL_ADDRESSES = ("0.0.0.0", "::", "")
 
 
 class Running:
-    """Listens at ``port`` or at ``path``, and serves, until it is stopped. Raises ``OSError`` if it cannot.
+    """Listens on ``port``, or on a Unix socket if the settings have a ``path``, and serves until it is stopped.
 
-    ``settings`` gives those for a connection that begins now.
+    ``settings`` returns the settings for a connection that begins now. Raises ``OSError`` if it cannot listen.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Running:
         self.port: int = port
         self.path: str | None = None
         self._name = first.name
-        self._folder: str | None = None  # of our own, around the path
+        self._folder: str | None = None  # the temporary folder around path, for path=True
         self._executor: Executor | None = None
         self._pid = os.getpid()
         sock, listener = self._bind(first), None
@@ -90,28 +90,33 @@ class Running:
                 files.remove(place)
 
     def _get_executor(self) -> Executor:
-        """Made when a hook function has to run for the first time."""
+        """The hook executor, which is created when a hook function runs for the first time."""
         if self._executor is None:
             self._executor = Executor(self._name, self._listener.post, self._listener.in_loop)
         return self._executor
 
     def _dismiss(self) -> tuple[list[threading.Thread], list[str]]:
+        """End the hook threads. Returns those that are about to end, and the names of hooks that are still blocked."""
         executor, self._executor = self._executor, None
         return ([], []) if executor is None else executor.dismiss()
 
     def catch_up(self, *, hooks: bool = True) -> None:
-        """Wait until all that clients have sent by now has been processed; ``hooks``: also behind hooks that run."""
-        in_hook = self._executor is not None and self._executor.runs_here
+        """Wait until everything that clients have sent by now has been processed.
+
+        With ``hooks``, running hook functions that hold up further input are waited for as well.
+        """
+        in_hook = self._executor is not None and self._executor.runs_here  # a hook must not wait for itself
         self._listener.catch_up(hooks=hooks and not in_hook)
 
     def divide(self, action: Callable[[], object]) -> None:
-        """Begin something new by calling ``action``: what clients have sent before belongs to what was before."""
+        """Call ``action``, which replaces the log; what clients sent before is still recorded in the old log."""
         self._listener.divide(action)
 
     def advance(self, seconds: float) -> bool:
-        """Move the clock forward; whether the server was still there to do it.
+        """Move the clock forward by ``seconds``. Returns False, and does nothing, if the server has stopped.
 
-        Raises ``RuntimeError`` in the server's own thread, which cannot wait for itself.
+        Raises ``RuntimeError`` in the server's own thread, which cannot wait for itself, and ``TimeoutError`` if that
+        thread is blocked.
         """
         __tracebackhide__ = True
         if self._listener.runs_here:
@@ -122,13 +127,13 @@ class Running:
         return self._listener.advance(seconds)
 
     def call(self, function: Callable[[], T]) -> T:
-        """What ``function`` returns, called in the server's thread while nothing else is being done there."""
+        """Call ``function`` in the server's thread, while nothing else is done there, and return its result."""
         return self._listener.call(function)
 
     def stop(self) -> list[str]:
-        """End every connection and release the port; the names of hooks that are still blocked.
+        """End every connection and release the port. Returns the names of hooks that are still blocked.
 
-        Raises ``RuntimeError`` in an ``async def`` hook of this very server.
+        Raises ``RuntimeError`` if an ``async def`` hook of this server calls it.
         """
         if self._pid != os.getpid():
             return []
@@ -139,7 +144,7 @@ class Running:
         return blocked
 
     def forked(self) -> None:
-        """In the child of a fork: hold nothing open."""
+        """In the child of a fork: close all copies of sockets."""
         self._listener.forked()
 
 

@@ -54,27 +54,27 @@ class SMTPServer:
 
     __module__ = "pytest_smtpd"
 
-    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+    if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown attributes
         __getattr__ = no_attribute
         __getitem__ = __len__ = no_container
-        __bool__ = lambda self: True  # noqa: E731 - or a truth test would ask for the length
+        __bool__ = lambda self: True  # noqa: E731 - without it, bool(server) would call __len__, which raises
 
     def __init__(self, *, on: Iterable[Rule] = (), **settings: Unpack[SettingsDict]) -> None:
         __tracebackhide__ = True
         self.settings: Settings = _checked(make_settings(settings))
         self._first = self.settings
-        #: How many seconds a wait lasts by default: the ini option ``smtpd_timeout``, or 5 without pytest. Assign
-        #: another.
+        #: The default timeout of every wait, in seconds: the ini option ``smtpd_timeout``, or 5 without pytest. It can
+        #: be assigned.
         self.wait_timeout: float = 5.0
         self.strict_rules: bool = False  # whether rules added from now on have to be used
         self.clock: Clock = Clock()  #: The ``Clock`` that its waits and ``pytest_smtpd.limits`` use.
         self._store = LogStore()
         self._rules = RuleSet(rule.copy() for rule in as_rules(on))
         self._running: Running | None = None
-        self._lock = threading.Lock()  # starts and stops, one at a time
+        self._lock = threading.Lock()  # one start() or stop() at a time
         self._port = self.settings.port
         self._path: str | None = None
-        self.log: Log = Log(self._store, lambda: self.wait_timeout)  #: The ``Log``: everything, in order.
+        self.log: Log = Log(self._store, lambda: self.wait_timeout)  #: The ``Log`` of everything that happened.
         #: The accepted envelopes, in order: a live, read-only sequence, equal to a list of the same ones.
         self.envelopes: Envelopes = Envelopes(self._store)
         self.errors: list[BaseException] = self._store.errors  # the hook errors, in order
@@ -85,10 +85,10 @@ class SMTPServer:
         counts = f"sessions={len(records.sessions)} envelopes={len(records.accepted)}"
         return f"<SMTPServer {self.name} {where} {counts}>"
 
-    # --- life -------------------------------------------------------------------------------------------------------
+    # --- start and stop ---------------------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        """Listen and serve; after a ``stop()`` on the same port as before. Raises ``OSError`` if the port is taken."""
+        """Listen and serve; after ``stop()``, on the same port as before. Raises ``OSError`` if the port is taken."""
         __tracebackhide__ = True
         with self._lock:
             if self._running is None:
@@ -101,8 +101,8 @@ class SMTPServer:
     def stop(self) -> None:
         """End every connection and release the port, in milliseconds; nothing is left behind.
 
-        A ``def`` hook that is still blocked is named in a ``RuntimeWarning``. Raises ``RuntimeError`` in an ``async
-        def`` hook of this very server.
+        A ``def`` hook that is still blocked is named in a ``RuntimeWarning``. Raises ``RuntimeError`` if an ``async
+        def`` hook of this server calls it.
         """
         blocked: list[str] = []
         with self._lock:
@@ -119,7 +119,7 @@ class SMTPServer:
             )
 
     def _forked(self) -> None:
-        """In the child of a fork: hold nothing open, and wait for nobody's lock."""
+        """In the child of a fork: close copies of sockets, and replace locks that threads of the parent may hold."""
         self._lock = threading.Lock()
         self._store.changes.forked()
         self.clock.forked()
@@ -165,7 +165,10 @@ class SMTPServer:
             running.catch_up(hooks=hooks)
 
     def between_turns(self, function: Callable[[], T]) -> T:
-        """What ``function`` returns, called while the server does nothing, so that the log is complete."""
+        """Call ``function`` while the server's thread does nothing else, so that the log is complete.
+
+        Returns what ``function`` returns.
+        """
         running = self._running
         return function() if running is None else running.call(function)
 
@@ -190,7 +193,7 @@ class SMTPServer:
             raise AssertionError(problem)
 
     def configure(self, settings: Mapping[str, Any]) -> None:
-        """Other settings than those it was made with, for connections from now on.
+        """Apply these settings, over those that the server was made with, to connections that begin from now on.
 
         Raises ``ValueError`` for a setting that only counts when a server starts.
         """
@@ -201,10 +204,10 @@ class SMTPServer:
 
     @contextmanager
     def changed(self, **settings: Unpack[SettingsDict]) -> Generator[Self, None, None]:
-        """Other settings for connections that begin while the block runs; those of before are back after it.
+        """Change settings for connections that begin while the block runs; after it, the previous ones apply again.
 
         Raises ``TypeError`` or ``ValueError``, in one line, for a wrong setting, and for ``host``, ``port`` and
-        ``path``, where the server is already.
+        ``path``, which cannot change on a running server.
         """
         __tracebackhide__ = True
         before = self.settings
@@ -228,10 +231,10 @@ class SMTPServer:
         return Sweep(self, {})(**options)
 
     def use_rules(self, rules: Iterable[Rule]) -> None:
-        """Work with these rules, nearest first, instead of those that it has. They are not copied."""
+        """Replace all rules of the server by these, nearest first. They are not copied."""
         self._rules.replace(rules)
 
-    # --- where it is ------------------------------------------------------------------------------------------------
+    # --- address and environment ------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -245,7 +248,7 @@ class SMTPServer:
 
     @property
     def host(self) -> str:
-        """The address on which it listens, or the path of its Unix socket."""
+        """The host name or address on which it listens, or the path of its Unix socket."""
         return self.settings.host if self._path is None else self._path
 
     @property
@@ -284,12 +287,12 @@ class SMTPServer:
 
     @property
     def client_context(self) -> "ssl.SSLContext":
-        """A new client-side ``ssl.SSLContext`` that trusts the test CA and nobody else."""
+        """A new client-side ``ssl.SSLContext`` that trusts the test CA and no other."""
         return self._authority.client_context()
 
     @property
     def trust_env(self) -> dict[str, str]:
-        """The part of ``env`` for trust: the test CA beside the CAs that the environment trusts already."""
+        """The part of ``env`` that makes TLS clients trust the test CA as well as the CAs that they trust already."""
         environ = os.environ
         return {
             "SSL_CERT_FILE": self._authority.bundle(environ.get("SSL_CERT_FILE")),
@@ -298,7 +301,7 @@ class SMTPServer:
 
     @property
     def env(self) -> dict[str, str]:
-        """Variables for a child process: where the server is, and whom to trust.
+        """Environment variables for a child process: the address of the server, and the CAs to trust.
 
         ``SMTP_HOST``, ``SMTP_PORT``, ``SMTP_URL``, ``SSL_CERT_FILE`` and ``NODE_EXTRA_CA_CERTS``.
         """
@@ -306,7 +309,7 @@ class SMTPServer:
 
     @property
     def address_env(self) -> dict[str, str]:
-        """The part of ``env`` that says where the server is."""
+        """The part of ``env`` with the address of the server."""
         return {"SMTP_HOST": self.host, "SMTP_PORT": str(self.port), "SMTP_URL": self.url}
 
     # --- rules ------------------------------------------------------------------------------------------------------
@@ -342,18 +345,18 @@ class SMTPServer:
 
     @property
     def rules(self) -> list[Rule]:
-        """The server's rules, nearest first; those that have ended too, and those that wait for a function."""
+        """All rules of the server, nearest first, even those that have ended or still lack their hook function."""
         return self._rules.every
 
     def explain_unused(self, rule: Rule) -> str:
-        """Why a rule that was never used fails a test."""
+        """The text with which a rule that was never used fails a test."""
         return explain.unused(rule, self._store)
 
-    # --- what came --------------------------------------------------------------------------------------------------
+    # --- what was received ------------------------------------------------------------------------------------------
 
     @property
     def lint(self) -> "list[Lint]":
-        """What the clients did wrong, by all lint rules, in the order of time; what they have sent by now included."""
+        """The findings of all lint rules, in chronological order, about everything that clients have sent by now."""
         from pytest_smtpd.lint.choice import lint
 
         self.catch_up()
@@ -362,8 +365,8 @@ class SMTPServer:
     def one(self, **match: Unpack[EnvelopeMatch]) -> Envelope:
         """The one accepted envelope that matches.
 
-        If there is none, or more than one, raises an ``AssertionError`` that lists what came, and how the nearest
-        differs.
+        If there is none, or more than one, raises an ``AssertionError`` that lists what was received, and how the
+        closest envelope differs.
         """
         __tracebackhide__ = True
         found = self.find(**match)
@@ -377,7 +380,7 @@ class SMTPServer:
         return select(self._store.records.accepted, "Envelope", match)
 
     def save(self, folder: "str | os.PathLike[str]") -> "Path":
-        """Write what has come to a folder, which is made if need be. Returns the path of its ``index.html``.
+        """Write what was received to a folder, which is created if necessary. Returns the path of its ``index.html``.
 
         Beside that page, for a browser, there are ``transcript.txt`` and each accepted message as ``1.eml``, ``2.eml``
         and so on; files of these names are replaced. Raises ``OSError``.
@@ -451,7 +454,7 @@ class SMTPServer:
 
 
 def _checked(settings: Settings) -> Settings:
-    """The settings; those of lint name rules that there are. Raises ``ValueError``."""
+    """Return ``settings``. Raises ``ValueError`` if ``lint`` or ``lint_ignore`` names an unknown lint rule."""
     __tracebackhide__ = True
     if settings.lint or settings.lint_ignore:
         from pytest_smtpd.lint.choice import chosen
@@ -464,7 +467,7 @@ _running: "weakref.WeakSet[SMTPServer]" = weakref.WeakSet()
 
 
 def _forked() -> None:
-    """A child of a fork keeps copies of all sockets: it must not keep a port or a connection alive."""
+    """In the child of a fork: close its copies of all sockets, which would keep ports and connections open."""
     for server in list(_running):
         server._forked()
     _running.clear()

@@ -1,7 +1,8 @@
 """Turns: work that takes time, as a generator that yields what it waits for.
 
-Most of what a server does takes no time, and is done at once. Where something has to be waited for (a hook, a delay, a
-client that does not read), the rest of it is a generator. It yields a ``Wait``, and is resumed with its result.
+Most of what a server does takes no time, and is done at once. If something has to be waited for (a hook, a delay, a
+client that does not read), the rest of the work is a generator. It yields a ``Wait``, and is resumed with the result of
+that wait.
 """
 
 from collections.abc import Callable, Generator
@@ -11,14 +12,14 @@ Resume = Callable[[Any], None]
 
 
 class Wait(Protocol):
-    """Something that has to be waited for. ``begin`` starts it, and gets a function to call with its result."""
+    """Something that has to be waited for. Its result is passed to the ``resume`` function that ``begin`` gets."""
 
     def begin(self, resume: Resume, /) -> None:
-        """Start it; when it is over, ``resume`` is called in the server's thread with its result."""
+        """Start the wait; when it is over, ``resume`` is called with its result, in the server's thread."""
         ...
 
     def cancel(self) -> None:
-        """The waiter has given up."""
+        """Stop waiting: the result, when it comes, is dropped."""
         ...
 
 
@@ -26,10 +27,11 @@ Steps = Generator[Wait, Any, None]
 
 
 class Turn:
-    """Runs one generator after the other, each to its end.
+    """Runs the generators of one connection, one at a time.
 
-    ``busy`` is whether one is under way, and ``wait`` what it waits for. ``when_over`` is called after a turn that had
-    to wait, ``crashed`` with what a turn raises.
+    ``busy`` is whether a generator has begun and not ended, ``wait`` what it waits for at present. ``when_over`` is
+    called each time after a generator was resumed and has ended or waits again, ``crashed`` with the exception that a
+    generator raises.
     """
 
     def __init__(self, when_over: Callable[[], object], crashed: Callable[[BaseException], object]) -> None:
@@ -40,7 +42,7 @@ class Turn:
         self._crashed = crashed
 
     def run(self, steps: Steps) -> None:
-        """Continue with this, as far as it need not wait."""
+        """Run a generator up to its first wait; the results of its waits resume it."""
         self.busy, self._steps = True, steps
         self._step(steps, None)
 
@@ -63,12 +65,12 @@ class Turn:
             wait.begin(self._resume)
 
     def _end(self, steps: Steps) -> None:
-        """This turn is over; it may have begun another one."""
+        """The generator has ended: clear the state, unless it has started another generator."""
         if self._steps is steps:
             self.busy, self._steps = False, None
 
     def cancel(self) -> None:
-        """The waiter has given up the rest."""
+        """Cancel the present wait, and close the generator: the rest of its work is not done."""
         wait, steps = self.wait, self._steps
         self.busy, self.wait, self._steps = False, None, None
         if wait is not None:

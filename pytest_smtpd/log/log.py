@@ -1,7 +1,7 @@
 """The log: written by the server's thread alone, read and awaited by any thread.
 
-Nothing here is locked while it is written: one thread appends, the others look at copies. The lock is for those who
-wait, and only they pay for it.
+Nothing here is locked while it is written: one thread appends, the others look at copies. Only a thread or coroutine
+that waits for a change needs a lock (see ``waiting``).
 """
 
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ class Call:
     )
     __module__ = "pytest_smtpd"
 
-    if not TYPE_CHECKING:  # for type checkers, what is not there is an error
+    if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown attributes
         __getattr__ = no_attribute
 
     def __init__(
@@ -85,11 +85,11 @@ class Call:
         self.envelope: Envelope | None = None
         self.mail: Transaction | None = session.mail
         self.content: Message | None = None  # of a message that is complete, before there is an envelope
-        self.decorations: tuple[Rule, ...] = ()  # that have delayed or paced the answer, or added to it
+        self.decorations: tuple[Rule, ...] = ()  # the rules that have delayed or paced the answer, or added to it
         self.wires: tuple[bytes, ...] = ()  # what was written instead of the replies
         self.shared: bool = False  # whether a later call reports the reply in a transcript
         self.traceback: str | None = None  # of error, as it was when it was caught
-        self.records: Any = None  # where it is kept
+        self.records: Any = None  # the Records that it is in
 
     @property
     def args(self) -> tuple[Any, ...]:
@@ -117,7 +117,7 @@ class Call:
 
 
 class Note(NamedTuple):
-    """A line of the transcript that is no call: ``who`` is C, S or "-" for the connection itself."""
+    """A line of the transcript that is not a call. ``who`` is C (client), S (server) or "-" (the connection itself)."""
 
     at: float
     who: str
@@ -135,7 +135,7 @@ class Records:
         self.entries: dict[Session, list[Call | Note]] = {}
 
     def of(self, session: Session) -> "list[Call | Note]":
-        """The entries of a session; one that is older than the log enters it with its next call."""
+        """The entries of a session. A session that began before the log was emptied is added by its next entry."""
         entries = self.entries.get(session)
         if entries is None:
             entries = self.entries[session] = []
@@ -146,8 +146,9 @@ class Records:
 class LogStore:
     """Everything that a server saw, did and decided.
 
-    ``open`` are the sessions that have not ended; ``mixups`` says of each why its client may wait in vain. ``errors``
-    are the hook errors, in order; they stay when the log is emptied.
+    ``open`` are the sessions that have not ended; ``mixups`` has a function for each that returns why its client may
+    wait in vain, or None. ``errors`` are the hook errors, in order; they stay when the log is emptied. ``epoch`` is
+    what has to be added to ``monotonic()`` to get the time since the epoch.
     """
 
     def __init__(self, records: Records | None = None) -> None:
@@ -164,14 +165,14 @@ class LogStore:
         return monotonic() + self.epoch
 
     def mixup(self, session: Session) -> str | None:
-        """What the client of an open connection may have got wrong; None where nothing can be seen."""
+        """What the client of an open connection may have got wrong; None if there is no sign of a mistake."""
         find = self.mixups.get(session)
         return None if find is None else find()
 
     # --- writing, in the server's thread ----------------------------------------------------------------------------
 
     def connected(self, session: Session, mixup: Callable[[], str | None] | None = None) -> None:
-        """A client has connected; ``mixup`` is asked what it may have got wrong."""
+        """A client has connected. ``mixup`` returns what it may have got wrong, or None."""
         self.open.add(session)
         if mixup is not None:
             self.mixups[session] = mixup
@@ -180,15 +181,15 @@ class LogStore:
             self.changes.notify()
 
     def pin(self, session: Session) -> None:
-        """What this session does belongs to the records of now, also when the log has been emptied."""
+        """Record what this session does in the present records, even after the log has been emptied."""
         self._pinned[session] = self.records
 
     def unpin(self, session: Session) -> None:
-        """It belongs to the records of its time again."""
+        """Record what this session does in the records that the log has at each time."""
         self._pinned.pop(session, None)
 
     def begin(self, hook: HookName, argument: Any, session: Session) -> Call:
-        """A hook point has been reached."""
+        """A hook point has been reached. Returns its call, which is pending."""
         records = self._pinned.get(session, self.records)
         call = Call(hook, argument, session, len(records.calls) + 1, monotonic() + self.epoch)
         call.records = records
@@ -203,7 +204,7 @@ class LogStore:
         return Call(hook, argument, session, 0, monotonic() + self.epoch)
 
     def begin_last(self, hook: HookName, session: Session) -> Call:
-        """The last hook point of a connection. It is only logged if the connection is still in the log."""
+        """The last hook point of a connection is reached. Its call is only logged if the connection is in the log."""
         if session in self._pinned.get(session, self.records).entries:
             return self.begin(hook, None, session)
         call = Call(hook, None, session, 0, monotonic() + self.epoch)
@@ -213,7 +214,7 @@ class LogStore:
     def decided(
         self, event: Event, session: Session, verdict: Verdict, mail: Transaction | None, *, heard: bool
     ) -> None:
-        """An event has reached its hook points and been answered at once; the last call reports the reply.
+        """Record an event that has reached its hook points and been answered at once; its last call reports the reply.
 
         ``mail`` is the transaction as it was when the event came.
         """
@@ -256,16 +257,16 @@ class LogStore:
             self.changes.notify()
 
     def failed(self, call: Call, error: BaseException) -> None:
-        """A hook has raised this exception, which is no refusal."""
+        """A hook has raised this exception, which is not ``Reject``."""
         call.error = error
         self.errors.append(error)
         call.traceback = traceback_of(error)
 
     def unheard(self, session: Session) -> None:
-        """The last answer on this connection could not be written whole."""
+        """Not all of the last answer on this connection could be sent: the client cannot have read it."""
         entries = self._pinned.get(session, self.records).entries.get(session, ())
         calls = [entry for entry in entries if isinstance(entry, Call)]
-        while calls and calls[-1].heard is None:  # begun since, and not answered yet
+        while calls and calls[-1].heard is None:  # a call that has begun since then, and is not answered yet
             calls.pop()
         for call in reversed(calls):
             if not call.heard or (call is not calls[-1] and not call.shared):
@@ -273,7 +274,7 @@ class LogStore:
             call.heard = False
 
     def message(self, envelope: Envelope, call: Call | None) -> None:
-        """A transaction has ended, accepted or refused; it belongs where its ``data`` call is logged."""
+        """Record the envelope of a transaction that has ended, accepted or refused, where its ``data`` call is."""
         records: Records = self.records if call is None else call.records
         envelope.__dict__["at"] = monotonic() + self.epoch  # read-only for everybody else
         records.envelopes.append(envelope)
@@ -285,7 +286,10 @@ class LogStore:
             self.changes.notify()
 
     def note(self, session: Session, text: str, who: str = "-") -> None:
-        """A line for the transcript. After ``clear()``, an old connection gets lines of client and server only."""
+        """Add a line to the transcript. ``who`` is C, S or "-", as for ``Note``.
+
+        A connection that is not in the log since that was emptied gets lines of client and server only.
+        """
         records = self._pinned.get(session, self.records)
         if who != "-" or session in records.entries:
             records.of(session).append(Note(monotonic() + self.epoch, who, text))
@@ -301,7 +305,7 @@ class LogStore:
     def clear(self) -> "LogStore":
         """Forget everything but the connections that are open. Returns what was there before.
 
-        What a pending call still comes to belongs to the log in which it began.
+        The outcome of a pending call is still recorded in the log in which it began.
         """
         past = LogStore(self.records)
         past.open, past.mixups, past.epoch = set(self.open), self.mixups, self.epoch
@@ -310,7 +314,7 @@ class LogStore:
 
 
 def outcome_of(verdicts: Sequence[Verdict]) -> Any:
-    """Accepted if any reply accepts; without replies, the outcome of the first verdict."""
+    """The outcome of several verdicts: accepted if any reply accepts; without replies, that of the first verdict."""
     if any(verdict.error is not None for verdict in verdicts):
         return verdicts[0].outcome
     if len(verdicts) > 1 and any(verdict.reply is not None for verdict in verdicts):

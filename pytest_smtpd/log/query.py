@@ -1,4 +1,4 @@
-"""Queries of the log: each selects by the same matching as rules, and explains itself by the differences."""
+"""Queries of the log: they select by the same match keys as rules; a failure shows how the closest entry differs."""
 
 import re
 import sys
@@ -59,7 +59,7 @@ def _with_address(subjects: Sequence[T], read: Callable[[T], Any], address: str)
 class Envelopes(Sequence[Envelope]):
     """The accepted envelopes, in order: a live, read-only view, equal to a list with the same ones."""
 
-    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
+    if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown attributes
         __getattr__ = no_attribute
 
     def __init__(self, store: LogStore) -> None:
@@ -94,7 +94,10 @@ class Envelopes(Sequence[Envelope]):
 
 
 class Waiter:
-    """A wait for ``count`` matching subjects, that looks once at those that do not change any more."""
+    """Waits for ``count`` subjects (calls or accepted envelopes) that match.
+
+    ``found`` are all subjects that match so far. Those that cannot change any more are matched only once.
+    """
 
     def __init__(
         self, store: LogStore, kind: Kind, count: int, match: Mapping[str, Any], hook: str | None = None
@@ -114,7 +117,7 @@ class Waiter:
         self._subjects: list[Any] = []
 
     def ready(self) -> bool:
-        """Whether they are there. What cannot change any more is looked at once."""
+        """Whether enough subjects match by now. Those that cannot change any more are matched only once."""
         records = self.store.records
         subjects: list[Any] = records.calls if self.kind == "Call" else records.accepted
         if subjects is not self._subjects:  # the log has been cleared
@@ -127,7 +130,11 @@ class Waiter:
         return len(self.found) >= self.count
 
     def _is_final(self, subject: Envelope | Call) -> bool:
-        """Whether it will never match another way: on a call's open connection someone may still log in."""
+        """Whether the match of a subject cannot change any more.
+
+        That of a call may change as long as it is pending, and, with match keys about its session, as long as its
+        connection is open: the client may still log in, for example.
+        """
         if isinstance(subject, Envelope):
             return True
         return subject.outcome != "pending" and (subject.session.closed or self._settled)
@@ -140,7 +147,7 @@ class Waiter:
         ]
 
     def wait(self, seconds: float) -> list[Any]:
-        """The calls or envelopes that were found in time. Raises ``WaitTimeout``."""
+        """Wait, and return all subjects that match. Raises ``WaitTimeout`` if there are too few after ``seconds``."""
         if not self.store.changes.wait(self.ready, seconds):
             asyncio = sys.modules.get("asyncio")
             in_loop = asyncio is not None and asyncio._get_running_loop() is not None
@@ -148,18 +155,18 @@ class Waiter:
         return self.found
 
     async def wait_async(self, seconds: float) -> list[Any]:
-        """Like ``wait``, for asyncio and trio."""
+        """The same as ``wait``, awaitable, for asyncio and trio."""
         if not await wait_async(self.store.changes, self.ready, seconds):
             raise WaitTimeout(explain.waited(self, seconds, in_loop=False))
         return self.found
 
 
 class Log:
-    """Everything that happened, in order: iterate it for the calls, or ask it."""
+    """Everything that happened, in order: iterate over it for the calls, or query it."""
 
     __module__ = "pytest_smtpd"
 
-    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
+    if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown attributes
         __getattr__ = no_attribute
         __getitem__ = no_container
 
@@ -206,8 +213,8 @@ class Log:
     ) -> str:
         """The transcript, for reports.
 
-        ``remarks`` are further lines, each in its place; ``whole`` is however long it is, and ``fold_ehlo`` is whether
-        the reply to EHLO is short.
+        ``remarks`` are further lines, which are put in chronological order; ``whole`` is whether it is shown in full,
+        however long it is, and ``fold_ehlo`` is whether the reply to EHLO is shortened to one line.
         """
         from pytest_smtpd.log.transcript import transcript
 

@@ -10,7 +10,10 @@ from pytest_smtpd.clock import monotonic
 
 
 class Changes:
-    """Wakes those who wait for a change. If ``awaited`` is 0, nobody waits, and it need not be called."""
+    """Wakes the threads and coroutines that wait for a change of the log.
+
+    ``awaited`` is how many of them there are. As long as it is 0, ``notify`` need not be called.
+    """
 
     def __init__(self) -> None:
         self.awaited: int = 0
@@ -19,7 +22,7 @@ class Changes:
         self._listeners: set[Callable[[], object]] = set()
 
     def notify(self) -> None:
-        """Wake those who wait for a change."""
+        """The log has changed: wake all threads and coroutines that wait. Called in the server's thread."""
         with self._condition:
             self._count += 1
             self._condition.notify_all()
@@ -29,7 +32,7 @@ class Changes:
                 listener()
 
     def wait(self, ready: Callable[[], object], timeout: float) -> bool:
-        """Block until ``ready()`` is true; False after ``timeout`` seconds.
+        """Block until ``ready()`` is true, and return True; return False if it is not after ``timeout`` seconds.
 
         ``ready`` may take time, and may use the server: it is not called under the lock.
         """
@@ -58,18 +61,18 @@ class Changes:
             self._listeners.add(listener)
 
     def unlisten(self, listener: Callable[[], object]) -> None:
-        """The opposite of ``listen``."""
+        """Call ``listener`` no more."""
         with self._condition:
             self.awaited -= 1
             self._listeners.discard(listener)
 
     def forked(self) -> None:
-        """In the child of a fork: the threads that had the lock, or waited, do not exist here."""
+        """In the child of a fork: start anew, since the threads that held the lock or waited do not exist here."""
         self.__init__()  # type: ignore[misc]
 
 
 async def wait_async(changes: Changes, ready: Callable[[], object], timeout: float) -> bool:
-    """Like ``Changes.wait``, for a coroutine."""
+    """The same as ``Changes.wait``, for a coroutine of asyncio or trio."""
     trio = sys.modules.get("trio")
     if trio is not None and _in_trio(trio):
         return await _wait_trio(trio, changes, ready, timeout)
@@ -111,7 +114,7 @@ async def _wait_trio(trio: Any, changes: Changes, ready: Callable[[], object], t
     token, changed = trio.lowlevel.current_trio_token(), [trio.Event()]
 
     def listener() -> None:
-        token.run_sync_soon(lambda: changed[0].set())  # noqa: PLW0108  the event is another one by then
+        token.run_sync_soon(lambda: changed[0].set())  # noqa: PLW0108  by then, the list may hold another event
 
     changes.listen(listener)
     try:

@@ -1,4 +1,4 @@
-"""What keeps a thread from going on, for a warning that names it."""
+"""Finds the function that blocks the server's thread, for a warning that names it."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ _ASYNCIO: Final = str(Path(os.__file__).with_name("asyncio")) + os.sep
 
 
 def what_blocks(thread: threading.Thread) -> str:
-    """The function that this thread of ours has called and that has not returned."""
+    """The name of the user's function that this thread has called and that has not returned yet."""
     frame: FrameType | None = sys._current_frames().get(thread.ident or 0)
     name = "a function of a rule"
     while frame is not None and not frame.f_code.co_filename.startswith(_OURS):

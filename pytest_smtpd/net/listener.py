@@ -17,38 +17,39 @@ from pytest_smtpd.net.sockets import close_listener
 if TYPE_CHECKING:
     import asyncio
 
-_PATIENCE: Final = 0.25  # seconds that a stop gives to hooks that are still running
-_BLOCKED: Final = 1.0  # seconds after which a stop goes on without a thread that does not react
+_PATIENCE: Final = 0.25  # seconds that stop() waits for hooks that are still running
+_BLOCKED: Final = 1.0  # seconds without progress after which the server's thread counts as blocked
 T = TypeVar("T")
 
+# Errors of accept() while no descriptor or memory is left for another connection.
 _FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Connected(Protocol):
-    """A client that is being served."""
+    """The conversation with one client, as the listener uses it."""
 
     def start(self) -> None:
-        """Greet it, and listen to it."""
+        """Start to read from the client, and greet it."""
         ...
 
     def catch_up(self, done: Callable[[], object]) -> None:
-        """Process all that it has sent by now; ``done`` is called when all of it has come to its rules and hooks."""
+        """Process all that it has sent by now; ``done`` is called when all of it has reached its rules and hooks."""
         ...
 
     def divide(self) -> None:
-        """What it has sent by now belongs to what was before; what it sends from now on does not."""
+        """Process what it has sent by now with the present log and rules, even after these are replaced."""
         ...
 
     def leave(self) -> None:
-        """The server stops: end what is going on. A second call does not wait for the ``close`` hook either."""
+        """The server is stopping: end the conversation. A second call does not wait for the ``close`` hook."""
         ...
 
     def abort(self) -> None:
-        """Close the socket at once."""
+        """Close the socket at once, and report the end of the conversation."""
         ...
 
     def forked(self) -> None:
-        """In the child of a fork: let go of the socket."""
+        """In the child of a fork: close the copy of the socket."""
         ...
 
 
@@ -58,8 +59,9 @@ Connect = Callable[[socket.socket, Any], Connected]
 class Listener(Served):
     """Accepts clients and serves them, in a daemon thread of its own, until it is stopped.
 
-    ``dismiss`` is called when everything has ended: it ends the hook threads, and returns those that are about to end
-    and the names of hooks that are still blocked.
+    ``crashed`` is called with each exception of the server's own code. ``dismiss`` is called when all conversations
+    have ended: it ends the hook threads, and returns those that are about to end and the names of hooks that are still
+    blocked. ``post`` lets the server's thread make a call; it can be used in any thread.
     """
 
     def __init__(
@@ -84,31 +86,32 @@ class Listener(Served):
         self.post: Callable[[Action], None] = self._mailbox.put
         self._connect: Connect
         self._clients: set[Connected] = set()
-        self._newest: socket.socket | None = None
+        self._newest: socket.socket | None = None  # the socket of the client that was accepted last
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._for_loop: list[Action] = []  # what is to be done as soon as there is one
-        self._helpers: list[threading.Thread] = []  # in which hooks have called asyncio.to_thread
+        self._for_loop: list[Action] = []  # calls to make as soon as the loop runs
+        self._helpers: list[threading.Thread] = []  # threads in which hooks run functions by asyncio.to_thread()
+        # The server is stopping; all conversations have ended; the thread is to end; a client is being accepted.
         self._leaving = self._ending = self._over = self._arriving = False
-        self._left: tuple[list[threading.Thread], list[str]] = ([], [])
-        self._last: object = None  # the task that ends the loop
-        self._stubborn: list[str] = []  # tasks that go on although they were cancelled
+        self._left: tuple[list[threading.Thread], list[str]] = ([], [])  # what dismiss has returned
+        self._last: object = None  # a reference to the task that ends the loop
+        self._stubborn: list[str] = []  # the names of tasks that go on although they were cancelled
         self._thread = threading.Thread(target=self._serve, name=f"{name} server", daemon=True)
 
     def start(self, connect: Connect) -> None:
-        """Begin to serve; ``connect`` makes what serves a client, from its socket and address.
+        """Start the thread. ``connect`` makes the conversation with a client from its socket and address.
 
-        If this fails, nothing serves, and ``close`` is for the caller to call.
+        If this raises, no thread is running, and the caller has to call ``close``.
         """
         self._connect = connect
         try:
             self._thread.start()
         except BaseException:
-            if self._thread.is_alive():  # Ctrl-C has come when it had just begun
+            if self._thread.is_alive():  # Ctrl-C has come just after the thread had started
                 self.stop()
             raise
 
     def close(self) -> None:
-        """Close what was opened for a thread that has not been started."""
+        """Close the descriptors that were opened for the thread, if that could not be started."""
         self._mailbox.close()
         self.poller.close()
 
@@ -127,7 +130,7 @@ class Listener(Served):
     # --- the asyncio loop -------------------------------------------------------------------------------------------
 
     def in_loop(self, action: Action) -> None:
-        """Call this where an asyncio loop runs. In the server's thread."""
+        """Call this where an asyncio loop runs, which is started if necessary. Only for the server's thread."""
         if self._loop is None:
             self._for_loop.append(action)
         else:
@@ -141,7 +144,7 @@ class Listener(Served):
             self._helpers.append(threading.current_thread())
 
         class Loop(asyncio.SelectorEventLoop):
-            """A loop with a clock that cannot be frozen, and never in debug mode, which reads source files."""
+            """A loop with a clock that cannot be frozen, and never in debug mode, which would read source files."""
 
             def get_debug(self) -> bool:
                 return False
@@ -160,7 +163,7 @@ class Listener(Served):
             self.poller.asyncio = asyncio
             for action in self._for_loop:
                 loop.call_soon(action)
-            self.poller.enter_loop()  # with none, which it is to be at the beginning
+            self.poller.enter_loop()  # with None as our loop: run_forever() requires that no loop is running
             self.poller.loop = loop
             loop.run_forever()
         finally:
@@ -170,11 +173,11 @@ class Listener(Served):
     # --- clients ----------------------------------------------------------------------------------------------------
 
     def ready(self, events: int) -> None:
-        """A client is there; others come next."""
+        """A client has connected. Accept one; the poller reports further ones in its next round."""
         self._accept()
 
     def _accept(self) -> bool:
-        """Serve the next client; whether there was one."""
+        """Accept and start to serve the next client. Returns whether there was one."""
         self._arriving, client = True, None
         try:
             client, address = self._socket.accept()
@@ -188,7 +191,7 @@ class Listener(Served):
             if client is None:
                 self._not_accepted(error)
                 return False
-            client.close()  # reset already: some systems do not know its address any more
+            client.close()  # the client has reset the connection already: on some systems, its address is unknown then
             return True
         finally:
             self._arriving = False
@@ -196,7 +199,7 @@ class Listener(Served):
         return True
 
     def _not_accepted(self, error: OSError) -> None:
-        """Without a descriptor left, accepting can only be tried again later; else there was nobody to accept."""
+        """If no descriptor is left, try to accept again 0.1 seconds later; otherwise no client was waiting."""
         if error.errno in _FULL:
             self.poller.unregister(self._socket)
             self.poller.later(0.1, self._listen)
@@ -206,20 +209,21 @@ class Listener(Served):
             self.poller.register(self._socket, READ, self)
 
     def gone(self, client: Connected) -> None:
-        """Nothing is left of this client."""
+        """A client's connection has ended and its socket is closed, in general after its ``close`` hook has run."""
         self._clients.discard(client)
         if self._leaving and not self._clients:
             self.poller.soon(self._end)
 
     @property
     def runs_here(self) -> bool:
-        """Whether this is the server's own thread, which cannot wait for itself."""
+        """Whether the caller runs in the server's own thread, which cannot wait for itself."""
         return threading.current_thread() is self._thread
 
     def catch_up(self, *, hooks: bool) -> None:
-        """Wait until all that clients have sent by now has been processed. From any other thread.
+        """Wait until everything that clients have sent by now has been processed. No-op in the server's thread.
 
-        A delay is not waited for; a hook only if ``hooks``, only for what was sent behind it, and not for long.
+        A delay is not waited for. With ``hooks``, a running hook is waited for, for a second at most, if it is that of
+        ``close``, or if its client has sent something after it.
         """
         if self.runs_here or self._nobody_is_there():
             return
@@ -228,6 +232,7 @@ class Listener(Served):
         def process() -> None:
             while self._accept():
                 pass
+            # Who still has something to process; None stands for the loop below, which must not be overtaken.
             behind: set[Connected | None] = {None, *self._clients}
 
             def caught_up(client: Connected | None) -> None:
@@ -240,24 +245,28 @@ class Listener(Served):
             caught_up(None)
             begun.set()
 
-        with contextlib.suppress(RuntimeError):  # it has stopped
+        with contextlib.suppress(RuntimeError):  # the server has stopped
             self.post(process)
             if self._wait_while_it_works(begun.wait):
                 done.wait(_BLOCKED)
 
     def _nobody_is_there(self) -> bool:
-        """Whether there is no client, accepted or waiting, so that there is nothing to catch up with. In any thread.
+        """Whether no client is connected or waits to be accepted, so that there is nothing to process. For any thread.
 
-        A client waits in the kernel, then counts as arriving, then is one of ours. So the kernel is asked first.
+        A client first waits in the kernel's queue, then ``_arriving`` is set, then it is one of ``_clients``. They are
+        looked at in this order, so that no client is missed.
         """
         try:
             waiting, _, _ = select([self._socket], [], [], 0)
-        except (OSError, ValueError, RuntimeError):  # it has stopped, has too high a number, or eventlet waits for it
+        except (OSError, ValueError, RuntimeError):  # closed, a descriptor too high for select(), or eventlet uses it
             return False
         return not waiting and not self._arriving and not self._clients
 
     def divide(self, action: Action) -> None:
-        """Begin something new by calling ``action``: what clients have sent before belongs to what was before."""
+        """Call ``action``, which replaces the log; what clients sent before is still recorded in the old log.
+
+        It is called in the server's thread, or in that of the caller if the server's is blocked or has ended.
+        """
 
         def divide() -> None:
             for client in self._clients if todo else ():
@@ -265,7 +274,7 @@ class Listener(Served):
             begin()
 
         def begin() -> None:
-            with contextlib.suppress(IndexError):  # somebody else has begun it
+            with contextlib.suppress(IndexError):  # the other thread has made the call
                 todo.pop()()
             done.set()
 
@@ -273,13 +282,16 @@ class Listener(Served):
         if self.runs_here:
             divide()
             return
-        with contextlib.suppress(RuntimeError):  # it has stopped
+        with contextlib.suppress(RuntimeError):  # the server has stopped
             self.post(divide)
             self._wait_while_it_works(done.wait)
         begin()
 
     def _wait_while_it_works(self, wait: Callable[[float], bool]) -> bool:
-        """Wait for the server's thread, but not for one that a function of a rule blocks; whether that was enough."""
+        """Call ``wait``, with a number of seconds, until it returns true.
+
+        Returns False if the server's thread makes no progress, since a function of a rule blocks it.
+        """
         before = -1
         while not wait(_BLOCKED):
             if before == self.poller.rounds:
@@ -294,9 +306,10 @@ class Listener(Served):
             client.catch_up(_nothing)
 
     def advance(self, seconds: float) -> bool:
-        """Move the clock forward, behind what clients have sent by now; whether the thread was there to do it.
+        """Process what clients have sent by now, then move the clock forward by ``seconds``.
 
-        From any other thread. Raises ``TimeoutError`` if the thread does not react.
+        It is only for other threads than the server's. Returns False if the server has stopped. Raises ``TimeoutError``
+        if its thread is blocked for 5 seconds.
         """
         done = threading.Event()
 
@@ -309,7 +322,7 @@ class Listener(Served):
 
         try:
             self.post(move)
-        except RuntimeError:  # it has stopped
+        except RuntimeError:  # the server has stopped
             return False
         if done.wait(_BLOCKED * 5):
             return True
@@ -318,7 +331,10 @@ class Listener(Served):
         return False
 
     def call(self, function: Callable[[], T]) -> T:
-        """What ``function`` returns, called in the server's thread while nothing else is being done there."""
+        """Call ``function`` in the server's thread, while nothing else is done there, and return its result.
+
+        If that thread is blocked or has ended, ``function`` is called in the thread of the caller.
+        """
         results: list[T] = []
         done = threading.Event()
 
@@ -328,7 +344,7 @@ class Listener(Served):
             finally:
                 done.set()
 
-        with contextlib.suppress(RuntimeError):  # it has stopped
+        with contextlib.suppress(RuntimeError):  # the server has stopped
             self.post(run)
             done.wait(_BLOCKED)
         return results[0] if results else function()
@@ -336,8 +352,8 @@ class Listener(Served):
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def stop(self) -> list[str]:
-        """End everything. Returns the names of hooks that are still blocked."""
-        with contextlib.suppress(RuntimeError):  # it has ended, and Ctrl-C kept an earlier stop from noticing that
+        """End all connections and the thread. Returns the names of hooks that are still blocked."""
+        with contextlib.suppress(RuntimeError):  # the thread has ended, after an earlier stop() that Ctrl-C interrupted
             self.post(self._begin_to_leave)
         self._wait_while_it_works(self._has_ended)
         if self._thread.is_alive():
@@ -356,6 +372,7 @@ class Listener(Served):
         return not self._thread.is_alive()
 
     def _begin_to_leave(self) -> None:
+        """Stop accepting clients, and ask the conversations to end."""
         if self._leaving:
             return
         self._leaving = True
@@ -365,7 +382,10 @@ class Listener(Served):
         self._leave((_PATIENCE, _PATIENCE / 10))
 
     def _leave(self, patience: tuple[float, ...]) -> None:
-        """Ask all clients to leave; some have to wait for the end of a hook first."""
+        """Ask all conversations to end, once more after each number of seconds in ``patience``; then abort the rest.
+
+        They may have to wait for the end of a hook.
+        """
         if self._ending:
             return
         for client in list(self._clients):
@@ -381,6 +401,7 @@ class Listener(Served):
             self.poller.soon(self._end)
 
     def _end(self) -> None:
+        """All conversations have ended: end the hooks, the asyncio loop and the thread."""
         if self._ending:
             return
         self._ending = True
@@ -391,7 +412,10 @@ class Listener(Served):
             self.in_loop(self._end_loop)
 
     def _end_loop(self) -> None:
-        """Cancel the tasks that async hooks have started, or are; the loop ends when they have, or does not wait."""
+        """Cancel all tasks, those of async hooks and those that they have started; then end the loop.
+
+        A task that goes on although it was cancelled is waited for no longer than 0.25 seconds.
+        """
         import asyncio
 
         assert self._loop is not None
@@ -406,7 +430,7 @@ class Listener(Served):
 
         def give_up() -> None:
             for task in tasks:
-                task._log_destroy_pending = False  # the warning of the stop names it
+                task._log_destroy_pending = False  # no warning of asyncio: that of stop() names it
             self._stubborn = list(dict.fromkeys(map(_name, tasks)))
             tasks.clear()
             over()
@@ -427,14 +451,14 @@ class Listener(Served):
             over()
 
     def _let_go(self) -> None:
-        """The thread does not react: a hook blocks it. Close what a client could still see."""
+        """A hook blocks the server's thread: close all sockets from here, so that no client is left waiting."""
         close_listener(self._socket)
         for client in list(self._clients):
             with contextlib.suppress(Exception):
                 client.abort()
 
     def forked(self) -> None:
-        """In the child of a fork, where the thread does not run: hold nothing open."""
+        """In the child of a fork, where the thread does not run: close the copies of all descriptors."""
         self._socket.close()
         if self._newest is not None:  # which may not be among the clients yet
             self._newest.close()
@@ -445,7 +469,7 @@ class Listener(Served):
 
 
 def _name(task: Any) -> str:
-    """How a warning calls a task: by its hook, or by the coroutine that a hook has started."""
+    """The name of a task in a warning: that of its hook, or of the coroutine that a hook has started."""
     name: str = task.get_name()
     _, is_hook, hook = name.partition(" hook ")
     return hook if is_hook else getattr(task.get_coro(), "__qualname__", name)

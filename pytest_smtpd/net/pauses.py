@@ -5,7 +5,7 @@ from pytest_smtpd.turn import Resume
 
 
 class Pause:
-    """A number of seconds. The rest is skipped when the client has closed its side."""
+    """A wait for a number of seconds of the clock; ``skip`` ends it early, when the client has closed its side."""
 
     def __init__(self, poller: Poller, seconds: float) -> None:
         self._poller = poller
@@ -14,50 +14,50 @@ class Pause:
         self._resume: Resume | None = None
 
     def begin(self, resume: Resume) -> None:
-        """Begin to wait."""
+        """Start the wait; ``resume`` is called with None when it is over."""
         self._resume = resume
         self._timer = self._poller.later(self._seconds, self.skip)
 
     def skip(self) -> None:
-        """End it now."""
+        """End the wait now."""
         resume = self._resume
         self.cancel()
         if resume is not None:
             resume(None)
 
     def cancel(self) -> None:
-        """Forget who waits."""
+        """Stop waiting: ``resume`` is not called."""
         self._resume = None
         if self._timer is not None:
             self._timer.cancel()
 
 
 class Silence(Pause):
-    """Until the client closes its side, or the server stops."""
+    """A wait until the client closes its side, or the server stops."""
 
     def __init__(self, poller: Poller) -> None:
         super().__init__(poller, 0.0)
 
     def begin(self, resume: Resume) -> None:
-        """Begin to wait."""
+        """Start the wait; ``resume`` is called with None when it is over."""
         self._resume = resume
 
 
 class Drain:
-    """Until the client has taken what was sent, or never will."""
+    """A wait until all that was written has been sent, or the client is gone."""
 
     def __init__(self) -> None:
         self._resume: Resume | None = None
 
     def begin(self, resume: Resume) -> None:
-        """Begin to wait."""
+        """Start the wait; ``resume`` is called with None when it is over."""
         self._resume = resume
 
     def over(self) -> None:
-        """End it: the client has taken everything, or is gone."""
+        """End the wait: everything has been sent, or the client is gone."""
         if self._resume is not None:
             self._resume(None)
 
     def cancel(self) -> None:
-        """Forget who waits."""
+        """Stop waiting: ``resume`` is not called."""
         self._resume = None

@@ -1,5 +1,6 @@
-"""Waits for sockets and for time. Serves our own sockets itself; the rest is for an asyncio loop that may run on top.
+"""The selector of the server's thread, which waits for sockets and timers.
 
+It serves the server's own sockets itself. Events of other sockets are for an asyncio loop that may run on top of it.
 Without asyncio, calling ``select`` again and again is all that a server does. An asyncio loop that is made with this
 selector calls it as well, so both kinds of work share one thread and one wait.
 """
@@ -18,7 +19,7 @@ WRITE: Final = selectors.EVENT_WRITE
 Action = Callable[[], object]
 
 
-# At run time new_poller adds the real one.
+# At run time, new_poller() adds the real base class, which gevent and eventlet replace.
 if TYPE_CHECKING:
     _Selector = selectors.DefaultSelector
 else:
@@ -26,15 +27,15 @@ else:
 
 
 class Served:
-    """What belongs to a socket of ours: ``ready`` is called in the server's thread when the socket is."""
+    """The object behind one of the server's own sockets, with which the socket is registered."""
 
     def ready(self, events: int) -> None:
-        """It can be read, or written to."""
+        """The socket is readable (``READ``) or writable (``WRITE``). Called in the server's thread."""
         raise NotImplementedError
 
 
 class Timer:
-    """A call that is due at some time. ``cancel`` takes it back."""
+    """A call that is due at a time of the clock, unless it is cancelled before."""
 
     __slots__ = ("action", "due")
 
@@ -43,16 +44,17 @@ class Timer:
         self.action: Action | None = action
 
     def cancel(self) -> None:
-        """It will not be called."""
+        """Do not make the call."""
         self.action = None
 
 
 class Poller(_Selector):
-    """A selector whose ``select`` serves sockets, and calls what is due. Made by ``new_poller``.
+    """A selector whose ``select`` also serves the server's sockets and makes the calls of timers.
 
-    ``crashed`` gets the exceptions of what it calls. ``in_turn`` is ``call_soon`` of the asyncio loop on top of it, if
-    there is one. Timers go by ``clock``, which a test can move forward. ``rounds`` counts what has been done: while it
-    grows, the server's thread is not blocked. ``asyncio`` is that module, if ``loop`` runs on top.
+    It is made by ``new_poller``. ``crashed`` is called with each exception that a call raises. Timers use ``clock``,
+    which a test can move forward. ``rounds`` counts the calls of ``select`` and the events that were processed: while
+    it grows, the server's thread is not blocked. If an asyncio loop runs on top, ``loop`` is that loop, ``in_turn`` its
+    ``call_soon``, and ``asyncio`` the module.
     """
 
     def __init__(self, crashed: Callable[[BaseException], object], clock: Clock) -> None:
@@ -73,20 +75,20 @@ class Poller(_Selector):
         self._soon.append(action)
 
     def later(self, seconds: float, action: Action) -> Timer:
-        """Call this after so many seconds."""
+        """Call this after a number of seconds of the clock."""
         timer = Timer(self._clock.monotonic() + seconds, action)
         heappush(self._timers, (timer.due, next(self._order), timer))
         return timer
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Wait for sockets and time, serve ours, and return the others."""
+        """Wait for sockets and timers, serve the server's own, and return the events of other sockets, for asyncio."""
         self.rounds += 1
         longest = 0 if self._soon else self._until_next(timeout) if self._timers else timeout
         ready = super().select(longest) if self.asyncio is None else self._wait_outside(longest)
         others = []
         if ready and timeout == 0 and self.in_turn is not None:
-            # The loop has work that was there before; a client's reset must not overtake the first step of a hook.
-            # Nor must a time-out overtake what a client has sent in time.
+            # The loop has callbacks from before, so ours queue up behind them: a client's reset must not overtake the
+            # first step of a hook, nor must a timeout overtake what a client has sent in time.
             self.in_turn(self._serve, [one for one in ready if isinstance(one[0].data, Served)])
             return [one for one in ready if not isinstance(one[0].data, Served)]
         for key, events in ready:
@@ -104,7 +106,10 @@ class Poller(_Selector):
         return others
 
     def _wait_outside(self, seconds: float | None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready. Meanwhile our loop does not run: other greenlets of this thread may have their own."""
+        """Wait for sockets; meanwhile our loop is not the running loop of this thread.
+
+        With gevent or eventlet, other greenlets run in this thread during the wait, and may run loops of their own.
+        """
         self.leave_loop()
         try:
             return super().select(seconds)
@@ -112,16 +117,16 @@ class Poller(_Selector):
             self.enter_loop()
 
     def leave_loop(self) -> None:
-        """From here on, the loop runs in this thread that ran here before ours: none, but for greenlets."""
+        """Make the loop that ran before ours the running loop of this thread again: None, except with greenlets."""
         self.asyncio._set_running_loop(self._outer)
 
     def enter_loop(self) -> None:
-        """From here on, ours does."""
+        """Make our loop the running loop of this thread, and remember which one was."""
         self._outer = self.asyncio._get_running_loop()
         self.asyncio._set_running_loop(self.loop)
 
     def _until_next(self, timeout: float | None) -> float:
-        """How long to wait for the next timer, at most."""
+        """The seconds until the next timer is due, but not more than ``timeout``."""
         seconds = max(0.0, self._timers[0][0] - self._clock.monotonic())
         return seconds if timeout is None else min(seconds, timeout)
 
@@ -137,7 +142,7 @@ class Poller(_Selector):
             self._call(action)
 
     def call_due(self) -> None:
-        """Call what is due by now, in the order of time."""
+        """Make the calls of all timers that are due by now, in chronological order."""
         now = self._clock.monotonic()
         while self._timers and self._timers[0][0] <= now:
             timer = heappop(self._timers)[2]
@@ -145,9 +150,10 @@ class Poller(_Selector):
                 self._call(timer.action)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward, from one timer that is due on the way to the next, and call each in its time.
+        """Move the clock forward by ``seconds``, but stop at each timer on the way and make its call there.
 
-        So what one of them starts, the next byte of a drip say, belongs to the same way if it is due on it.
+        So a timer that such a call starts, for the next byte of a drip for example, is on the way as well, if it is due
+        within that time.
         """
         clock = self._clock
         end = clock.skipped + seconds
@@ -162,7 +168,7 @@ class Poller(_Selector):
         clock.skipped = end
 
     def _until_due(self) -> float | None:
-        """How far the clock has to be moved, in all, to be at the next timer; None if there is none."""
+        """The value of ``clock.skipped`` at which the next timer is due; None if there is no timer."""
         while self._timers and self._timers[0][2].action is None:
             heappop(self._timers)
         return self._timers[0][0] - monotonic() if self._timers else None
@@ -175,7 +181,7 @@ class Poller(_Selector):
 
 
 def new_poller(crashed: Callable[[BaseException], object], clock: Clock) -> Poller:
-    """A poller on the best selector that there is now: gevent and eventlet bring one that lets others run meanwhile."""
+    """A poller on the present ``DefaultSelector``: that of gevent or eventlet lets other greenlets run meanwhile."""
     return _poller_class(selectors.DefaultSelector)(crashed, clock)
 
 

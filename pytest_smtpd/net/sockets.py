@@ -1,4 +1,4 @@
-"""Listening sockets. They are made in the caller's thread, so that a failure is an error there."""
+"""Listening sockets. They are created in the thread of the caller, which gets the error if that fails."""
 
 import contextlib
 import socket
@@ -6,18 +6,19 @@ from typing import Any, Final
 
 from pytest_smtpd.smtp.values import endpoint
 
-_BACKLOG: Final = 4096  # early and many clients wait here; a short queue costs them seconds
+# Clients wait in a queue of this length to be accepted. Where it is full, they try again only after seconds.
+_BACKLOG: Final = 4096
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket, made in the caller's thread, so that a taken port is an ``OSError`` at once."""
+    """A listening TCP socket. Raises ``OSError`` if the port is taken, ``RuntimeError`` if sockets are blocked."""
     __tracebackhide__ = True
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return _listening(family, (host, port), endpoint(host, port))
 
 
 def bind_path(path: str) -> socket.socket:
-    """A listening Unix socket. Raises ``OSError`` if there is something at ``path`` already."""
+    """A listening Unix socket. Raises ``OSError`` if ``path`` exists, ``RuntimeError`` if sockets are blocked."""
     __tracebackhide__ = True
     return _listening(socket.AF_UNIX, path, path)
 
@@ -46,7 +47,7 @@ def _listening(family: int, address: Any, where: str) -> socket.socket:
 
 
 def close_listener(sock: socket.socket) -> None:
-    """Stop listening, for a child of a fork that still holds the socket too."""
+    """Stop listening, even if a forked child still holds a copy of the socket."""
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
     sock.close()

@@ -1,7 +1,7 @@
-"""TLS between a transport and its conversation: a transformer of bytes, over memory and not over a socket.
+"""TLS between a transport and its conversation. It works on buffers in memory, and not on a socket.
 
-So everything that can be done with a connection in clear (to drip, to stall, to reset, to cut off) can be done under
-TLS as well, also in the middle of a handshake.
+So everything that a rule can do with an unencrypted connection (drip, stall, reset, cut off) can be done under TLS as
+well, even in the middle of a handshake.
 """
 
 import contextlib
@@ -11,22 +11,26 @@ from typing import Any, Final, Protocol
 from pytest_smtpd.net.transport import Client, Transport
 from pytest_smtpd.smtp.tls import TLSInfo
 
-_RECORDS: Final = 1 << 18
+_RECORDS: Final = 1 << 18  # bytes of plaintext that are read at once
 
 
 class SecureClient(Client, Protocol):
-    """What a connection with TLS reports to."""
+    """What a connection with TLS reports to, in the server's thread."""
 
     def tls_failed(self, what: str, reason: str, /) -> None:
-        """The TLS session is broken: nothing that comes from now on can be understood."""
+        """The TLS session has failed, and further input cannot be decrypted.
+
+        ``what`` is what has failed ("TLS handshake" or "TLS"), ``reason`` the error of OpenSSL.
+        """
         ...
 
 
 class TLS:
     """The server's side of one TLS session.
 
-    ``received_bytes`` is how many have come in the handshake so far, ``ready`` whether it is complete, ``failure`` what
-    is wrong with what came, and ``clear_text`` whether its first byte begins no TLS handshake at all.
+    ``received_bytes`` is how many bytes of ciphertext have arrived so far, ``ready`` whether the handshake is complete,
+    ``failure`` why the session has failed (None: it has not), and ``clear_text`` whether the first byte cannot begin a
+    TLS handshake, as when a client speaks without TLS.
     """
 
     def __init__(self, transport: Transport, context: ssl.SSLContext, client: SecureClient) -> None:
@@ -56,11 +60,11 @@ class TLS:
         self._client.finished()
 
     def unheard(self) -> None:
-        """What was written last could not be delivered whole."""
+        """Not all of what was written last could be delivered."""
         self._client.unheard()
 
     def drained(self) -> None:
-        """The client has taken everything that was written."""
+        """Everything that was written has been sent."""
         self._client.drained()
 
     def lost(self, *, reset: bool) -> None:
@@ -70,14 +74,14 @@ class TLS:
     # --- the handshake ----------------------------------------------------------------------------------------------
 
     def feed(self, ciphertext: bytes) -> None:
-        """Take what came from the network."""
+        """Add ciphertext from the network."""
         if not self.received_bytes:
             self.clear_text = ciphertext[:1] not in (b"", b"\x16")
         self.received_bytes += len(ciphertext)
         self._incoming.write(ciphertext)
 
     def handshake(self) -> bool:
-        """Go on with the handshake; whether it is over: complete (``ready``), or failed (``failure``)."""
+        """Continue the handshake. Returns whether it is over: complete (``ready``) or failed (``failure``)."""
         try:
             self._object.do_handshake()
             self.ready = True
@@ -91,14 +95,14 @@ class TLS:
         return self.ready or self.failure is not None
 
     def begin_to_read(self) -> None:
-        """The handshake is complete: hand over what came right behind it."""
+        """The handshake is complete: decrypt and hand over what arrived together with its last message."""
         if self._incoming.pending:
             self._decrypt()
 
-    # --- afterwards -------------------------------------------------------------------------------------------------
+    # --- after the handshake ----------------------------------------------------------------------------------------
 
     def _decrypt(self) -> None:
-        """Hand over the plaintext that has arrived, and then what is wrong behind it, or that it was the last."""
+        """Decrypt and hand over what has arrived; then report a failure, or that the client has ended the session."""
         pieces: list[bytes] = []
         ended = False
         try:
@@ -114,7 +118,10 @@ class TLS:
             self._client.finished()
 
     def _read_into(self, pieces: list[bytes]) -> bool:
-        """Decrypt all that has arrived; whether it was the last. Raises ``SSLError`` behind what is good."""
+        """Decrypt all that has arrived, and add it to ``pieces``. Returns whether the client has ended the session.
+
+        Raises ``SSLError`` for a broken record; the plaintext before it has been added.
+        """
         try:
             while self._incoming.pending or self._object.pending():  # without data, read() raises, which is costly
                 if not (piece := self._object.read(_RECORDS)):
@@ -127,7 +134,7 @@ class TLS:
         return False
 
     def write(self, plaintext: bytes) -> None:
-        """Send the records that carry it; nothing if the session is broken, for nobody could read them."""
+        """Encrypt and send the plaintext; nothing if the session has failed, since no client could read it."""
         if self.failure is None and plaintext:
             try:
                 self._object.write(plaintext)
@@ -147,7 +154,7 @@ class TLS:
 
     @property
     def info(self) -> TLSInfo:
-        """What is known of the session so far."""
+        """What is known about the TLS session so far."""
         cipher = self._object.cipher()
         certificate: Any = self._object.getpeercert() if self.ready else None
         return TLSInfo(

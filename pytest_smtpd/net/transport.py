@@ -10,8 +10,8 @@ from typing import Final, Protocol
 from pytest_smtpd.net.poller import READ, WRITE, Poller, Served
 
 _MOST: Final = 1 << 18  # bytes read at once
-_RESET: Final = struct.pack("ii", 1, 0)
-_NONE: Final = struct.pack("i", 0)
+_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close() sends RST
+_NONE: Final = struct.pack("i", 0)  # the FIONREAD of a socket without unread bytes
 
 
 class Client(Protocol):
@@ -26,11 +26,11 @@ class Client(Protocol):
         ...
 
     def unheard(self) -> None:
-        """What was written last could not be delivered whole."""
+        """Not all of what was written last could be delivered."""
         ...
 
     def drained(self) -> None:
-        """The client has taken everything that was written."""
+        """Everything that was written has been sent."""
         ...
 
     def lost(self, *, reset: bool) -> None:
@@ -41,8 +41,9 @@ class Client(Protocol):
 class Transport(Served):
     """One TCP or Unix connection.
 
-    ``unsent`` are the bytes that the client has not taken yet. ``paused`` is whether what it sends is left where it
-    is. ``was_reset`` is whether it has reset the connection, which may be known before all that it had sent is read.
+    ``unsent`` are the bytes that the kernel has not accepted yet, since the client reads too slowly. ``paused`` is
+    whether reading is paused. ``was_reset`` is whether the client has reset the connection, which may be known before
+    everything that it had sent is read.
     """
 
     def __init__(self, poller: Poller, sock: socket.socket, client: Client) -> None:
@@ -53,19 +54,19 @@ class Transport(Served):
         self.client: Client = client
         self.unsent: bytearray = bytearray()
         self.paused: bool = False
-        self._watched = 0
-        self._empty = False  # nothing more has arrived
-        self._mute = self._ends = False
+        self._watched = 0  # the events for which the socket is registered with the poller
+        self._empty = False  # the last recv() found nothing to read
+        self._mute = self._ends = False  # what is written is dropped; FIN has to be sent after the unsent bytes
 
-    # --- what comes -------------------------------------------------------------------------------------------------
+    # --- input ------------------------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Take what the client has sent already, although it should have waited. Costs one system call."""
+        """Read what the client has sent already, although it should have waited. Costs one system call."""
         if not self.closed and not self.paused and ioctl(self._socket, FIONREAD, _NONE) != _NONE:
             self.ready(READ)
 
     def ready(self, events: int) -> None:
-        """The socket can be read, or written to."""
+        """The socket is readable or writable: send unsent bytes, and read once."""
         if events & WRITE and self.unsent:
             self._send_rest()
         if not events & READ or self.paused or self.closed:
@@ -85,25 +86,25 @@ class Transport(Served):
                 self.client.finished()
 
     def read_all(self) -> None:
-        """Take all that the client has sent by now."""
+        """Read everything that the client has sent by now."""
         self._empty = False
         while not (self._empty or self.paused or self.closed):
             self.ready(READ)
 
     def pause_reading(self) -> None:
-        """Leave what comes in the kernel's buffer."""
+        """Stop reading: input stays in the kernel's buffer, and when that is full, the client has to wait."""
         self.paused = True
         self.watch()
 
     def resume_reading(self) -> None:
-        """Read again what comes."""
+        """Start to read again."""
         self.paused = False
         self.watch()
 
-    # --- what goes --------------------------------------------------------------------------------------------------
+    # --- output -----------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Send this; what the client does not take yet, later."""
+        """Send these bytes, now or, where the kernel does not accept them yet, as soon as it does."""
         if self._mute or not data:
             return
         if not self.unsent:
@@ -131,10 +132,11 @@ class Transport(Served):
         self.client.drained()
 
     def _failed(self, error: OSError) -> int:
-        """Nothing could be sent: the client does not read now, or never will again.
+        """Nothing could be sent. Returns 0, the number of bytes sent.
 
-        A client that is gone (EPIPE), or has reset the connection, hears nothing any more. What it had sent before may
-        still wait to be read.
+        If the kernel's buffer is full, the bytes are sent later. If the client is gone (EPIPE) or has reset the
+        connection, everything that is written is dropped from now on, while what the client had sent before may still
+        wait to be read.
         """
         if isinstance(error, BlockingIOError | InterruptedError):
             return 0
@@ -148,7 +150,7 @@ class Transport(Served):
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def finish(self) -> None:
-        """FIN, behind everything else."""
+        """Send FIN after all unsent bytes."""
         self._ends = True
         if not self.unsent:
             self._shut_down()
@@ -158,13 +160,16 @@ class Transport(Served):
             self._socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
-        """RST, now."""
+        """Send RST at once, and close the socket."""
         with contextlib.suppress(OSError):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.close(gracefully=False)
 
     def close(self, *, gracefully: bool = True) -> None:
-        """Close the socket, for a child of a fork that still holds it too."""
+        """Close the socket.
+
+        ``gracefully`` shuts the connection down first, which ends it even if a forked child holds a copy of the socket.
+        """
         if self.closed:
             return
         self.unsent.clear()
@@ -175,7 +180,7 @@ class Transport(Served):
         self._socket.close()
 
     def _lose(self) -> None:
-        """Nothing can be read any more. This is reported later, when the present turn is over."""
+        """The connection is lost: close the socket. ``lost`` is called after all that is ready now has been served."""
         unheard = bool(self.unsent)
         self.unsent.clear()
         self._end()
@@ -185,6 +190,7 @@ class Transport(Served):
         self._poller.soon(lambda: self.client.lost(reset=self.was_reset))
 
     def _end(self) -> None:
+        """Stop reading, writing and polling."""
         self._mute = self.paused = True
         self.watch()
         self.closed = True
@@ -195,7 +201,7 @@ class Transport(Served):
         self._socket.close()
 
     def watch(self) -> None:
-        """Have the poller look for what matters now; from the first call on, the client is listened to."""
+        """Register the socket with the poller for the events that matter now. The first call starts to read."""
         if self.closed:
             return
         wanted = (WRITE if self.unsent else 0) | (0 if self.paused else READ)

@@ -42,7 +42,7 @@ _HAS_FAILED: "pytest.StashKey[bool]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of the command line and of ini files."""
+    """Add options to the command line and to ini files."""
     artifacts = "for each test that fails, save what its servers saw below this folder: transcript, mails, a page"
     parser.addini("smtpd_timeout", "seconds that every wait of an smtpd server lasts by default", "float", 5.0)
     parser.addini("smtpd_artifacts", artifacts)
@@ -108,7 +108,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Load everything before pyfakefs does its work: what is first imported amid a test, it throws away after it."""
+    """Load all modules before pyfakefs works: it discards modules that are first imported during a test."""
     if "pyfakefs" in sys.modules and (
         "pytest_smtpd.server" in sys.modules
         or any(name.startswith("smtpd") for item in session.items for name in getattr(item, "fixturenames", ()))
@@ -119,7 +119,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """A test that uses ``smtpd_session`` gets it emptied, marked and verified."""
+    """Give each test that uses ``smtpd_session`` the fixture that empties the server, applies markers and verifies."""
     names: list[str] = getattr(item, "fixturenames", [])
     if "smtpd_session" in names and "_smtpd_borrowed" not in names:
         from pytest_smtpd.plugin.fixtures import first_of_the_test
@@ -128,7 +128,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A sweep that is split is several tests."""
+    """Make several tests of one whose sweep is split."""
     if "smtpd_sweep" in metafunc.fixturenames:
         from pytest_smtpd.plugin.sweeping import split
 
@@ -137,7 +137,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Start clean (a rerun keeps the stash), and refuse wrong markers before anything else happens."""
+    """Reset what an earlier attempt left in the stash (a rerun keeps it), and refuse wrong markers before all else."""
     item.stash[_SERVERS] = None
     item.stash[_IN_BODY] = False
     if (base := item.config.stash.get(_ARTIFACTS, None)) is not None:
@@ -147,7 +147,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         remove(base / folder_name(item.nodeid))  # of an earlier attempt
     shared = item.session.stash.get(_SHARED, None)
     if shared is not None and "smtpd_session" in getattr(item, "fixturenames", ()):
-        shared.begin_trust()  # an application may be set up now that makes its TLS context once
+        shared.begin_trust()  # a fixture may now set up an application that creates its TLS context only once
     marked = map(item.get_closest_marker, ("smtpd", "smtpd_on", "smtpd_sweep"))
     if "smtpd" in getattr(item, "fixturenames", ()) or any(marked):
         from pytest_smtpd.plugin.markers import refuse_misuse
@@ -168,7 +168,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 def pytest_runtest_call_has_passed(item: pytest.Item) -> None:
     """Verify the servers as the last thing that the test does, unless it has failed or been skipped."""
     __tracebackhide__ = True
-    servers = item.stash.get(_SERVERS, None)  # the body may have asked for it
+    servers = item.stash.get(_SERVERS, None)  # the body may have requested the fixture, by getfixturevalue()
     if servers is not None:
         if "smtpd_sweep" in getattr(item, "fixturenames", ()):
             from pytest_smtpd.plugin.sweeping import verify
@@ -183,7 +183,7 @@ def pytest_runtest_call_has_passed(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """When every fixture is gone (``monkeypatch`` too), put the environment back."""
+    """Restore the environment after all fixtures have been torn down (``monkeypatch`` too)."""
     try:
         return (yield)
     finally:
@@ -211,7 +211,7 @@ def pytest_runtest_makereport(
     reporter: TestServers | SharedServer | None = servers
     if reporter is None and "smtpd_session" in getattr(item, "fixturenames", ()):  # a fixture of wider scope has failed
         reporter = item.session.stash.get(_SHARED, None)
-    told = call.excinfo is not None and hasattr(call.excinfo.value, "findings")  # a sweep shows what matters itself
+    told = call.excinfo is not None and hasattr(call.excinfo.value, "findings")  # the failure text of a sweep shows it
     if reporter is not None and (report.failed or hasattr(report, "wasxfail")) and not told:
         from pytest_smtpd.plugin.report import show
 
@@ -221,14 +221,14 @@ def pytest_runtest_makereport(
     if report.when == "call" and "smtpd_sweep" in getattr(item, "fixturenames", ()):
         from pytest_smtpd.plugin.sweeping import tell
 
-        vars(report)["smtpd_sweep"] = tell(item, item.config)  # an attribute comes from a worker of xdist too
+        vars(report)["smtpd_sweep"] = tell(item, item.config)  # xdist passes attributes on from its workers
     if report.when == "teardown":
-        item.stash[_SERVERS] = None  # nobody asks any more, and pytest keeps its items, with all their mail, to the end
+        item.stash[_SERVERS] = None  # free the servers and their mail: pytest keeps its items to the end of the run
     return report
 
 
 def pytest_terminal_summary(terminalreporter: "TerminalReporter", config: pytest.Config) -> None:
-    """Show what sweeps have to tell beside their failures."""
+    """Show what sweeps report beside their failures."""
     reports = (report for every in terminalreporter.stats.values() for report in every)
     told = [one for report in reports for one in getattr(report, "smtpd_sweep", ())]
     if told:
@@ -274,7 +274,7 @@ def smtpd_config() -> dict[str, Any]:
 
 
 def _servers(request: pytest.FixtureRequest) -> "TestServers":
-    """The servers of one test."""
+    """The servers of one test, which are kept in its stash."""
     item: pytest.Item = request.node
     servers = item.stash.get(_SERVERS, None)
     if servers is None:
@@ -332,7 +332,7 @@ def smtpd_session(request: pytest.FixtureRequest) -> Iterator["SMTPServer"]:
 def _smtpd_borrowed(
     request: pytest.FixtureRequest, smtpd_session: "SMTPServer", smtpd_config: dict[str, Any]
 ) -> Iterator[None]:
-    """A test's time on ``smtpd_session``."""
+    """Prepares ``smtpd_session`` for one test, and keeps its log for the report after it."""
     from pytest_smtpd.plugin.fixtures import borrow
 
     yield from borrow(request, _servers(request), request.session.stash[_SHARED], smtpd_config)

@@ -1,4 +1,4 @@
-"""The work of the fixtures, loaded by the first test that uses one: from what a test declares to a server."""
+"""The work of the fixtures: they turn what a test declares into servers. Loaded by the first test that uses one."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -16,7 +16,7 @@ Config = Mapping[str, Any]
 
 
 def serve(request: pytest.FixtureRequest, servers: TestServers, config: Config) -> Iterator[SMTPServer]:
-    """``smtpd``: a server for one test; the session's, where the test uses that."""
+    """The work of ``smtpd``: a server for one test; that of ``smtpd_session`` if the test uses it."""
     if "smtpd_session" in request.fixturenames:
         request.getfixturevalue("_smtpd_borrowed")
         yield request.getfixturevalue("smtpd_session")
@@ -32,7 +32,7 @@ def serve(request: pytest.FixtureRequest, servers: TestServers, config: Config) 
 
 
 def serve_more(request: pytest.FixtureRequest, servers: TestServers, config: Config) -> Iterator[SMTPServerFactory]:
-    """``smtpd_factory``: the maker of a test's further servers."""
+    """The work of ``smtpd_factory``: the factory of further servers, which are stopped after the test."""
     servers.declare(declared_by(request.node, config).rules)
     factory = SMTPServerFactory(servers, read_config(config))
     yield factory
@@ -44,7 +44,7 @@ def serve_more(request: pytest.FixtureRequest, servers: TestServers, config: Con
 def borrow(
     request: pytest.FixtureRequest, servers: TestServers, shared: SharedServer, config: Config
 ) -> Iterator[None]:
-    """A test's time on the session's server."""
+    """The work of ``_smtpd_borrowed``: prepare the session's server for one test, and release it after the test."""
     shared.end_trust()
     declared = declared_by(request.node, config, parameter_of(request.node))
     servers.declare(declared.rules)
@@ -61,7 +61,7 @@ def borrow(
 
 
 def _places(item: pytest.Item, error: Exception) -> str:
-    """Where the markers are that gave the settings of which an error tells; a fixture parameter is nearer than any."""
+    """The places of the markers that gave the wrong settings of an error; a fixture parameter overrides any marker."""
     names = set(error.names) if isinstance(error, SettingsError) else set()
     parameter = parameter_of(item)
     names.difference_update(parameter if isinstance(parameter, Mapping) else ())
@@ -74,7 +74,10 @@ def _places(item: pytest.Item, error: Exception) -> str:
 
 
 def first_of_the_test(item: pytest.Item) -> int:
-    """The place behind the fixtures of a wider scope, whose mail belongs to no test, and before the test's own."""
+    """The index of the first fixture of function scope among the fixtures of a test.
+
+    Mail that fixtures of a wider scope send belongs to no test.
+    """
     names: list[str] = getattr(item, "fixturenames", [])
     chains = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
     scopes = [chains[name][-1].scope if chains.get(name) else "function" for name in names]

@@ -1,4 +1,4 @@
-"""The servers of one test: made, trusted, borrowed, reported and verified together."""
+"""The servers of one test, which are started, trusted, reported and verified together, and the session's server."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Unpack
@@ -18,7 +18,7 @@ from pytest_smtpd.smtp.values import safe_repr
 
 
 class TestServers:
-    """What one test works with: its own servers, and the session's if it has borrowed that."""
+    """The servers of one test: its own, and that of ``smtpd_session`` if the test uses it."""
 
     __test__ = False  # pytest would collect it by its name
 
@@ -34,12 +34,12 @@ class TestServers:
         self._late: list[BaseException] = []
 
     def declare(self, rules: Sequence[DeclaredRule]) -> None:
-        """What the test declares beside its body. Every further server of this test gets the rules with ``name=``."""
+        """Add rules that are declared outside of the test's body. Those with ``name=`` are for all further servers."""
         known = {id(declared.rule) for declared in self._declared}
         self._declared += [declared for declared in rules if id(declared.rule) not in known]
 
     def open(self, declared: Declared) -> SMTPServer:
-        """Start a server. Raises ``TypeError``, ``ValueError`` or ``OSError``."""
+        """Start a server with these settings and rules. Raises ``TypeError``, ``ValueError`` or ``OSError``."""
         __tracebackhide__ = True
         own = {id(one.rule) for one in declared.rules}
         named = [one for one in self._declared if "name" in one.rule.match and id(one.rule) not in own]
@@ -53,7 +53,7 @@ class TestServers:
             raise
 
     def take(self, server: SMTPServer) -> SMTPServer:
-        """Let a running server take part in this test."""
+        """Add a running server to those of this test, and return it. Clients trust it from now on."""
         if server not in self.servers:
             self.servers.append(server)
         server.wait_timeout = self._wait_timeout
@@ -62,14 +62,14 @@ class TestServers:
         return server
 
     def enter_body(self) -> None:
-        """From here on, rules are declared by the test itself."""
+        """The body of the test begins: rules that it adds have to be used."""
         self._set_body(inside=True)
 
     def leave_body(self, item: pytest.Item) -> None:
         """The test has passed so far: verify its servers. Raises a hook error, or fails the test."""
         self._set_body(inside=False)
         problems = self.verify()
-        is_swept = "smtpd_sweep" in getattr(item, "fixturenames", ())  # its log is that of the last failure
+        is_swept = "smtpd_sweep" in getattr(item, "fixturenames", ())  # its log is that of the last fault only
         if not is_swept and any(server.settings.lint for server in self.servers):
             from pytest_smtpd.plugin import lint
 
@@ -85,7 +85,7 @@ class TestServers:
     def point_to_hooks(self, error: BaseException) -> None:
         """The test has failed by itself: add hook errors to its error as notes."""
         if isinstance(error, pytest.skip.Exception):
-            return  # nobody reads its text
+            return  # nobody reads the text of a skip
         from pytest_smtpd.plugin.report import title
 
         for server in self.servers:
@@ -95,7 +95,7 @@ class TestServers:
                     add_note(error, f"{server.name}: a hook raised {safe_repr(raised)}; {where}")
 
     def release(self, shared: "SharedServer") -> None:
-        """The session's server goes on to other tests; its log is kept for this one's report and verdict."""
+        """Give the session's server back, for other tests. Its log is kept for the report and verdict of this one."""
         settings = shared.server.settings
         past = shared.reset()
         self._late += shared.collect_errors()
@@ -119,10 +119,10 @@ class TestServers:
         return self._unused()
 
     def _unused(self) -> list[str]:
-        """Rules that have to be used; one that was handed to several servers, by any of them."""
+        """The texts about rules that had to be used and were not; if several servers have a rule, one use is enough."""
         holders: list[tuple[SMTPServer | None, Rule]] = [
             *((server, rule) for server in self.servers for rule in reversed(server.rules) if rule.has_to_be_used),
-            *((None, one.rule) for one in self._declared if one.has_to_be_used),  # whether or not for a server
+            *((None, one.rule) for one in self._declared if one.has_to_be_used),  # even if no server has it
         ]
         copies: dict[int, list[tuple[SMTPServer | None, Rule]]] = {}
         for server, rule in holders:
@@ -134,7 +134,7 @@ class TestServers:
         ]
 
     def sections(self, *, fold_ehlo: bool) -> Iterator[tuple[str, str]]:
-        """The name and transcript of each server, for a report, which then shows the hook errors too."""
+        """The name and transcript of each server, for a report. Hook errors count as reported from then on."""
         for server in self.servers:
             server.catch_up()
         self._reported = self.errors
@@ -143,7 +143,7 @@ class TestServers:
             yield server.name, _transcript(server, [*past, (server.log, server.settings)], fold_ehlo=fold_ehlo)
 
     def logs(self) -> Iterator[tuple[SMTPServer, list[Log]]]:
-        """Each server with its log; where that was emptied behind the test, also with the log from before."""
+        """Each server with its log; if that was emptied after the test, with the old log before it."""
         for server in self.servers:
             yield server, [self._past[server][0], server.log] if server in self._past else [server.log]
 
@@ -184,14 +184,14 @@ def _explain_unused(servers: list[SMTPServer], rule: Rule) -> str:
 
 
 def _no_name(given: object) -> str:
-    """What is wrong with something else in the place of a server's name."""
+    """The error text for an argument that is not the name of a server."""
     kind = "settings" if isinstance(given, Mapping) else "rules" if isinstance(given, Rule | list) else None
     takes = f"takes {kind} by keyword" if kind else f"takes a name, a str, not {type(given).__name__}"
     return f"smtpd_factory {takes}, like smtpd_factory('backup', tls='implicit', on=[on(...)])"
 
 
 class SMTPServerFactory:
-    """What ``smtpd_factory`` gives: it makes and starts servers, which are stopped and verified like ``smtpd``."""
+    """The value of ``smtpd_factory``: it makes and starts servers, which are stopped and verified like ``smtpd``."""
 
     __module__ = "pytest_smtpd"
 
@@ -208,7 +208,7 @@ class SMTPServerFactory:
         on: Iterable[Rule] = (),
         **settings: Unpack[SettingsDict],  # pyright: ignore[reportGeneralTypeIssues]  # a positional name is no keyword
     ) -> SMTPServer:
-        """A running server called ``name`` (by default ``smtpd``, ``smtpd2``, ...).
+        """Start and return a server called ``name`` (by default ``smtpd``, ``smtpd2``, ...).
 
         Raises ``TypeError``, ``ValueError`` or ``OSError``, in one line.
         """
@@ -232,7 +232,7 @@ class SMTPServerFactory:
 
 
 class SharedServer:
-    """The server of ``smtpd_session``, with what it goes back to between two tests."""
+    """The server of ``smtpd_session``, with the settings and rules that are restored between two tests."""
 
     def __init__(self, config: Declared) -> None:
         self.server: SMTPServer = SMTPServer(**config.settings)
@@ -247,15 +247,15 @@ class SharedServer:
             raise
 
     def begin_trust(self) -> None:
-        """An application may be set up now, by a fixture of the session, and connect before its first test."""
+        """Make clients trust it: a session fixture may set up an application that connects before the first test."""
         self._trust.begin(self.server)
 
     def end_trust(self) -> None:
-        """From here on each test decides."""
+        """End the trust; from now on, the settings of each test decide about it."""
         self._trust.end()
 
     def sections(self, *, fold_ehlo: bool) -> Iterator[tuple[str, str]]:
-        """The server's name and transcript, while it is no test's."""
+        """The server's name and transcript, while it belongs to no test."""
         self.server.catch_up()
         logs = [(self.server.log, self.server.settings)]
         yield self.server.name, _transcript(self.server, logs, fold_ehlo=fold_ehlo)
@@ -271,28 +271,28 @@ class SharedServer:
             raise as_pytest_error(errors[0])
 
     def collect_errors(self) -> list[BaseException]:
-        """The hook errors, which are forgotten here."""
+        """Return the hook errors, and remove them from the server."""
         errors = list(self.server.errors)
         self.server.errors.clear()
         return errors
 
     def empty(self) -> None:
-        """Empty it for a test. What clients had sent before is processed first, by the rules that were in force then.
+        """Empty the log for a test. What clients had sent before is processed first, by the rules of that time.
 
-        Raises a hook error from a time when fixtures of a wider scope used it.
+        Raises a hook error from the time before, when fixtures of a wider scope may have used the server.
         """
-        self.server.start()  # such a fixture may have stopped it
+        self.server.start()  # such a fixture may have stopped the server
         self.server.catch_up()
         self.verify()
         self.server.clear()
 
     def borrow(self, declared: Declared) -> None:
-        """Let it work with a test's settings and rules. Raises ``ValueError`` for a setting that is fixed at start."""
+        """Apply the settings and rules of a test. Raises ``ValueError`` for a setting that is fixed at start."""
         self.server.configure(declared.settings)
         self.server.use_rules([one.copy() for one in declared.rules])
 
     def reset(self) -> Log:
-        """Forget a test: its settings, its rules, a stop, and what has come, which is returned."""
+        """Undo a test's settings and rules, and start the server if it was stopped. Empties and returns the log."""
         self.server.strict_rules = False
         past = self.server.clear()
         self.server.configure({})
@@ -302,13 +302,13 @@ class SharedServer:
 
 
 def session_config(request: pytest.FixtureRequest, defaults: Mapping[str, Any]) -> Declared:
-    """What ``smtpd_config`` gives for the whole session, if its override has that scope."""
+    """The ``defaults`` and, if its override has session scope, the settings and rules of ``smtpd_config`` over them."""
     try:
         config = request.getfixturevalue("smtpd_config")
     except pytest.fail.Exception as error:
         if not str(error).startswith("ScopeMismatch"):  # the override itself has failed
             raise
-        config = {}  # a narrower scope: each test's own business
+        config = {}  # a narrower scope: it is read for each test
     declared = read_config(config)
     declared.add(Declared(defaults))
     return declared

@@ -1,4 +1,4 @@
-"""The environment of a test, in which TLS clients trust the test CA."""
+"""Environment variables by which TLS clients trust the test CA."""
 
 import os
 
@@ -6,14 +6,14 @@ from pytest_smtpd.server import SMTPServer
 
 
 class Trust:
-    """For a while, TLS clients in this process and its children trust the test CA as well as the system's."""
+    """Makes TLS clients in this process and its children trust the test CA as well as the system's, for a while."""
 
     def __init__(self) -> None:
         self._before: dict[str, str | None] | None = None
         self._ours: dict[str, str] = {}
 
     def begin(self, server: SMTPServer) -> None:
-        """Set the environment, if it is not set already, and the server's settings do not forbid it."""
+        """Set the variables, unless they are set already, or the settings of the server have ``trust`` or TLS off."""
         if self._before is not None or not server.settings.trust or server.settings.tls is None:
             return
         self._ours = server.trust_env
@@ -21,7 +21,7 @@ class Trust:
         os.environ.update(self._ours)
 
     def end(self) -> None:
-        """Put the environment back as it was; not what someone else, ``monkeypatch`` say, has put back already."""
+        """Restore the variables, except those that something else (``monkeypatch``, for example) has changed since."""
         before, self._before = self._before, None
         for name, value in (before or {}).items():
             if os.environ.get(name) != self._ours[name]:

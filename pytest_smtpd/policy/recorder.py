@@ -1,4 +1,4 @@
-"""Records the answers of one connection: after they have changed the state, and before the client can see them."""
+"""Records the answers of one connection, after they have changed its state and before the client can see them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
@@ -16,8 +16,8 @@ from pytest_smtpd.smtp.session import Envelope, Session
 class Open:
     """The requests of one connection that have not been answered yet.
 
-    ``exchange`` waits for later events, ``content`` the message whose content is arriving, if a rule or
-    a hook may be interested in it, ``data_call`` the call of the last message.
+    ``exchange`` is the exchange whose reply is due at a later event, ``content`` the message whose content is arriving
+    (None if no rule at ``data`` can be interested in it), ``data_call`` the ``data`` call of the last message.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Open:
 
 
 class Recorder:
-    """The answers of one connection, in protocol order."""
+    """Records the answers of one connection, in protocol order."""
 
     def __init__(self, session: Session, log: Log, open_: Open) -> None:
         self._session = session
@@ -41,16 +41,16 @@ class Recorder:
         self._open = open_
 
     def begin_data(self) -> Any:
-        """The content of a message may come. Returns its call, which is pending."""
+        """The content of a message may come now: begin its ``data`` call. Returns that call, which is pending."""
         self._open.data_call = self._log.begin("data", Stream(), self._session)
         return self._open.data_call
 
     def record_message(self, envelope: Envelope) -> None:
-        """The transaction of the last message has ended."""
+        """Record the envelope of the last message, whose transaction has ended."""
         self._log.message(envelope, self._open.data_call)
 
     def record(self, event: Event, verdicts: Sequence[Verdict], data: bytes, *, heard: bool) -> None:
-        """The verdicts have taken effect: record them. None at all means that the reply is due later.
+        """Record verdicts that have taken effect. No verdict at all means that the reply is due at a later event.
 
         ``data`` is what the client is sent, unless a rule sends something else. ``heard`` is whether the client may
         hear it.
@@ -89,13 +89,13 @@ class Recorder:
             self._log.note(self._session, f"{verdict.reply.line}   by {verdict.rule!r}", "S")
 
     def _note(self, event: Event, verdicts: Sequence[Verdict], *, heard: bool) -> None:
-        """No call reports these replies."""
+        """Add replies that no call reports to the transcript, as notes."""
         for verdict in verdicts:
             if verdict.reply is not None:
                 self._log.note(self._session, verdict.reply.line, "S")
 
     def _record_early(self, event: Event, verdicts: Sequence[Verdict], *, heard: bool) -> None:
-        """A rule has decided during the content."""
+        """Record the verdicts of a rule with ``after``, which has decided while the content was arriving."""
         content, verdict = self._open.content, verdicts[0]
         self._open.data_call.rule = verdict.rule
         if content is not None:
@@ -107,7 +107,7 @@ class Recorder:
         self._answer_content(verdicts, heard=heard)
 
     def _record_chunk(self, event: Event, verdicts: Sequence[Verdict], *, heard: bool) -> None:
-        """The octets of a BDAT that is not the last."""
+        """Record the reply to a BDAT that is not the last."""
         if not verdicts[0].proceeds:
             self._record_content(event, verdicts, heard=heard)
             return
@@ -116,7 +116,7 @@ class Recorder:
             self._log.answered(exchange.calls, verdicts, heard=heard)
 
     def _record_content(self, event: Event, verdicts: Sequence[Verdict], *, heard: bool) -> None:
-        """The content is complete."""
+        """Record the reply to a message whose content is complete."""
         self._open.content = None
         if event.default is not None:
             self._answer_content(verdicts, heard=heard)
@@ -126,20 +126,20 @@ class Recorder:
             self._log.answered(exchange.calls, [NOTHING])
 
     def _answer_content(self, verdicts: Sequence[Verdict], *, heard: bool) -> None:
-        """The message is answered, and the command that brought its last octets."""
+        """Record the reply to a message, for its ``data`` call and for the command that brought its last octets."""
         calls = [] if self._open.exchange is None else self._open.exchange.calls
         self._open.exchange = None
         self._log.answered([*calls, self._open.data_call], verdicts, heard=heard)
 
 
 def _is_auth(event: Event) -> bool:
-    """Whether the event is a step of AUTH, accepted or refused."""
+    """Whether the event is a step of AUTH, even one that the server refuses by default."""
     otherwise = event.otherwise if isinstance(event, events.Refused) else None
     return event.explained if otherwise is None else otherwise.explained
 
 
 def is_in_passing(verdict: Verdict) -> bool:
-    """Whether an early verdict leaves the message undecided, so that it is answered again at its end."""
+    """Whether an early verdict leaves the message undecided, so that it is answered once more at its end."""
     return verdict.keep is True or (verdict.digit == 0 and verdict.wire is not None and not verdict.ends)
 
 

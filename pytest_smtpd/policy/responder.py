@@ -1,9 +1,9 @@
 """Decides how each event is answered: by the first rule that matches, by its hook function, or else by the RFC.
 
-There is one responder for each connection. ``decide`` gives the verdicts on an event, at once where nobody has to be
-waited for; else it gives a walk, which yields what has to be waited for and returns the verdicts. An answer is recorded
-only when the conversation calls ``record``, or the ``recorder``: after the verdicts have taken effect, and before the
-client can see them.
+There is one responder for each connection. ``decide`` returns the verdicts on an event if nothing has to be waited for;
+otherwise it returns a walk, a generator which yields what has to be waited for and returns the verdicts. An answer is
+recorded only when the conversation calls ``record``, or the ``recorder``: after the verdicts have taken effect, and
+before the client can see them.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -36,7 +36,8 @@ _GONE: Final = "the client closed the connection"
 class Server(NamedTuple):
     """What the responders of a server share.
 
-    ``executor`` is made when it is first needed; ``post`` calls a function in the server's thread, from any other.
+    ``executor`` returns the hook executor, which is created when it is first needed; ``post`` lets the server's thread
+    call a function, and can be used in any thread.
     """
 
     rules: RuleSet
@@ -59,22 +60,22 @@ class Responder:
         self.recorder: Recorder = Recorder(session, server.log, self._open)
         self._handshake = HandshakeRules(server.rules, server.log, session)
 
-    # --- what was before --------------------------------------------------------------------------------------------
+    # --- the rules to use -------------------------------------------------------------------------------------------
 
     def pin_rules(self) -> None:
-        """Work with the rules that there are now, also when the server is given others."""
+        """Use the present rules of the server, even after they have been replaced."""
         self._rules = self._handshake.rules = self._server.rules.pinned()
 
     def unpin_rules(self) -> None:
-        """Work with the server's rules."""
+        """Use the rules that the server has at each time."""
         self._rules = self._handshake.rules = self._server.rules
 
     # --- deciding ---------------------------------------------------------------------------------------------------
 
     def decide(self, event: Event) -> "Decided":
-        """The verdict on an event; several of them, for recipients of LMTP; or a walk that comes to them.
+        """The verdict on an event; or a list of verdicts, in LMTP one for each recipient; or a walk that returns one.
 
-        None where nothing is to be answered. One verdict alone is that of the RFC: nobody has been asked.
+        None means that no answer is due. A verdict that is not in a list is the RFC's: no rule was asked.
         """
         special = _SPECIAL.get(type(event))
         if special is not None:
@@ -92,7 +93,7 @@ class Responder:
         return bool(here) and any(hook in here for hook, _ in event.hooks)
 
     def _by_default(self, event: Event) -> Verdict:
-        """The default as a verdict. The server's own refusal of a token has the mechanism's usual explanation."""
+        """The default as a verdict. If it refuses a token, it does so with the usual challenge of the mechanism."""
         if event.default is None and event.command is not None:
             raise TypeError(
                 f"verb {event.command.verb!r}: its event has no default=, the reply that the RFC would give"
@@ -102,7 +103,7 @@ class Responder:
         return verdict_of(event.default)
 
     def _walk(self, event: Event) -> Walk:
-        """Reach the hook points in order, until one refuses, or answers in place of those behind it."""
+        """Reach the hook points in order, until one refuses, or answers in place of those after it."""
         exchange = self._open.exchange = self._open.exchange or Exchange()
         verdict: Verdict | None = None
         for hook, argument in event.points:
@@ -122,7 +123,10 @@ class Responder:
         return [verdict]
 
     def _ask(self, call: Any, default: Reply | None, exchange: Exchange) -> Generator[Wait, Any, Verdict | None]:
-        """What rules and hooks decide about a call; None: the default. Rules that only decorate it are collected."""
+        """The verdict of rules and hook functions on a call, or None for the default.
+
+        What rules only add to the answer (a delay, a pace, more bytes) is collected in ``exchange.decorations``.
+        """
         for rule in self._rules.at(call.hook):
             if rule.after is not None:
                 continue
@@ -152,7 +156,7 @@ class Responder:
         return self._greeting(event)
 
     def _greeting(self, event: events.Connected) -> Walk:
-        """The reply to an XCLIENT is a new greeting. What is reached behind ``connect`` can only refuse it."""
+        """Decide about the greeting, also that after XCLIENT. The hook points after ``connect`` can only refuse it."""
         exchange = self._open.exchange = self._open.exchange or Exchange()
         greeting: Verdict | None = None
         user: Any = None
@@ -173,7 +177,7 @@ class Responder:
         return [decorated(greeting._replace(user=user), exchange.decorations)]
 
     def _accepted(self, exchange: Exchange, *, place: int) -> None:
-        """A call has been accepted, and another one reports the reply."""
+        """Record a call as accepted, and remove it from the exchange: another call reports the reply."""
         call = exchange.calls.pop(place)
         self._log.answered([call], [Verdict(rule=call.rule)])
 
@@ -203,12 +207,16 @@ class Responder:
         return self._early() if full is None else self._when_there_is_room(full)
 
     def _when_there_is_room(self, full: Wait) -> Walk:
+        """Wait until the hook function has read enough of the content, then decide."""
         yield full
         early = self._early()
         return (yield from early) if isinstance(early, Generator) else early
 
     def _early(self) -> "Verdicts | Walk | None":
-        """A rule with ``after`` decides during the content. If it refuses, the message is given up before the reply."""
+        """The verdicts of a rule with ``after`` that applies now, while content arrives; None if there is none.
+
+        If it refuses, the message is given up before the reply.
+        """
         assert self._open.content is not None
         verdicts = self._open.content.early()
         if verdicts is None:
@@ -253,7 +261,10 @@ class Responder:
         return verdicts
 
     def _give_up(self, reason: str, *, cancels: bool = True) -> Generator[Wait, Any, None]:
-        """The message will never be complete."""
+        """The message will never be complete, or is refused: end what processes its content, and record an error of it.
+
+        ``cancels`` is whether a hook function that reads the content is cancelled.
+        """
         content = self._open.content
         if content is None:
             return
@@ -263,13 +274,13 @@ class Responder:
             self._log.failed(content.call, error)
 
     def _drop(self, calls: Sequence[Any]) -> None:
-        """These will get no answer."""
+        """Record pending calls that will get no answer."""
         for call in calls:
             if call.outcome == "pending":
                 self._log.answered([call], [self._hooks.dropped(call)])
 
     def _handshaking(self, event: events.Handshaking) -> Verdicts | None:
-        """No reply can be given during a handshake, and no hook function is called; but a rule may act there."""
+        """The verdict of a rule that acts now during the handshake, or None. It can give no reply and call no hook."""
         found = self._handshake.rule_for(event)
         if found is None:
             return None
@@ -281,7 +292,7 @@ class Responder:
     # --- recording --------------------------------------------------------------------------------------------------
 
     def record(self, event: Event, verdict: Verdict, before: Transaction | None, *, heard: bool) -> None:
-        """The default has taken effect: record it. ``before`` is the transaction as it was until then.
+        """Record that the default has taken effect. ``before`` is the transaction as it was before that.
 
         ``heard`` is whether the client may hear the reply.
         """
@@ -297,7 +308,8 @@ class Responder:
     def close(self, *, cancels: bool) -> Generator[Wait, Any, None]:
         """The connection is gone: end what is pending, wait for hooks that still run, and reach ``close``.
 
-        ``cancels`` is whether hooks are cancelled; a client that has only closed its side changes nothing.
+        ``cancels`` is whether a hook function that reads the content of a message is cancelled. It is not if the client
+        has only closed its side.
         """
         session, exchange = self._session, self._open.exchange
         yield from self._give_up(_GONE, cancels=cancels)
@@ -316,12 +328,12 @@ class Responder:
 
 
 def _ahead(exchange: Exchange, event: Event) -> Verdict | None:
-    """What a rule on the command has decided ahead of its time, unless the server has to refuse."""
+    """The verdict that a rule has given in advance, on the command. None if the server itself has to refuse."""
     return None if event.default is None or event.default.refuses else exchange.verdict
 
 
 def _ends_message(event: Event, verdict: Verdict) -> bool:
-    """RSET or a new greeting between two BDAT chunks: the content will never be complete."""
+    """Whether the message will never be complete, because of RSET or EHLO, for example, between two BDAT chunks."""
     following = SEQUENCE[State.BETWEEN_CHUNKS].get(event.name, {}).get(verdict.digit)
     return following is not None and following not in IN_TRANSACTION
 

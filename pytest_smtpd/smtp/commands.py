@@ -1,4 +1,4 @@
-"""VERBS: one row for each command: how its argument is read, and what has to hold before it counts."""
+"""VERBS: one row for each command, with the parser of its argument and the conditions on which it is accepted."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -22,14 +22,15 @@ Gate = Callable[[Event, Context], Reply | None]
 
 
 class Verb(NamedTuple):
-    """A row. ``parse`` reads the argument, and raises ``Refused`` for what the RFC does not allow.
+    """One command. ``parse`` reads its argument, and raises ``Refused`` for what the RFC does not allow.
 
-    ``gate`` is asked when the command is well-formed and in sequence, and may still refuse it. ``as_it_stands`` makes
-    of a malformed command what it is to the server when a rule accepts it. ``offered`` is whether the server knows the
-    verb at all; ``missing`` is the reply where it does not, and ``condition`` the text for the reference. ``in_clear``
-    is whether ``require_tls`` allows it before TLS is on.
+    ``gate`` is called for a command that is well-formed and in sequence; it may return the reply that refuses it.
+    ``as_it_stands`` reads the argument of a malformed command, for the event that it becomes if a rule accepts it.
+    ``offered`` is whether the server knows the verb with these options; ``missing`` is the reply if it does not, and
+    ``condition`` is the text about that in the reference. ``in_clear`` is whether ``require_tls`` allows the command
+    before TLS is on.
 
-    Where a verb may come, and where it leads, is its row in ``states.SEQUENCE``.
+    The states in which a verb may come, and those to which it leads, are in ``states.SEQUENCE``.
     """
 
     rfc: str
@@ -42,7 +43,7 @@ class Verb(NamedTuple):
     condition: str = ""
 
     def problems(self, verb: str) -> Iterator[str]:
-        """What is wrong with a row."""
+        """The texts about what is wrong with this row."""
         if not is_keyword(verb):
             yield "it must be in upper case, of letters, digits and hyphens"
         if not self.rfc:
@@ -86,7 +87,7 @@ def _not_implemented(command: Command, argument: str, context: Context) -> Event
 
 
 def _hello(command: Command, argument: str, context: Context) -> Event:
-    """RFC 5321 section 4.1.1.1."""
+    """EHLO, HELO and LHLO: their argument is a domain or an address literal (RFC 5321 section 4.1.1.1)."""
     options = context.options
     if not argument:
         raise Refused(replies.BAD_DOMAIN)
@@ -102,7 +103,7 @@ def _hello_as_it_stands(command: Command, argument: str, context: Context) -> Ev
 
 
 def _starttls(command: Command, argument: str, context: Context) -> Event:
-    """RFC 3207 section 4."""
+    """STARTTLS takes no argument, and cannot be repeated (RFC 3207 section 4)."""
     if argument:
         raise Refused(replies.NO_ARGUMENT_ALLOWED)
     if context.session.secure:
@@ -111,7 +112,7 @@ def _starttls(command: Command, argument: str, context: Context) -> Event:
 
 
 def _starttls_as_it_stands(command: Command, argument: str, context: Context) -> Event:
-    """There is no TLS inside of TLS."""
+    """STARTTLS that a rule has accepted. If TLS is on already, it has no effect: there is no TLS inside of TLS."""
     kind = "refused" if context.session.secure else ""
     return Plain(command=command, default=replies.READY_FOR_TLS, kind=kind)
 
@@ -207,7 +208,7 @@ VERBS: Final = Table("verb", Verb.problems, _ROWS)
 
 
 def refuse(command: Command, reply: Reply, context: Context) -> Event:
-    """The event for a command line that cannot be taken; a BDAT's octets follow all the same."""
+    """The event for a command line that is refused. If that is a BDAT, its octets follow all the same."""
     row, options = VERBS.get(command.verb), context.options
     if command.verb == "BDAT" and options.accepts("BDAT") and options.accepts("CHUNKING"):
         chunk = re.match(r"(?ai)([0-9]{1,20})(?: +LAST)?[ \t]*\Z", command.argument)
@@ -221,7 +222,7 @@ def refuse(command: Command, reply: Reply, context: Context) -> Event:
 def offered(command: Command, context: Context) -> Verb:
     """The row of a verb that may be used here. Raises ``Refused`` for one that is unknown, disabled or needs TLS.
 
-    What holds for every command of this server with this verb is kept in the options' cache.
+    The row is kept in the cache of the options if it may be used for every command with this verb.
     """
     options = context.options
     row = VERBS.get(command.verb)
@@ -243,6 +244,6 @@ def offered(command: Command, context: Context) -> Verb:
 
 
 def argument_of(command: Command, context: Context) -> str:
-    """The text behind the verb. Raises ``Refused`` for what is no UTF-8, and for control characters."""
+    """The text after the verb. Raises ``Refused`` for invalid UTF-8 and for control characters."""
     line = command.raw.rstrip(b" " if context.options.strict else b" \t")
     return decode_line(line, replies.BAD_ENCODING).partition(" ")[2].rstrip(" ")

@@ -1,8 +1,10 @@
-"""One SMTP or LMTP connection as a value: bytes go in, events come out, verdicts go in, bytes come out.
+"""The SMTP or LMTP protocol of one connection, without I/O.
 
-The caller's loop is ``receive_data``, ``next_event``, ``send``, in that order and again; an event has to be answered
-before the next one is asked for. What the client asked for happens in ``send`` and nowhere else, by the verdict's first
-digit alone (see ``states``). This module is the only place that sets the state.
+Bytes go in and events come out; verdicts on the events go in and the bytes of replies come out.
+
+The caller's loop is ``receive_data``, ``next_event``, ``send``, over and over; an event has to be answered before the
+next one is asked for. What the client asked for takes effect in ``send`` and nowhere else, and the first digit of the
+verdict alone decides whether it does (see ``states``). This module is the only place that sets the state.
 """
 
 from collections.abc import Sequence
@@ -28,7 +30,8 @@ _CONTENT: Final = frozenset({State.CONTENT, State.CHUNK})
 class Connection:
     """The protocol of one connection.
 
-    ``session`` is what is known of it, ``state`` where it is, ``envelope`` the last message that ended.
+    ``session`` is what is known about the connection, ``state`` its protocol state, ``envelope`` the last message whose
+    transaction has ended.
     """
 
     def __init__(self, options: Options, session: Session) -> None:
@@ -49,19 +52,19 @@ class Connection:
 
     @property
     def buffered(self) -> int:
-        """How many received bytes are waiting to be understood."""
+        """How many received bytes have not been processed yet."""
         return len(self._buffer)
 
     @property
     def unread(self) -> bytes:
-        """The bytes that have come and led to no event yet; amid a message, the last of its content."""
+        """The received bytes that have led to no event yet; during a message, the last bytes of its content."""
         mail, dots = self.session.mail, self._buffer.dots
         if self.state is State.CONTENT and mail is not None and dots is not None:
             return b"".join(mail.chunks[-8:])[-8:] + dots.held
         return self._buffer.peek()
 
     def receive_data(self, data: bytes) -> None:
-        """Take what the client sent, in clear: TLS is the caller's."""
+        """Add bytes that the client has sent; under TLS, the caller has decrypted them."""
         self._buffer.append(data)
 
     def next_event(self) -> Event | None:
@@ -86,7 +89,7 @@ class Connection:
     def _next_command(self, state: State) -> Event | None:
         """The next command line: parsed, in sequence, and within the limits; or its refusal."""
         context, buffer = self._context, self._buffer
-        if buffer.octets:  # of a refused BDAT
+        if buffer.octets:  # the chunk of a refused BDAT is discarded
             buffer.octets -= len(buffer.take(buffer.octets))
         line = None if buffer.octets else buffer.line()
         if line is None:
@@ -105,14 +108,14 @@ class Connection:
             return refuse(command, refused.reply, context)
 
     def _take_for_secret(self, command: Command) -> None:
-        """A line that is no command: it may be a credential in the wrong place."""
+        """Mark a line that is no command, since it may be a credential in the wrong place and has to be masked."""
         context = self._context
         command.known, command.secret = False, context.login_begun
         context.login_begun = context.login_begun or begins_login(command.raw)
         self.session.verbs.append(command.shown_verb)
 
     def _understood(self, command: Command, state: State) -> Event:
-        """What the command asks for, or its refusal. Raises ``NotUnderstood`` if its syntax is wrong."""
+        """The event for a command, or its refusal. Raises ``NotUnderstood`` if its syntax is wrong."""
         context, verb, text = self._context, command.verb, command.raw
         row = self.options.cache.get(verb) or offered(command, context)
         argument = text[len(verb) + 1 :].decode().rstrip(" ") if text.isascii() else "\0"
@@ -131,39 +134,39 @@ class Connection:
         return event
 
     def _out_of_sequence(self, event: Event, verb: str) -> Event:
-        """Even where a rule accepts it all the same, it means nothing in this state."""
+        """The refusal of a command that may not come in this state. Even if a rule accepts it, it has no effect."""
         refused = event.refused(states.out_of_sequence(self.state, verb))
         refused.otherwise = None
         return refused
 
     def release(self) -> bytes:
-        """Everything not yet understood; after a PROXY header it belongs to the TLS handshake."""
+        """Remove and return all bytes not yet processed; after a PROXY header, they belong to the TLS handshake."""
         return self._buffer.take(len(self._buffer))
 
     def timed_out(self) -> Event:
-        """The client has sent nothing for too long."""
+        """The event for a client that has sent nothing for too long."""
         self._event = events.TimedOut(default=replies.TIMED_OUT)
         return self._event
 
     def overloaded(self) -> Event:
-        """This client is one too many."""
+        """The event for a client that connects while there are ``max_clients`` already."""
         self._event = events.Overloaded(default=replies.TOO_MANY_CLIENTS)
         return self._event
 
     # --- verdicts to bytes ------------------------------------------------------------------------------------------
 
     def send(self, event: Event, *verdicts: Decision) -> bytes:
-        """Answer the event; the bytes of the replies.
+        """Answer the event with these verdicts. Returns the bytes of the replies.
 
-        In LMTP there is a verdict for each recipient after the content, else one; none at all means that the reply to
-        this command is due at a later event. A verdict without a reply is an answer that will never come.
+        In LMTP there is a verdict for each recipient after the content, otherwise one. No verdict at all means that the
+        reply to this command is due at a later event; a verdict without a reply means that there will be no reply.
         """
         if event.answered and event is not self._event:
             raise RuntimeError("there is nothing to answer")
         self._event = None
         context = self._context
         buffer = context.buffer
-        buffer.early = bool(buffer.data) and type(event) is not events.Secured  # to which no reply is due
+        buffer.early = bool(buffer.data) and type(event) is not events.Secured  # which gets no reply
         if buffer.early and event.command is not None:
             event.command.followed = True
         if not verdicts:
@@ -178,7 +181,7 @@ class Connection:
         return self._answer(event, verdicts)
 
     def _answer(self, event: Event, verdicts: Sequence[Decision]) -> bytes:
-        """Let the verdicts take effect; the bytes of the replies."""
+        """Let the verdicts take effect. Returns the bytes of the replies."""
         verdict, context = verdicts[0], self._context
         if event.explained and (challenge := explanation(event, verdict, context)) is not None:
             self._enter(State.SASL)
@@ -187,14 +190,14 @@ class Connection:
         if envelope is not None:
             self.envelope = envelope
         if verdict.digit or not event.reply_later:
-            name = event.kind or (event.command.verb if event.command else "")  # its name, without a call
+            name = event.kind or (event.command.verb if event.command else "")  # event.name, without the cost of a call
             self._move(name, verdict.digit, *verdicts)
         if len(verdicts) == 1:
             return b"" if verdict.reply is None else verdict.reply.wire
         return b"".join([verdict.reply.wire for verdict in verdicts if verdict.reply is not None])
 
     def _accepted(self, event: Refused) -> Event:
-        """What a refused command is where it has been accepted all the same, and may come now."""
+        """The event that a refused command becomes because a rule has accepted it, if it may come in this state."""
         otherwise = event.otherwise
         return otherwise if otherwise is not None and otherwise.name in SEQUENCE[self.state] else event
 
@@ -205,7 +208,7 @@ class Connection:
                 self.session.error = verdict.reply
 
     def secured(self, tls: TLSInfo) -> None:
-        """The handshake is complete. What the client sent in clear is forgotten (RFC 3207 section 4.2)."""
+        """The TLS handshake is complete. What the client said before it is forgotten (RFC 3207 section 4.2)."""
         session = self.session
         session.tls = tls
         session.user = session.hostname_appears_as = session.opening_command = None
@@ -214,7 +217,7 @@ class Connection:
     # --- the state --------------------------------------------------------------------------------------------------
 
     def _move(self, name: str, digit: int, *verdicts: Decision) -> None:
-        """Follow the table: where there is no row for this event, or none for this digit, the state stays."""
+        """Move to the state that ``SEQUENCE`` has for this event and digit; if it has none, the state stays."""
         row = SEQUENCE[self.state].get(name)
         state = self.state if row is None else row.get(digit, self.state)
         if state is State.CLOSED or digit >= 4 or len(verdicts) > 1:
@@ -223,9 +226,10 @@ class Connection:
             self._enter(state)
 
     def _closed_or_not(self, state: State, verdicts: Sequence[Decision]) -> State:
-        """RFC 5321 section 3.8: a 421 closes, in LMTP whichever recipient's reply it is.
+        """The next state, with regard to replies that close the connection, and to verdicts that keep it open.
 
-        A verdict that leaves the connection open all the same outdoes both that and the table.
+        A 421 closes (RFC 5321 section 3.8), in LMTP the 421 for any recipient. A verdict that does not close overrides
+        both the 421 and the table.
         """
         if any(verdict.closes and verdict.reply is not None and verdict.reply.code == 421 for verdict in verdicts):
             return State.CLOSED
@@ -235,7 +239,7 @@ class Connection:
 
     def _enter(self, state: State) -> None:
         if state not in IN_TRANSACTION and (self.state in _CONTENT or state is not State.CLOSED):
-            self.session.mail = self._context.phase = None  # the close hook still sees what a client has left behind
+            self.session.mail = self._context.phase = None  # kept if a client leaves in between, for the close hook
         if state is State.HANDSHAKE and self.state is not State.PROXY:  # nothing sent in clear survives STARTTLS
             self.release()
         self.state = state

@@ -1,4 +1,4 @@
-"""The receive buffer, and how bytes are cut into pieces: command lines, dot-content, BDAT octets."""
+"""The receive buffer, and how received bytes are divided: into command lines, content after DATA, and BDAT chunks."""
 
 from sys import intern
 from typing import TYPE_CHECKING, Final
@@ -33,19 +33,19 @@ class Command:
         self.verb: str = intern(raw.rstrip(b" \t").partition(b" ")[0].upper().decode("utf-8", "replace"))
         #: Whether the line had begun to arrive before the reply to the one before it was written (RFC 2920).
         self.pipelined: bool = pipelined
-        self.followed: bool = False  # whether something had arrived behind it when its own reply was written
-        self.passwords: tuple[str, ...] = passwords  # known ones, which are masked anywhere in the line
+        self.followed: bool = False  # whether something had arrived after it when its own reply was written
+        self.passwords: tuple[str, ...] = passwords  # known ones, which are masked wherever they stand
         self.known: bool = True  # whether the server knows the verb
         self.secret: bool = False  # a line that is no command, once a login has begun: it may be a password
 
     @property
     def argument(self) -> str:
-        """The text behind the first space."""
+        """The text after the first space."""
         return self.raw.partition(b" ")[2].decode("utf-8", "replace")
 
     @property
     def shown_verb(self) -> str:
-        """The verb as texts show it: a word that is no verb may be a secret."""
+        """The verb, for people to read. A word that is no known verb may be a secret, and is masked then."""
         return MASK if not self.known and MASK in str(self) else self.verb
 
     def __str__(self) -> str:
@@ -60,12 +60,13 @@ Line = tuple[bytes, bool, bool]
 
 
 class Buffer:
-    """Bytes that have arrived and are not yet parsed, and what kind of input is expected next.
+    """Received bytes that have not been processed yet, and what kind of bytes is expected next.
 
-    ``data`` stays as it came, with the place up to which it is understood: content that is taken whole is not copied.
-    It is empty when all is understood. ``octets`` of a BDAT are still to come, of ``chunk_octets`` in all; ``last`` is
-    whether it is the last chunk. ``content_ended`` is whether CRLF.CRLF has arrived. ``early`` is whether some bytes
-    had arrived already when the last reply was given.
+    ``data`` is not cut when a part of it has been processed; only the place up to which it has been moves on, so that
+    content which is taken whole is not copied. It is empty when everything has been processed. ``octets`` is how many
+    octets of a BDAT chunk are still expected, ``chunk_octets`` the size of that chunk, and ``last`` whether it is the
+    last one. ``dots`` reads the content after DATA, and ``content_ended`` is whether CRLF.CRLF has arrived. ``early``
+    is whether some bytes had arrived already when the last reply was given.
     """
 
     __slots__ = (
@@ -102,7 +103,7 @@ class Buffer:
         self._at = 0
 
     def take(self, count: int) -> bytes:
-        """At most ``count`` bytes from the front."""
+        """Remove and return at most ``count`` bytes from the front."""
         end = min(self._at + count, len(self.data))
         taken = self.data[self._at : end]
         self._understood(end)
@@ -110,11 +111,11 @@ class Buffer:
         return taken
 
     def peek(self) -> bytes:
-        """Everything, which stays where it is."""
+        """All bytes that have not been processed, without removing them."""
         return self.data[self._at :]
 
     def line(self, limit: int = MAX_COMMAND) -> Line | None:
-        """The next complete line, or None. One over the limit is thrown away as it arrives, and reported at its end."""
+        """The next complete line, or None. One over the limit is discarded as it arrives, and reported at its end."""
         data, at = self.data, self._at
         end = data.find(b"\n", self._scanned)
         if end < 0:
@@ -140,20 +141,21 @@ class Buffer:
             self.data, self._at, self._scanned = b"", 0, 0
 
     def expect_content(self) -> None:
-        """Dot-content follows (RFC 5321 section 4.1.1.4)."""
+        """The content after DATA follows (RFC 5321 section 4.1.1.4)."""
         self.dots, self.content_ended = DotReader(), False
 
     def expect_chunk(self, octets: int, *, last: bool) -> None:
-        """The octets of a BDAT follow (RFC 3030 section 2)."""
+        """The octets of a BDAT chunk follow (RFC 3030 section 2)."""
         self.octets = self.chunk_octets = octets
         self.last = last
 
 
 class DotReader:
-    """Dot-content (RFC 5321 section 4.5.2), chunk by chunk: only CRLF.CRLF ends it, only a dot behind CRLF is removed.
+    """Finds the end of the content after DATA and removes its dot-stuffing (RFC 5321 section 4.5.2), piece by piece.
 
-    The beginning counts as the beginning of a line, so the reader acts as if a CRLF had just gone by. What may be the
-    head of CRLF.CRLF is held back until the bytes behind it decide.
+    Only CRLF.CRLF ends the content, and only a dot right after CRLF is removed. The content begins at the beginning of
+    a line, so the reader acts as if a virtual CRLF preceded it; ``_virtual`` is how many octets of that have still to
+    be removed. What may be the beginning of CRLF.CRLF is held back until the bytes after it have arrived.
     """
 
     __slots__ = ("_held", "_virtual")
@@ -164,15 +166,18 @@ class DotReader:
 
     @property
     def held(self) -> bytes:
-        """What has come, and may be the head of CRLF.CRLF."""
+        """Received bytes that may be the beginning of CRLF.CRLF."""
         return self._held[self._virtual :]
 
     def read(self, data: bytes) -> tuple[bytes, bytes | None]:
-        """Content that is certain now, and what follows the end of the data, or None if the end has not come."""
+        """Read the next piece, and return the content that is certain now, and what follows the end of the content.
+
+        The latter is None if the end has not arrived yet.
+        """
         if self._virtual and self._held == _CRLF and data[:1] not in _UNDECIDED:
-            self._held, self._virtual = b"", 0  # the usual beginning needs no CRLF before it, and so no copy
+            self._held, self._virtual = b"", 0  # no dot at the beginning: without the virtual CRLF, nothing is copied
         window = self._held + data
-        # rfind first: it is several times as fast as find, and most of what arrives has no dot behind a CRLF at all.
+        # rfind first: it is several times as fast as find, and most of what arrives has no dot after a CRLF at all.
         if window.rfind(_DOT) < 0:
             self._hold(window)
             return self._real(window[: len(window) - len(self._held)]), None
@@ -188,7 +193,7 @@ class DotReader:
         self._held = next((head for head in _HELD_BACK if window.endswith(head)), b"")
 
     def _real(self, content: bytes) -> bytes:
-        """Without the CRLF that never was."""
+        """The content without the virtual CRLF before it."""
         if self._virtual and content:
             content, self._virtual = content[self._virtual :], 0
         return content

@@ -49,7 +49,7 @@ def _read_response(context: Context) -> Event | None:
 
 
 def _read_content(context: Context) -> Event | None:
-    """Dot-content (RFC 5321 section 4.5.2)."""
+    """The content after DATA, dot-stuffed (RFC 5321 section 4.5.2)."""
     if context.phase is None:
         return _begin(context)
     buffer, data = context.buffer, b""
@@ -64,7 +64,7 @@ def _read_content(context: Context) -> Event | None:
 
 
 def _read_chunk(context: Context) -> Event | None:
-    """The octets of a BDAT (RFC 3030 section 2). Of a message that has been refused they are thrown away."""
+    """The octets of a BDAT chunk (RFC 3030 section 2). If the message has been refused, they are discarded."""
     if context.phase is None:
         return _begin(context)
     if context.phase is Phase.DISCARDING:

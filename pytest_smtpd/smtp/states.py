@@ -39,7 +39,7 @@ from pytest_smtpd.smtp.replies import Reply
 
 
 class State(Enum):
-    """A session's state; the values are the words of the state diagram."""
+    """The state of a session; the values are the labels of the state diagram."""
 
     PROXY = "PROXY header"
     CONNECTED = "connected"
@@ -91,7 +91,7 @@ _ABORT: Final[Row] = {"RSET": {2: State.READY}}
 _ONE_MORE_RECIPIENT: Final[Row] = {"RCPT": {2: State.RCPT}}
 _GREETED: Final = dict.fromkeys((0, 2, 3), State.START)
 _NOT_GREETED: Final = dict.fromkeys((4, 5), State.CLOSED)
-# RFC 3030 section 2: the chunks behind a failed one are discarded, so that half a message is never accepted.
+# RFC 3030 section 2: the chunks after a failed one are discarded, so that half a message is never accepted.
 _CHUNK: Final = {0: State.CHUNK, 4: State.READY, 5: State.READY}
 _DONE: Final = dict.fromkeys(range(6), State.READY)
 
@@ -143,7 +143,7 @@ IN_TRANSACTION: Final = frozenset({State.MAIL, State.RCPT, State.CONTENT, State.
 EXPECTS_COMMAND: Final = frozenset(
     {State.REFUSED, State.START, State.READY, State.MAIL, State.RCPT, State.BETWEEN_CHUNKS}
 )
-# Where a connection is that survives a reply which would close it, because a rule sent that reply as raw bytes.
+# The state of a connection that stays open after a reply which would close it, since a rule sent that as raw bytes.
 # RFC 5321 section 3.1: after a 554 greeting only QUIT is of use.
 SURVIVES: Final[Mapping[State, State]] = {State.CONNECTED: State.REFUSED, State.SECURED: State.START}
 
