@@ -70,6 +70,7 @@ class SMTPServer:
         self.clock: Clock = Clock()  #: The ``Clock`` that its waits and ``pytest_smtpd.limits`` use.
         self._store = LogStore()
         self._rules = RuleSet(rule.copy() for rule in as_rules(on))
+        self.sweeps: list[Sweep] = []  # which have to be run to their end
         self._running: Running | None = None
         self._lock = threading.Lock()  # one start() or stop() at a time
         self._port = self.settings.port
@@ -175,12 +176,15 @@ class SMTPServer:
     def verify(self) -> None:
         """Raise the first exception, other than ``Reject``, that a hook raised; else what the ``lint`` setting finds.
 
-        The latter is an ``AssertionError``, or with ``lint="warn"`` an ``SMTPLintWarning`` for each finding. Leaving a
-        ``with`` block does this.
+        The latter is an ``AssertionError``, or with ``lint="warn"`` an ``SMTPLintWarning`` for each finding. Raises
+        ``SweepFailure`` for a ``sweep()`` whose loop was left early, or never begun. Leaving a ``with`` block does
+        this.
         """
         __tracebackhide__ = True
         if self.errors:
             raise as_test_error(self.errors[0])
+        for sweep in self.sweeps:
+            sweep.verify()
         if not self.settings.lint:
             return
         from pytest_smtpd.lint.report import failure, warnings_of
@@ -228,7 +232,9 @@ class SMTPServer:
         __tracebackhide__ = True
         from pytest_smtpd import Sweep
 
-        return Sweep(self, {})(**options)
+        sweep = Sweep(self, {}, name="server.sweep()")(**options)
+        self.sweeps.append(sweep)
+        return sweep
 
     def use_rules(self, rules: Iterable[Rule]) -> None:
         """Replace all rules of the server by these, nearest first. They are not copied."""

@@ -138,7 +138,7 @@ def standard_replies() -> str:
 
 # The classes of the page, each with what is public to the package only: nothing for users to rely on.
 CLASSES: Mapping[str, str] = {
-    "SMTPServer": "catch_up configure errors explain_unused rules settings strict_rules trust_env use_rules",
+    "SMTPServer": "catch_up configure errors explain_unused rules settings strict_rules sweeps trust_env use_rules",
     "Log": "shown",
     "Clock": "forked monotonic move skipped",
     "Envelope": "complete mail",
@@ -146,7 +146,7 @@ CLASSES: Mapping[str, str] = {
     "Address": "",
     "Session": "clock lmtp mail passwords read recipients server set_remote shown_user verbs",
     "TLSInfo": "",
-    "Call": "about content decorations mail message records replies shared traceback wires",
+    "Call": "about content decorations mail message records replies several shared traceback wires",
     "Command": "followed known passwords secret shown_verb",
     "Auth": "mechanism_known passwords server_final unproven",
     "Stream": "open",

@@ -54,18 +54,9 @@ def auth_again(facts: Facts) -> Iterator[Seen]:
     wrong: list[Auth] = []
     for login in sorted(logins, key=lambda login: login.call.number):
         auth = login.auth
-        if any(auth.username == other.username and _is_same(auth, other) for other in wrong):
+        if any(auth.repeats(other) for other in wrong):
             user = printable(short(auth.username))
             text = f"AUTH {auth.method} for {user!r} sent the password once more that a 535 had refused"
             yield Seen(login.call.at, text, login.call.session)
         if login.call.code == _WRONG_PASSWORD:
             wrong.append(auth)
-
-
-def _is_same(one: Auth, other: Auth) -> bool:
-    """Whether both have the same password or token. Two that only prove to know a password cannot be compared."""
-    for known, proof in ((one, other), (other, one)):
-        secret = known.access_token if known.password is None else known.password
-        if secret is not None:
-            return proof.validate_password(secret)
-    return False

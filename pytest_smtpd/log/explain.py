@@ -11,6 +11,7 @@ from pytest_smtpd.rules.match import KEYS, Key, Kind, differences
 from pytest_smtpd.rules.rule import Rule
 from pytest_smtpd.rules.shown import cut, shown
 from pytest_smtpd.smtp.commands import VERBS
+from pytest_smtpd.smtp.passwords import hidden
 from pytest_smtpd.smtp.session import Envelope, Session
 from pytest_smtpd.smtp.values import printable, safe_repr
 
@@ -88,7 +89,10 @@ def _nearest(
     ]
     compared.sort(key=lambda pair: len(pair[0]))
     reasons = [("; ".join(map(str, found)) or otherwise(subject), subject) for found, subject in compared]
-    lines = [f"  {subject!r}: {reason}" if reason else f"  {subject!r}" for reason, subject in reasons]
+    lines = [
+        f"  {subject!r}: {hidden(reason, subject.session.passwords)}" if reason else f"  {subject!r}"
+        for reason, subject in reasons
+    ]
     return lines if len(lines) <= _MOST else [*lines[:_MOST], f"  and {len(subjects) - _MOST} more"]
 
 
@@ -106,7 +110,7 @@ def _summary(call: Call) -> str:
     by = f" by {call.rule!r}" if call.rule else ""
     about = f" {printable(str(call.argument))}" if call.about in ("sender", "recipient", "command") else ""
     raised = f" ({safe_repr(call.error)})" if call.error else ""
-    return f"{call.hook}{about}: {call.outcome}{reply}{by}{raised}"
+    return hidden(f"{call.hook}{about}: {call.outcome}{reply}{by}{raised}", call.session.passwords)
 
 
 # --- waits ----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pytest_smtpd.rules.rule import Rule
 from pytest_smtpd.rules.verdict import Outcome, Verdict
 from pytest_smtpd.smtp.events import Event, HookName
 from pytest_smtpd.smtp.message import Message
+from pytest_smtpd.smtp.passwords import hidden
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Envelope, Session, Transaction
 from pytest_smtpd.smtp.values import printable, short
@@ -45,6 +46,7 @@ class Call:
         "replies",
         "rule",
         "session",
+        "several",
         "shared",
         "traceback",
         "wires",
@@ -87,6 +89,7 @@ class Call:
         self.content: Message | None = None  # of a message that is complete, before there is an envelope
         self.decorations: tuple[Rule, ...] = ()  # the rules that have delayed or paced the answer, or added to it
         self.wires: tuple[bytes, ...] = ()  # what was written instead of the replies
+        self.several: tuple[Verdict, ...] = ()  # for each recipient of LMTP, if a rule adds to one of the answers
         self.shared: bool = False  # whether a later call reports the reply in a transcript
         self.traceback: str | None = None  # of error, as it was when it was caught
         self.records: Any = None  # the Records that it is in
@@ -113,6 +116,7 @@ class Call:
 
     def __repr__(self) -> str:
         about = f" {_shown(self.argument)}" if self.about not in ("", "content") else ""
+        about = hidden(about, self.session.passwords)
         return f"<Call {self.number} {self.hook}{about} {self.outcome}{f' {self.code}' if self.code else ''}>"
 
 
@@ -248,6 +252,7 @@ class LogStore:
         for call in calls:
             call.replies, call.wires, call.outcome = replies, wires, outcome
             call.rule, call.decorations = rules[0] if rules else None, first.decorated_by
+            call.several = tuple(verdicts) if len(verdicts) > 1 and any(map(_is_added_to, verdicts)) else ()
             call.duration = now - call.at
             call.shared = call is not calls[-1]
             call.heard = heard
@@ -311,6 +316,11 @@ class LogStore:
         past.open, past.mixups, past.epoch = set(self.open), self.mixups, self.epoch
         self.records = Records()
         return past
+
+
+def _is_added_to(verdict: Verdict) -> bool:
+    """Whether a rule adds something to an answer that is given anyway."""
+    return bool(verdict.then or verdict.decorated_by)
 
 
 def outcome_of(verdicts: Sequence[Verdict]) -> Any:

@@ -197,12 +197,27 @@ def _answer(call: Call, *, fold_ehlo: bool) -> Iterator[tuple[str, str, str]]:
     rules = [*([call.rule] if call.rule is not None else []), *call.decorations]
     by = ", ".join(map(repr, rules))
     own = _own_reply(call)
-    for text in _sent(call, fold_ehlo=fold_ehlo):
-        yield "S", text, by if own in (None, text) else ""
+    if call.several:
+        yield from _sent_to_each(call)
+    else:
+        for text in _sent(call, fold_ehlo=fold_ehlo):
+            yield "S", text, by if own in (None, text) else ""
     if event := _event(call):
         yield "-", event, by
     if call.error is not None:
         yield "-", f"a hook raised {type(call.error).__name__}", by
+
+
+def _sent_to_each(call: Call) -> Iterator[tuple[str, str, str]]:
+    """The answers for the recipients of LMTP, in order, each with its rules."""
+    for verdict in call.several:
+        by = ", ".join(map(repr, [*([verdict.rule] if verdict.rule is not None else []), *verdict.decorated_by]))
+        if isinstance(verdict.wire, bytes):
+            yield "S", repr(verdict.wire), by
+        elif verdict.reply is not None:
+            yield "S", verdict.reply.line, by
+        if call.heard and verdict.then:
+            yield "S", repr(verdict.then), by
 
 
 def _own_reply(call: Call) -> str | None:

@@ -69,6 +69,7 @@ class TestServers:
         """The test has passed so far: verify its servers. Raises a hook error, or fails the test."""
         self._set_body(inside=False)
         problems = self.verify()
+        problems += [sweep.problem for server in self.servers for sweep in server.sweeps if sweep.problem]
         is_swept = "smtpd_sweep" in getattr(item, "fixturenames", ())  # its log is that of the last fault only
         if not is_swept and any(server.settings.lint for server in self.servers):
             from pytest_smtpd.plugin import lint
@@ -294,6 +295,7 @@ class SharedServer:
     def reset(self) -> Log:
         """Undo a test's settings and rules, and start the server if it was stopped. Empties and returns the log."""
         self.server.strict_rules = False
+        self.server.sweeps.clear()
         past = self.server.clear()
         self.server.configure({})
         self.server.use_rules([one.copy() for one in self._config.rules])

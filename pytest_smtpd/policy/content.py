@@ -10,8 +10,9 @@ In LMTP the walk decides for each recipient (RFC 2033 section 4.2), in SMTP for 
 in place of the replies to the recipients that it names, any other for all that are still undecided.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pytest_smtpd.policy.exchange import Call, Walk, decorated
 from pytest_smtpd.policy.executor import FirstStep, Run
@@ -19,6 +20,7 @@ from pytest_smtpd.policy.hook import Hooks, mistake
 from pytest_smtpd.policy.ruleset import RuleSet
 from pytest_smtpd.policy.stream import Pipe, Stream
 from pytest_smtpd.rules.compare import WHEN
+from pytest_smtpd.rules.effects import count_as, raw_fields
 from pytest_smtpd.rules.match import KEYS, is_addressed_to, matches
 from pytest_smtpd.rules.rule import Rule
 from pytest_smtpd.rules.verdict import NOTHING, Ending, Verdict, verdict_of
@@ -28,6 +30,7 @@ from pytest_smtpd.smtp.session import Session
 from pytest_smtpd.smtp.values import described
 from pytest_smtpd.turn import Wait
 
+_REPLY: Final = rb"(?:[2-5][0-9]{2}-[^\r\n]*\r\n)*[2-5][0-9]{2}(?: [^\r\n]*)?\r\n"  # RFC 5321 section 4.2.1
 Post = Callable[[Callable[[], object]], object]
 
 
@@ -53,6 +56,7 @@ class Content:
         self._verdicts: list[Verdict | None] = [None] * len(self._recipients)
         self._decorations: list[list[Verdict]] = [[] for _ in self._recipients]
         self._for_all: list[Verdict] = []
+        self._raw_for: list[int] = []  # the recipients in place of whose replies the bytes of one rule are sent
         self._failed: Verdict | None = None
         self._pipe: Pipe | None = None
         self._run: Run | None = None
@@ -118,7 +122,10 @@ class Content:
         elif rule.decoration is not None:
             self._decorate(rule, places)
         else:
-            verdicts = spread(rule.verdict, len(places), named=self._names_recipients(rule))
+            named = self._names_recipients(rule)
+            verdicts = spread(rule.verdict, len(places), named=named)
+            if rule.verdict.wire is not None and not named:
+                self._raw_for = places
             for place, verdict in zip(places, verdicts, strict=True):
                 self._verdicts[place] = verdict
 
@@ -181,23 +188,36 @@ class Content:
         yield self._in_worker(lambda: _parse(self.call, read, content, names))
 
     def _rewritten(self, verdicts: list[Verdict], default: Reply) -> list[Verdict]:
-        """The verdicts, with the bytes that ``raw=`` functions make of the usual reply's."""
+        """The verdicts, with the bytes that ``raw=`` functions make of the usual replies'."""
+        once = self._raw_for
         try:
-            return [rewritten(verdict, self.call.hook, default.wire) for verdict in verdicts]
+            verdicts = [
+                rewritten(verdict, self.call.hook, default.wire * max(1, len(once) if place in once else 1))
+                for place, verdict in enumerate(verdicts)
+            ]
         except BaseException as error:
             return mistake(self.call, error, len(verdicts))
+        for place, verdict in zip(once, divided([verdicts[place] for place in once], self.call.hook), strict=True):
+            verdicts[place] = verdict
+        return verdicts
 
     def _decorated(self, verdicts: list[Verdict]) -> list[Verdict]:
-        """The verdicts with the decorations of rules. After a verdict that ends the connection, no reply follows."""
-        paced = [one._replace(delay=0.0, then=b"") for one in self._for_all]
-        given, ended = [], False
+        """The verdicts with the decorations of rules.
+
+        A decoration for all recipients delays the first reply, and puts its bytes behind the last one. After a verdict
+        that ends the connection, no reply follows.
+        """
+        last = next((place for place, verdict in enumerate(verdicts) if verdict.ends), len(verdicts) - 1)
+        given = []
         for place, verdict in enumerate(verdicts):
-            if ended:
+            if place > last:
                 given.append(NOTHING if verdict.keep is None else Verdict(keep=verdict.keep))
                 continue
-            common = self._for_all if place == 0 else paced
+            common = [
+                one._replace(delay=one.delay if place == 0 else 0.0, then=one.then if place == last else b"")
+                for one in self._for_all
+            ]
             given.append(decorated(verdict, [*common, *self._decorations[place]]))
-            ended = verdict.ends
         return given
 
     def _finish_hook(self) -> Generator[Wait, Any, list[Verdict] | None]:
@@ -269,29 +289,51 @@ def _can_be_early(rule: Rule, size: int | None) -> bool:
 def spread(verdict: Verdict, count: int, *, named: bool) -> list[Verdict]:
     """The verdict of one rule for several recipients of LMTP.
 
-    A reply is given for each of them. Raw bytes, a drop and a hang happen once, after the replies if there are any. A
-    rule that names recipients (``named``) acts for each.
+    A reply is given for each of them. Raw bytes, bytes behind the answer, a drop and a hang happen once, after the
+    replies if there are any. A rule that names recipients (``named``) acts for each.
     """
-    if named or count < 2 or (verdict.wire is None and not verdict.ends):
-        return [verdict] + [verdict if named else verdict._replace(delay=0.0)] * (count - 1)
-    no_reply = Verdict(keep=verdict.keep, outcome=verdict.outcome)
-    if verdict.wire is None and verdict.reply is not None:
-        reply_only = verdict._replace(ending=Ending.OPEN, linger=0.0)
-        return [reply_only] + [reply_only._replace(delay=0.0)] * (count - 2) + [verdict._replace(delay=0.0)]
-    return [verdict] + [no_reply] * (count - 1)
+    if named or count < 2:
+        return [verdict] * count
+    if verdict.wire is not None or (verdict.ends and verdict.reply is None):
+        return [verdict] + [Verdict(keep=verdict.keep, outcome=verdict.outcome)] * (count - 1)
+    first = verdict._replace(ending=Ending.OPEN, linger=0.0, then=b"")
+    return [first] + [first._replace(delay=0.0)] * (count - 2) + [verdict._replace(delay=0.0)]
+
+
+def divided(verdicts: list[Verdict], hook: str) -> list[Verdict]:
+    """The verdicts for recipients of LMTP in place of whose replies the bytes of the first one are sent.
+
+    If these are as many replies as there are recipients, each recipient gets its own.
+    """
+    first = verdicts[0] if len(verdicts) > 1 else NOTHING
+    raw = first.wire
+    if first.rule is None or not isinstance(raw, bytes):
+        return verdicts
+    replies = [found[0] for found in re.finditer(_REPLY, raw)]
+    if b"".join(replies) != raw or len(replies) != len(verdicts):
+        return verdicts
+    accept = first.rule.options.get("accept")
+    given = []
+    for place, reply in enumerate(replies):
+        fields: dict[str, Any] = {"wire": reply, "ending": Ending.OPEN}
+        raw_fields(fields, reply, hook)
+        if accept is not None:
+            count_as(fields, accept, hook)
+        is_last = place == len(replies) - 1
+        fields |= {"ending": first.ending} if is_last else {"linger": 0.0, "then": b""}
+        given.append(first._replace(**fields, delay=first.delay if place == 0 else 0.0))
+    return given
 
 
 def rewritten(verdict: Verdict, hook: str, usual: bytes) -> Verdict:
     """The verdict, with the bytes that a ``raw=`` function makes of the usual reply's. Raises what that raises."""
     if not callable(verdict.wire):
         return verdict
-    from pytest_smtpd.rules.effects import raw_fields
-
     made = verdict.wire(usual)
     if not isinstance(made, bytes):
         raise TypeError(f"a raw= function returns bytes, not {described(made)}")
     fields: dict[str, Any] = {"wire": made, "ending": verdict.ending}
     raw_fields(fields, made, hook)
-    if verdict.rule.options.get("accept") is not None and "digit" in fields:
-        fields |= {"digit": verdict.digit, "outcome": verdict.outcome}
+    if verdict.rule.options.get("accept") is not None:
+        count_as(fields, verdict.rule.options["accept"], hook)
     return verdict._replace(**fields)

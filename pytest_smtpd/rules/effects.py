@@ -111,4 +111,6 @@ def count_as(fields: Fields, value: Any, hook: str) -> None:
         if value and not fields.get("reply") and fields.get("outcome") == "refused":  # by bytes that nobody can read
             fields["outcome"] = "accepted"
     else:
-        fields["digit"], fields["outcome"] = (2, "accepted") if value else (5, "refused")
+        wire = fields.get("wire")
+        asks = fields.get("digit") == 3 or (isinstance(wire, bytes) and re.match(rb"3[0-9]{2}(?![0-9])", wire))
+        fields["digit"], fields["outcome"] = (3 if asks else 2, "accepted") if value else (5, "refused")

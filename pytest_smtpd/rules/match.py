@@ -194,8 +194,8 @@ def _header(message: Any) -> Any:
     return message
 
 
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, Mapping)
+def _names_headers(value: object) -> bool:
+    return isinstance(value, Mapping) and not any(isinstance(wanted, list) for wanted in value.values())
 
 
 def _anything(value: object) -> bool:
@@ -249,8 +249,8 @@ _ROWS: Final = {
         lambda session: _header(_session_message(session)),
         "message",
         differ=header_differences,
-        accepts=_is_mapping,
-        wanted="a dict of header names, like {'List-Id': '*news*'}",
+        accepts=_names_headers,
+        wanted="a dict of header names, like {'List-Id': '*news*'}, each with one value",
         reads_content=True,
     ),
     "user": Key(

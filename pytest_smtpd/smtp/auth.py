@@ -73,6 +73,19 @@ class Auth:
         known = self.access_token if self.password is None else self.password
         return known is not None and hmac.compare_digest(known.encode(), password.encode())
 
+    def repeats(self, other: "Auth") -> bool:
+        """Whether it is for the same user as another attempt, and by the same password or token.
+
+        The mechanisms may differ. Two attempts that only prove knowledge of a password cannot be compared: False.
+        """
+        if self.username != other.username:
+            return False
+        for known, proof in ((self, other), (other, self)):
+            secret = known.access_token if known.password is None else known.password
+            if secret is not None:
+                return proof.validate_password(secret)
+        return False
+
     @property
     def server_final(self) -> bytes | None:
         """What the server has to prove in its turn before it accepts; None where the mechanism asks for nothing."""

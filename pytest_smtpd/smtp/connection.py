@@ -14,7 +14,7 @@ from pytest_smtpd.smtp import events, replies, states
 from pytest_smtpd.smtp.commands import VERBS, argument_of, offered, refuse
 from pytest_smtpd.smtp.context import Context, Decision
 from pytest_smtpd.smtp.events import Event, Refused
-from pytest_smtpd.smtp.framing import Command
+from pytest_smtpd.smtp.framing import MAX_LINE, Command
 from pytest_smtpd.smtp.grammar import Refused as NotUnderstood
 from pytest_smtpd.smtp.login import explanation
 from pytest_smtpd.smtp.masking import begins_login
@@ -100,6 +100,7 @@ class Connection:
             self._take_for_secret(command)
         else:
             self.session.verbs.append(command.verb)
+        too_long = too_long or (len(text) > MAX_LINE and command.verb != "AUTH")
         if too_long or (bare and self.options.strict):
             return refuse(command, replies.LINE_TOO_LONG if too_long else replies.BARE_LINE_FEED, context)
         try:

@@ -10,7 +10,7 @@ from pytest_smtpd.smtp.values import quoted, short
 
 # RFC 4954 section 4 gives a line of an AUTH exchange 12288 octets; an initial response has the command before it.
 MAX_LINE: Final = 12288
-MAX_COMMAND: Final = MAX_LINE + 512
+MAX_COMMAND: Final = MAX_LINE + 512  # AUTH, its mechanism, and behind them as much base64 as in a line of its own
 _CRLF: Final = b"\r\n"
 _END_OF_DATA: Final = b"\r\n.\r\n"
 _DOT: Final = b"\r\n."

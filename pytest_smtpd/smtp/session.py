@@ -133,7 +133,8 @@ class Envelope(ReadOnly):
         refused = "" if self.accepted else " not accepted"
         subject = self.subject
         about = "" if subject is None else f" {quoted(subject[:60])}"
-        return f"<Envelope {printable(self.mail_from) or '<>'} -> {printable(recipients)}{about}{refused}>"
+        text = f"<Envelope {printable(self.mail_from) or '<>'} -> {printable(recipients)}{about}{refused}>"
+        return hidden(text, self.session.passwords)
 
 
 class Transaction:

@@ -297,15 +297,15 @@ def after_421(run: Run, scene: Scene) -> Iterator[str]:
 def auth_again(run: Run, scene: Scene) -> Iterator[str]:
     """On one connection, or on more connections than there are without a fault: each mail may log in for itself."""
     more = len(run.sessions) > len(scene.clean.sessions)
-    refused: set[tuple[object, ...]] = set()
+    refused: list[Call] = []
     for call in run.calls:
         if call.hook == "auth":
-            login = (None if more else id(call.session), call.argument.username, call.argument.password)
-            if login in refused:
+            before = (other for other in refused if more or other.session is call.session)
+            if any(call.argument.repeats(other.argument) for other in before):
                 yield ""
                 return
             if call.code == 535:
-                refused.add(login)
+                refused.append(call)
 
 
 # --- replies in exceptions ------------------------------------------------------------------------------------------

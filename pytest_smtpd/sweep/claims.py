@@ -82,10 +82,9 @@ class Claims:
             return Claim("delivered", "reported it as delivered")
         return self._by_address.get(key) or self._all or RETURNED
 
-    @property
-    def any_failed(self) -> bool:
-        """Whether a failure was reported."""
-        return any(claim.state == "failed" for claim in (*self._by_address.values(), *filter(None, [self._all])))
+    def any_failed(self, recipients: Iterable[str]) -> bool:
+        """Whether one was reported to have failed: one of these recipients, another address, or everybody."""
+        return any(self.of(address).state == "failed" for address in [*recipients, *self._by_address] or [""])
 
     def unknown(self, recipients: Iterable[str]) -> str | None:
         """The error about a claim for a recipient to whom nothing was sent; None if there is none."""

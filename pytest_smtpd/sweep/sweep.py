@@ -22,7 +22,6 @@ __tracebackhide__ = True  # failures point at the loop
 
 _GRACE: Final = 1.0  # seconds for what outlasts the block, as long as the client's timeout is not known
 _EVERYTHING: Final = Order()
-_USE: Final = "write: for fault in smtpd_sweep: with fault: ... (async for and async with in a coroutine)"
 
 
 class Fault:
@@ -74,6 +73,7 @@ class Fault:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         __tracebackhide__ = True
+        del traceback  # or it would keep the frames of the block, and their connections
         if not self._sweep._stop_watching(self, error):
             return False
         self._sweep._leftovers.wait(self._sweep._grace)
@@ -87,6 +87,7 @@ class Fault:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         __tracebackhide__ = True
+        del traceback  # or it would keep the frames of the block, and their connections
         if not self._sweep._stop_watching(self, error):
             return False
         await self._sweep._leftovers.wait_async(self._sweep._grace)
@@ -103,10 +104,13 @@ class Sweep:
 
     __module__ = "pytest_smtpd"
 
-    def __init__(self, server: SMTPServer, options: Mapping[str, Any], order: Order = _EVERYTHING) -> None:
+    def __init__(
+        self, server: SMTPServer, options: Mapping[str, Any], order: Order = _EVERYTHING, name: str = "smtpd_sweep"
+    ) -> None:
         #: The server that fails: the test's ``smtpd``.
         self.server: SMTPServer = server
         self.order: Order = order
+        self._name: str = name  # how a test gets it, for errors about its use
         self.options: dict[str, Any] = {name: row.default for name, row in OPTIONS.items()} | check_options(options)
         #: The findings, the most serious first, once the loop has ended; notices are among them only under ``strict``.
         self.findings: tuple[Finding, ...] = ()
@@ -168,7 +172,7 @@ class Sweep:
         assert self._course is not None
         if self._fault is not None:
             self.abandon()
-            raise RuntimeError(f"the block 'with fault:' is missing in the loop; {_USE}")
+            raise RuntimeError(f"the block 'with fault:' is missing in the loop; {self._use}")
         if self._course.is_over:
             self._finish()
             return None
@@ -219,13 +223,23 @@ class Sweep:
     def problem(self) -> str | None:
         """The error about a loop that was not brought to its end; None if it was."""
         if self._course is None:
-            return f"smtpd_sweep was never iterated; {_USE}"
+            return f"{self._name} was never iterated; {self._use}"
         if self._ended:
             return None
         left = self._course.not_run
         if not left:
             return "the loop was left early: findings are reported at its end"
         return f"the loop was left early: {left} of {self._course.planned} points were not run"
+
+    @property
+    def _use(self) -> str:
+        return f"write: for fault in {self._name}: with fault: ... (async for and async with in a coroutine)"
+
+    def verify(self) -> None:
+        """Raise ``SweepFailure`` if the loop was left early, or never begun."""
+        __tracebackhide__ = True
+        if self.problem:
+            raise SweepFailure(self.problem)
 
     # --- one turn ---------------------------------------------------------------------------------------------------
 
@@ -234,6 +248,7 @@ class Sweep:
         assert self._course is not None
         self._course.place = block.f_code.co_filename, block.f_lineno
         if fault is not self._fault:
+            self.abandon()
             raise RuntimeError("each fault of a sweep is entered once, in its own turn of the loop")
         self._fault = None
         course, point, server = self._course, self._point, self.server
@@ -313,7 +328,7 @@ class Sweep:
     def _begin_with(self, run: Run) -> None:
         """Judge whether the run without a fault is one."""
         assert self._course is not None
-        if run.claims.any_failed:
+        if run.claims.any_failed(address for envelope in run.accepted for address in envelope.rcpt_to):
             raise SweepFailure(f"the run without a fault was reported as failed\n\n{run.log.transcript()}")
         if not run.accepted:
             raise SweepFailure(f"the run without a fault has delivered no mail{self._why_none(run)}")

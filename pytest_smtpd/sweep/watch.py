@@ -195,7 +195,10 @@ def forgotten(port: int) -> Generator[list[str], None, None]:
 
 
 def let_go(error: BaseException) -> None:
-    """Clear the frames of an exception and of its causes: they would keep a connection alive."""
+    """Drop the tracebacks of an exception and of its causes: their frames would keep a connection alive.
+
+    To clear the frames is not enough: a frame keeps its function, and that the variables around it.
+    """
     seen: set[int] = set()
     todo: list[BaseException | None] = [error]
     while todo:
@@ -205,4 +208,5 @@ def let_go(error: BaseException) -> None:
             if one.__traceback__ is not None:
                 with _without_warnings():
                     traceback.clear_frames(one.__traceback__)
+                    one.__traceback__ = None
             todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]

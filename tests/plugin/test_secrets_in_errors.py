@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import functools
+import smtplib
 import ssl
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -189,11 +190,11 @@ def check(password: str, auth: Auth, session: Session) -> Account:
 
 def test_the_repr_of_settings_and_rules_shows_no_password() -> None:
     rules = [
-        on("auth", call=functools.partial(check, SECRET)),
-        on("auth", call=functools.partial(print, SECRET)),
-        on("auth", call=functools.partial(functools.partial(check, SECRET))),
-        on("auth", user=functools.partial(str.__eq__, SECRET), reply=535),
-        on("auth", when=functools.partial(lambda password, call: True, SECRET), reply=535),
+        on("auth", call=partial(check, SECRET)),
+        on("auth", call=partial(print, SECRET)),
+        on("auth", call=partial(partial(check, SECRET))),
+        on("auth", user=partial(str.__eq__, SECRET), reply=535),
+        on("auth", when=partial(lambda password, call: True, SECRET), reply=535),
     ]
     server = SMTPServer(auth={"app": SECRET, "other": SECRET}, on=rules)
     for thing in (server, server.settings, server.log, *server.rules, *rules):
@@ -204,7 +205,7 @@ def test_the_repr_of_settings_and_rules_shows_no_password() -> None:
 def test_a_user_that_a_hook_has_made_is_shown_by_its_type_alone() -> None:
     import smtplib
 
-    with SMTPServer(on=[on("auth", call=functools.partial(check, SECRET))]) as server:
+    with SMTPServer(on=[on("auth", call=partial(check, SECRET))]) as server:
         with smtplib.SMTP(server.host, server.port, timeout=10) as client:
             client.login("app", SECRET)
             client.sendmail("a@b.example", "c@d.example", b"Hi")
@@ -235,7 +236,7 @@ def test_a_blocked_hook_is_named_without_its_arguments() -> None:
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with SMTPServer(on=[on("auth", call=functools.partial(blocked, SECRET))]) as server:
+        with SMTPServer(on=[on("auth", call=partial(blocked, SECRET))]) as server:
             client = smtplib.SMTP(server.host, server.port, timeout=10)
             client.ehlo("client.example")
             client.putcmd("AUTH", "PLAIN AGEAYg==")
@@ -262,3 +263,17 @@ def test_a_wrong_reject_does_not_repeat_it(wrong: Any) -> None:
             Reject(*arguments)
         assert SECRET not in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_a_known_password_in_the_place_of_an_address_or_a_subject_is_in_no_repr_and_no_failure_text() -> None:
+    with SMTPServer(auth={"app": SECRET}, require_auth=False) as server:
+        with smtplib.SMTP(server.host, server.port, timeout=10) as client:
+            client.sendmail(f"{SECRET}@example.com", [f"{SECRET}@example.org"], f"Subject: {SECRET}\r\n\r\nHi\r\n")
+        texts = [repr(server.log.calls()), repr(server.envelopes)]
+        waits: list[Callable[..., Any]] = [partial(server.wait_for, timeout=0), partial(server.log.wait_for, "rcpt_to", timeout=0)]
+        for query in (server.one, *waits):
+            with pytest.raises(AssertionError) as failure:
+                query(to="nobody@example.com")
+            texts.append(str(failure.value))
+    assert [text for text in texts if SECRET in text] == []
+    assert all("***@example.org" in text for text in texts)

@@ -94,6 +94,16 @@ LINES = (
         after=EHLO,
         settings={"strict": True},
     ),
+    *tuple(
+        Dialogue(
+            f"command_line_of_{octets}_octets",
+            "4.5.3.1",
+            "Every implementation MUST be able to receive objects of at least these sizes ... avoiding fixed limits",
+            f"C: {padded('NOOP ', octets + 2)}\nS: {reply}\nC: NOOP\nS: 250",
+            after=EHLO,
+        )
+        for octets, reply in ((12288, "250"), (12289, "500 5.5.2"), (12900, "500 5.5.2"))
+    ),
     Dialogue(
         "command_line_of_513_octets_strict",
         "4.5.3.1.9",

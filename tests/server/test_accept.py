@@ -30,6 +30,22 @@ from tests.server.talk import (
 # --- accept= beside reply or raw ------
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"raw": b"354 go\r\n"}, {"raw": b"354 go\n"}, {"raw": lambda usual: usual}],
+    ids=["CRLF", "LF", "function"],
+)
+def test_content_follows_an_accepted_354_however_it_is_written(
+    serve: Serve, connect: Connect, options: dict[str, Any]
+) -> None:
+    server = serve(on("command", verb="DATA", accept=True, **options))
+    wire = connect(server)
+    codes(wire, HELLO, MAIL, ADA)
+    assert said(wire, DATA).startswith(b"354 ")
+    assert codes(wire, BODY) == [250]
+    assert server.one().content == CONTENT
+
+
 def said(wire: Wire, line: str) -> bytes:
     """The line that comes back, whatever it is."""
     wire.send(script(line))

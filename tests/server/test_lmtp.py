@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import pytest
@@ -312,3 +313,35 @@ def test_a_hooks_answers_stand_beside_those_of_rules(serve: Serve, connect: Conn
     )
     assert listen(deliver(server, connect), 3) == [250, 452, 550]
     assert fate(server) == (["ada"], ["bob", "eve"])
+
+
+# --- bytes behind the answer, and in its place ------
+
+GONE = b"421 gone\r\n"
+YES = b"250 2.6.0 Message accepted\r\n"
+EVERYBODY = ("ada", "bob", "eve")
+BYTES: list[tuple[Rule, bytes, tuple[str, ...]]] = [
+    (on("data", then=GONE), YES * 3 + GONE, ("ada", "bob", "eve")),
+    (on("data", reply="250 ok", then=GONE), b"250 ok\r\n" * 3 + GONE, ("ada", "bob", "eve")),
+    (on("data", to="bob@*", then=GONE), YES * 2 + GONE + YES, ("ada", "bob", "eve")),
+    (on("data", to="ada@*", reply="550 no", then=GONE), b"550 no\r\n" + GONE + YES * 2, ("bob", "eve")),
+    (on("data", raw=lambda usual: usual), YES * 3, ("ada", "bob", "eve")),
+    (on("data", raw=lambda usual: usual.replace(b"M", b"m")), YES.replace(b"M", b"m") * 3, ("ada", "bob", "eve")),
+    (on("data", raw=b"250 a\r\n550 b\r\n250 c\r\n"), b"250 a\r\n550 b\r\n250 c\r\n", ("ada", "eve")),
+    (on("data", raw=b"450 a\r\n550 b\r\n250 c\r\n", accept=True), b"450 a\r\n550 b\r\n250 c\r\n", EVERYBODY),
+]
+
+
+@pytest.mark.parametrize(("rule", "expected", "kept"), BYTES, ids=range(len(BYTES)))
+def test_bytes_of_rules_come_once_and_where_the_transcript_shows_them(
+    serve: Serve, connect: Connect, rule: Rule, expected: bytes, kept: tuple[str, ...]
+) -> None:
+    server = serve(rule, lmtp=True)
+    wire = deliver(server, connect)
+    wire.send(script("QUIT"))
+    assert wire.rest() == expected + b"221 2.0.0 Bye\r\n"
+    (envelope,) = server.log.envelopes()
+    assert tuple(address.partition("@")[0] for address in envelope.rcpt_to) == kept
+    shown = [line.partition(" S: ")[2].partition("   by ")[0] for line in server.log.transcript().splitlines()]
+    sent = [ast.literal_eval(text) if text.startswith("b'") else f"{text}\r\n".encode() for text in shown if text]
+    assert b"".join(sent).endswith(expected + b"221 2.0.0 Bye\r\n")

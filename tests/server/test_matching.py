@@ -329,7 +329,8 @@ def test_an_exception_in_a_query_reaches_whoever_asks_and_nobody_else(
         ("calls", {"when": 5}, "when must be a function of the call, not 5"),
         ("envelopes", {"to": ["a@x", "b@x"]}, "to compares one value, not the list ['a@x', 'b@x']; any of several is"),
         ("envelopes", {"subject": ["a"]}, "subject compares one value, not the list ['a']; any of several is a set"),
-        ("envelopes", {"header": "X-Size"}, "header must be a dict of header names, like {'List-Id': '*news*'}, not"),
+        ("envelopes", {"header": "X-Size"}, "header must be a dict of header names, like {'List-Id': '*news*'}, each"),
+        ("envelopes", {"header": {"To": ["a", "b"]}}, "header must be a dict of header names, like {'List-Id'"),
         ("envelopes", {"header": {"Subject", "To"}}, "header must be a dict of header names"),
     ],
 )

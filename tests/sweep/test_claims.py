@@ -133,6 +133,13 @@ def test_delivered_overrules() -> None:
 
     assert names(lie) == ["lost"]
 
+    def always(server: SMTPServer, fault: Fault) -> None:
+        refused = both(server)
+        fault.failed()
+        fault.delivered(*({"ada@example.com", "bob@example.com"} - refused.keys()))
+
+    assert names(always) == []
+
 
 def test_addresses_are_compared_without_case_in_the_domain() -> None:
     def block(server: SMTPServer, fault: Fault) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import smtplib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from pytest_smtpd import SMTPServer, SweepFailure
 from tests.sweep.defects import DEFECTS
 from tests.sweep.sweeping import sweep
 
@@ -66,3 +68,15 @@ def test_thread_that_is_left_behind_is_a_leak() -> None:
     found = sweep(starts_a_thread, only="mail_from-550", timeout=0.2)
     assert found.names == {"leak"}
     assert "the thread 'left over'" in found.findings[0].text
+
+
+@pytest.mark.parametrize("auth", ["any", {"app": "s3cret-pw"}])
+def test_password_that_is_sent_once_more_by_another_mechanism_is_sent_again(auth: Any) -> None:
+    """smtplib proves it by CRAM-MD5 first; after the 535, it sends it by PLAIN."""
+    with SMTPServer(auth=auth) as server, pytest.raises(SweepFailure) as failure:
+        for fault in server.sweep(only="auth-535*", strict=True):
+            with fault, smtplib.SMTP(server.host, server.port, timeout=1) as client:
+                client.starttls(context=server.client_context)
+                client.login("app", "s3cret-pw")
+                client.sendmail("app@example.com", ["ada@example.com"], "Subject: Hi\r\n\r\nHi\r\n")
+    assert "auth-again" in {finding.name for finding in failure.value.findings}

@@ -207,6 +207,19 @@ def test_sweep_that_is_never_iterated_fails(run: Run) -> None:
     assert "never iterated" in result.stdout.str()
 
 
+def test_sweep_of_the_server_itself_has_to_be_iterated_too(run: Run) -> None:
+    result = run("""
+    def test_it(smtpd):
+        smtpd.sweep()
+        send(smtpd)
+
+    def test_next(smtpd):
+        send(smtpd)
+""")
+    result.assert_outcomes(failed=1, passed=1)
+    assert "server.sweep() was never iterated" in result.stdout.str()
+
+
 def test_server_of_the_session_is_swept_and_left_as_it_was(run: Run) -> None:
     result = run(
         """

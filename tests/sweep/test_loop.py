@@ -73,7 +73,7 @@ def test_own_rule_with_a_memory_remembers_nothing_of_earlier_turns() -> None:
 @pytest.mark.parametrize("place", ["between turns", "in a block"])
 def test_loop_that_is_left_early_leaves_no_thread_behind(place: str) -> None:
     before = threading.enumerate()
-    with SMTPServer() as server:
+    with pytest.raises(SweepFailure, match="left early"), SMTPServer() as server:
         for fault in server.sweep():
             with fault:
                 send(server)
@@ -81,6 +81,23 @@ def test_loop_that_is_left_early_leaves_no_thread_behind(place: str) -> None:
                     break
             break
     assert threading.enumerate() == before
+
+
+def test_sweep_of_a_server_that_is_left_early_or_never_begun_fails() -> None:
+    with pytest.raises(SweepFailure, match=r"1 of 1 points were not run"), SMTPServer() as server:
+        for fault in server.sweep(only="QUIT-500"):
+            with fault:
+                send(server)
+            break
+    never = r"never iterated; write: for fault in server\.sweep\(\):"
+    with pytest.raises(SweepFailure, match=never), SMTPServer() as server:
+        server.sweep()
+        send(server)
+    with SMTPServer() as server:
+        server.sweep()
+        with pytest.raises(SweepFailure, match="never iterated"):
+            server.verify()
+        server.sweeps.clear()
 
 
 @pytest.mark.wide

@@ -152,6 +152,19 @@ def test_what_differs_between_two_runs_of_a_point() -> None:
     assert not found(block, only="rcpt_to-550*")
 
 
+def test_connection_that_only_the_functions_of_a_traceback_know() -> None:
+    def block(server: SMTPServer, fault: Any) -> None:
+        client = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT)
+
+        def retried(work: Callable[[], object]) -> None:
+            work()
+
+        retried(lambda: client.sendmail("app@example.com", ["ada@example.com"], letter("Hello")))
+        client.quit()
+
+    assert not found(block, only="mail_from-550")
+
+
 def test_content_that_changes_by_itself() -> None:
     count = iter(range(10_000))
 
