@@ -21,6 +21,7 @@ GENERATED = (
     "sweep.py",
     "libraries.py",
     "reports.py",
+    "performance.py",
 )
 
 
