@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pytest_smtpd.net.tls import TLS
 
 _TURNS: Final = 32  # events that one connection processes in a row before others get their turn
-_FULL: Final = 1 << 20  # unprocessed bytes at which reading from the client pauses while a turn is running
+_FULL: Final = 1 << 20  # unprocessed bytes at which reading from the client pauses, until they have been processed
 _SPECIAL: Final = (State.HANDSHAKE, State.PROXY, State.CONNECTED, State.CLOSED)
 _READ_MESSAGE: Final = cast("ReadMessage", Message)
 _OURS: Final = "this is a mistake of pytest-smtpd, not of the test: please report it, with the transcript"
@@ -114,6 +114,7 @@ class Conversation:
         self._transport.read_all()
         while self._deferred:
             self._go_on()
+            self._transport.read_all()  # the rest of what the client has sent, if reading was paused
         self._barriers.append(done)
         self._tell_barriers()
 
@@ -179,7 +180,8 @@ class Conversation:
             self._received += len(data)
             self._engine.receive_data(data)
             self._pump()
-            if self._turn.busy and self._engine.buffered > _FULL:
+            waits = self._turn.busy or self._deferred or self._transport.unsent
+            if waits and self._engine.buffered > _FULL:
                 self._transport.pause_reading()
 
     def finished(self) -> None:
