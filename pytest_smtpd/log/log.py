@@ -89,7 +89,7 @@ class Call:
         self.content: Message | None = None  # of a message that is complete, before there is an envelope
         self.decorations: tuple[Rule, ...] = ()  # the rules that have delayed or paced the answer, or added to it
         self.wires: tuple[bytes, ...] = ()  # what was written instead of the replies
-        self.several: tuple[Verdict, ...] = ()  # for each recipient of LMTP, if a rule adds to one of the answers
+        self.several: tuple[Verdict, ...] = ()  # in LMTP, one for each recipient
         self.shared: bool = False  # whether a later call reports the reply in a transcript
         self.traceback: str | None = None  # of error, as it was when it was caught
         self.records: Any = None  # the Records that it is in
@@ -252,7 +252,7 @@ class LogStore:
         for call in calls:
             call.replies, call.wires, call.outcome = replies, wires, outcome
             call.rule, call.decorations = rules[0] if rules else None, first.decorated_by
-            call.several = tuple(verdicts) if len(verdicts) > 1 and any(map(_is_added_to, verdicts)) else ()
+            call.several = tuple(verdicts) if len(verdicts) > 1 else ()
             call.duration = now - call.at
             call.shared = call is not calls[-1]
             call.heard = heard
@@ -316,11 +316,6 @@ class LogStore:
         past.open, past.mixups, past.epoch = set(self.open), self.mixups, self.epoch
         self.records = Records()
         return past
-
-
-def _is_added_to(verdict: Verdict) -> bool:
-    """Whether a rule adds something to an answer that is given anyway."""
-    return bool(verdict.then or verdict.decorated_by)
 
 
 def outcome_of(verdicts: Sequence[Verdict]) -> Any:

@@ -193,15 +193,13 @@ def _deferred(call: Call) -> Iterator[tuple[str, str, str]]:
 
 
 def _answer(call: Call, *, fold_ehlo: bool) -> Iterator[tuple[str, str, str]]:
-    """The reply, or what happened instead of one, and by which rule: in LMTP, only at the replies of that rule."""
+    """The reply, or what happened instead of one, and by which rule."""
     rules = [*([call.rule] if call.rule is not None else []), *call.decorations]
     by = ", ".join(map(repr, rules))
-    own = _own_reply(call)
     if call.several:
         yield from _sent_to_each(call)
     else:
-        for text in _sent(call, fold_ehlo=fold_ehlo):
-            yield "S", text, by if own in (None, text) else ""
+        yield from (("S", text, by) for text in _sent(call, fold_ehlo=fold_ehlo))
     if event := _event(call):
         yield "-", event, by
     if call.error is not None:
@@ -216,16 +214,10 @@ def _sent_to_each(call: Call) -> Iterator[tuple[str, str, str]]:
             yield "S", repr(verdict.wire), by
         elif verdict.reply is not None:
             yield "S", verdict.reply.line, by
+        elif verdict.ends and call.outcome not in _ENDINGS:
+            yield "-", f"{_ENDINGS.get(verdict.outcome, verdict.outcome)} at {call.hook}", by
         if call.heard and verdict.then:
             yield "S", repr(verdict.then), by
-
-
-def _own_reply(call: Call) -> str | None:
-    """The reply of the rule, where other recipients of LMTP have got others."""
-    if call.rule is None or call.wires or len(call.replies) < 2 or not call.rule.verdicts:
-        return None
-    reply = call.rule.verdicts[0].reply
-    return None if reply is None else reply.line
 
 
 def _sent(call: Call, *, fold_ehlo: bool) -> Iterator[str]:

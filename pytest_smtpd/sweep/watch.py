@@ -170,10 +170,10 @@ def _without_warnings() -> Generator[None, None, None]:
 
 @contextlib.contextmanager
 def forgotten(port: int) -> Generator[list[str], None, None]:
-    """What is closed in the block by being forgotten, in words, of the connections to this port.
+    """Count the connections to this port that are closed in the block only because they are garbage-collected.
 
-    The sweep reports it, so that Python does not as well: where warnings are errors, it would fail the test without
-    saying at which point. All other warnings are as ever.
+    Python's own warning about it is not shown: where warnings are errors, it would fail the test without naming the
+    failure point, which the sweep does. All other warnings are shown as usual.
     """
     found: list[str] = []
     ours = re.compile(rf"unclosed <\S*socket\b(?:.* raddr=\('[^']*', {port}\b|(?!.* raddr=))", re.IGNORECASE)
@@ -199,7 +199,7 @@ def forgotten(port: int) -> Generator[list[str], None, None]:
 def let_go(error: BaseException) -> None:
     """Drop the tracebacks of an exception and of its causes: their frames would keep a connection alive.
 
-    To clear the frames is not enough: a frame keeps its function, and that the variables around it.
+    To clear the frames is not enough: a frame keeps its function alive, and a function the variables of its closure.
     """
     seen: set[int] = set()
     todo: list[BaseException | None] = [error]

@@ -12,7 +12,7 @@ from pytest_smtpd import SMTPServer, SweepFailure
 from pytest_smtpd.sweep.faults import FAULTS, NEEDS, QUICK, SETTINGS, Fault, Kind, SetUp
 from pytest_smtpd.sweep.points import Dialogue
 from tests.growth.tables import one_line, page, refusal, required, row_of, without
-from tests.sweep.inner import careless, two_mails
+from tests.sweep.inner import careless, ids
 
 ROW = Fault("571", Kind.PERMANENT, {"reply": "571 5.7.1 Not today"}, QUICK, again=True)
 SET_UP = SetUp("size=21", {"size": 21}, "mail")
@@ -24,22 +24,12 @@ def row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SETTINGS, "size=21", SET_UP)
 
 
-def points(**options: Any) -> list[str | None]:
-    found = []
-    with SMTPServer() as server:
-        for fault in server.sweep(**options):
-            found.append(fault.point)
-            with fault:
-                fault.failed(two_mails(server))
-    return found
-
-
 # --- a whole row ----------------------------------------------------------------------------------------------------
 
 
 def test_it_is_a_point_at_its_level_and_in_patterns() -> None:
     names = [f"rcpt_to-571-to={name}@example.com" for name in ("ada", "bob", "cyd")]
-    assert points(only=["rcpt_to-57*", "size=2?"]) == [None, *names, "size=20", "size=21"]
+    assert ids(only=["rcpt_to-57*", "size=2?"]) == [None, *names, "size=20", "size=21"]
 
 
 def test_its_report_has_the_marker_that_makes_it() -> None:
@@ -57,7 +47,7 @@ def test_its_report_has_the_marker_that_makes_it() -> None:
 
 def test_suggestions_know_it() -> None:
     with pytest.raises(SweepFailure) as caught:
-        points(only="size=21x")
+        ids(only="size=21x")
     assert "'size=21'" in one_line(caught.value)
 
 

@@ -345,3 +345,10 @@ def test_bytes_of_rules_come_once_and_where_the_transcript_shows_them(
     shown = [line.partition(" S: ")[2].partition("   by ")[0] for line in server.log.transcript().splitlines()]
     sent = [ast.literal_eval(text) if text.startswith("b'") else f"{text}\r\n".encode() for text in shown if text]
     assert b"".join(sent).endswith(expected + b"221 2.0.0 Bye\r\n")
+
+
+def test_a_connection_that_ends_between_the_replies_is_shown_there(serve: Serve, connect: Connect) -> None:
+    server = serve(on("data", to="bob@*", drop=True), lmtp=True)
+    assert deliver(server, connect).rest() == YES
+    shown = [line.partition(" -: ")[2] for line in server.log.transcript().splitlines()]
+    assert shown[-1] == "dropped at data   by on('data', drop=True, to='bob@*')"

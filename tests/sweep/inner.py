@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import smtplib
+from typing import Any
 
 from pytest_smtpd import SMTPServer
 
@@ -40,3 +41,14 @@ def two_mails(server: SMTPServer) -> dict[str, object]:
         except (OSError, smtplib.SMTPException) as error:
             failed |= dict.fromkeys(to, error)
     return failed
+
+
+def ids(**options: Any) -> list[str | None]:
+    """Return the ids of the points that a sweep of these two mails runs; None is the run without a fault."""
+    found = []
+    with SMTPServer() as server:
+        for fault in server.sweep(**options):
+            found.append(fault.point)
+            with fault:
+                fault.failed(two_mails(server))
+    return found

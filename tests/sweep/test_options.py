@@ -8,18 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_smtpd import SMTPServer, SweepFailure
-from tests.sweep.inner import careless, send, two_mails
-
-
-def ids(**options: Any) -> list[str | None]:
-    """Return the points that a sweep of a careful block gives."""
-    found = []
-    with SMTPServer() as server:
-        for fault in server.sweep(**options):
-            found.append(fault.point)
-            with fault:
-                fault.failed(two_mails(server))
-    return found
+from tests.sweep.inner import careless, ids, send, two_mails
 
 
 def report_of(**options: Any) -> str:
