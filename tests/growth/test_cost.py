@@ -16,7 +16,7 @@ import pytest
 from pytest_smtpd import Rule, SMTPServer
 from tests.docs.pages import ROOT
 
-MOST_CALLS = 350  # of Python functions in the server's thread, for a message of 1 KB on a connection of its own
+MOST_CALLS = 335  # of Python functions in the server's thread, for a message of 1 KB on a connection of its own
 MOST_FILES, MOST_CROSSINGS = 8, 45  # that a reader of one RCPT has to follow
 
 
