@@ -266,13 +266,21 @@ def pieces(form: str) -> set[str]:
 )
 @example(password="QUIT now", lines=[["AUTH", "LOGIN"], ["clear"], ["clear"], ["NOOP", "clear"]])
 @example(password="\\x00abc", lines=[["clear"], ["NOOP", "base64"]])
+@example(password="closed", lines=[])
 def test_after_auth_has_begun_a_known_password_is_never_shown(password: str, lines: list[list[str]]) -> None:
-    said = [" ".join(FORMS[word]("app", password) if word in FORMS else word for word in line) for line in lines]
-    with SMTPServer(auth={"app": password, "other": "other-password"}) as server:
-        dialogue(server, "EHLO client.example", "AUTH LOGIN", *said)
-        text = server.log.transcript() + "".join(repr(call) for call in server.log)
+    def text_for(people: dict[str, str], sent: str) -> str:
+        said = [" ".join(FORMS[word]("app", sent) if word in FORMS else word for word in line) for line in lines]
+        with SMTPServer(auth=people) as server:
+            dialogue(server, "EHLO client.example", "AUTH LOGIN", *said)
+            return server.log.transcript() + "".join(repr(call) for call in server.log)
+
+    text = text_for({"app": password, "other": "other-password"}, password)
     secrets = {piece for name in FORMS if name != "user" for piece in pieces(FORMS[name]("app", password))}
-    assert not [secret for secret in secrets if secret in text], text
+    found = [secret for secret in secrets if secret in text]
+    if found:  # the password may be a word that is there anyway, such as "closed"
+        others = text_for({"app": "s0mething-else", "other": "other-password"}, "s0mething-else")
+        found = [secret for secret in found if secret not in others]
+    assert not found, text
 
 
 @settings(max_examples=80, deadline=None)
