@@ -8,11 +8,25 @@ import pytest
 
 from pytest_smtpd.plugin.markers import UsageError, closest_marks, declared_by, parameter_of, read_config
 from pytest_smtpd.plugin.misspelt import place_of
-from pytest_smtpd.plugin.servers import SharedServer, SMTPServerFactory, TestServers
+from pytest_smtpd.plugin.servers import SharedServer, SMTPServerFactory, TestServers, session_config
 from pytest_smtpd.server import SMTPServer
 from pytest_smtpd.settings import SettingsError
 
 Config = Mapping[str, Any]
+
+
+def new_servers(config: pytest.Config, *, in_body: bool) -> TestServers:
+    """The servers of a test that has none yet. ``in_body`` is whether its body is running already."""
+    return TestServers(config.getini("smtpd_timeout"), _defaults(config), in_body=in_body)
+
+
+def _defaults(config: pytest.Config) -> Config:
+    """The settings that ini options give to every server."""
+    if not (config.getini("smtpd_lint") or config.getini("smtpd_lint_ignore")):
+        return {}
+    from pytest_smtpd.plugin.lint import read_ini
+
+    return read_ini(config)
 
 
 def serve(request: pytest.FixtureRequest, servers: TestServers, config: Config) -> Iterator[SMTPServer]:
@@ -39,6 +53,14 @@ def serve_more(request: pytest.FixtureRequest, servers: TestServers, config: Con
     with ExitStack() as stops:  # all of them, even if one stop fails
         for server in reversed(factory.opened):
             stops.callback(server.stop)
+
+
+def share(request: pytest.FixtureRequest, key: pytest.StashKey[SharedServer]) -> Iterator[SMTPServer]:
+    """The work of ``smtpd_session``: a server for the whole run, kept in the stash of the session."""
+    shared = request.session.stash[key] = SharedServer(session_config(request, _defaults(request.config)))
+    yield shared.server
+    shared.server.stop()
+    shared.verify()
 
 
 def borrow(
@@ -71,14 +93,3 @@ def _places(item: pytest.Item, error: Exception) -> str:
             names -= mark.kwargs.keys()
             places.append(place_of(item, mark))
     return f" ({', '.join(dict.fromkeys(places))})" if places else ""
-
-
-def first_of_the_test(item: pytest.Item) -> int:
-    """The index of the first fixture of function scope among the fixtures of a test.
-
-    Mail that fixtures of a wider scope send belongs to no test.
-    """
-    names: list[str] = getattr(item, "fixturenames", [])
-    chains = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
-    scopes = [chains[name][-1].scope if chains.get(name) else "function" for name in names]
-    return scopes.index("function") if "function" in scopes else len(names)

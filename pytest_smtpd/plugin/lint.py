@@ -16,18 +16,17 @@ _FLAGS: Final = {
 }
 
 
-def read_ini(lint: str, ignored: str) -> dict[str, Any]:
-    """The settings that the ini options give to every server. Raises ``ValueError``, in one line."""
-    names = lint.split()
-    one = names[0] if len(names) == 1 else None
+def read_ini(config: pytest.Config) -> dict[str, Any]:
+    """The settings that the ini options give to every server. Raises ``UsageError``, in one line."""
+    names: list[str] = config.getini("smtpd_lint").split()
     value: Any = frozenset(names)
-    if one is not None:
-        value = _FLAGS.get(one.lower(), one)
-    settings = {"lint": value if names else False, "lint_ignore": frozenset(ignored.split())}
+    if len(names) == 1:
+        value = _FLAGS.get(names[0].lower(), names[0])
+    settings = {"lint": value if names else False, "lint_ignore": frozenset(config.getini("smtpd_lint_ignore").split())}
     try:
         check_choice(settings)
     except ValueError as error:
-        raise ValueError(f"smtpd_{error}") from None
+        raise pytest.UsageError(f"smtpd_{error}") from None
     return settings
 
 

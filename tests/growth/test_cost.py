@@ -65,6 +65,26 @@ def test_a_wait_looks_at_each_message_in_a_few_calls() -> None:
     assert messages < calls < 15 * messages
 
 
+@pytest.mark.parametrize(("tests", "most"), [(1, 1900), (101, 1900 + 100 * 55)])
+def test_a_run_that_does_not_use_the_plugin_makes_few_calls_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tests: int, most: int
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # or pytest would compile the plugin in each run
+    body = f"import pytest\n@pytest.mark.parametrize('n', range({tests}))\ndef test_it(n): pass\n"
+    (tmp_path / "test_plain.py").write_text(body, encoding="utf-8")
+
+    def calls(plugin: str) -> int:
+        script = Path(__file__).with_name("counting_run.py")
+        command = [sys.executable, str(script), "-q", "-p", "no:cacheprovider", "-p", plugin, "test_plain.py"]
+        for _ in range(2):  # what has to be compiled is compiled in the first run
+            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100, cwd=tmp_path)
+        return int(done.stdout.split()[-1])
+
+    assert 100 < calls("pytest_smtpd.plugin") - calls("__future__") < most  # which is a module that does nothing
+
+
 RULE = '@pytest.mark.smtpd_on("rcpt_to", reply=550)'
 USES = {
     "smtpd": f"""
