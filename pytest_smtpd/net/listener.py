@@ -7,15 +7,13 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from select import select
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from pytest_smtpd.clock import Clock
+from pytest_smtpd.net.loop import Loop
 from pytest_smtpd.net.mailbox import Mailbox
 from pytest_smtpd.net.poller import READ, Action, Poller, Served, new_poller
 from pytest_smtpd.net.sockets import close_listener
-
-if TYPE_CHECKING:
-    import asyncio
 
 _PATIENCE: Final = 0.25  # seconds that stop() waits for hooks that are still running
 _BLOCKED: Final = 1.0  # seconds without progress after which the server's thread counts as blocked
@@ -61,7 +59,8 @@ class Listener(Served):
 
     ``crashed`` is called with each exception of the server's own code. ``dismiss`` is called when all conversations
     have ended: it ends the hook threads, and returns those that are about to end and the names of hooks that are still
-    blocked. ``post`` lets the server's thread make a call; it can be used in any thread.
+    blocked. ``post`` lets the server's thread make a call; it can be used in any thread. ``in_loop`` makes a call where
+    an asyncio loop runs; it can be used in the server's thread.
     """
 
     def __init__(
@@ -87,14 +86,11 @@ class Listener(Served):
         self._connect: Connect
         self._clients: set[Connected] = set()
         self._newest: socket.socket | None = None  # the socket of the client that was accepted last
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._for_loop: list[Action] = []  # calls to make as soon as the loop runs
-        self._helpers: list[threading.Thread] = []  # threads in which hooks run functions by asyncio.to_thread()
+        self._loop = Loop(self.poller, name, crashed)
+        self.in_loop: Callable[[Action], None] = self._loop.call
         # The server is stopping; all conversations have ended; the thread is to end; a client is being accepted.
         self._leaving = self._ending = self._over = self._arriving = False
         self._left: tuple[list[threading.Thread], list[str]] = ([], [])  # what dismiss has returned
-        self._last: object = None  # a reference to the task that ends the loop
-        self._stubborn: list[str] = []  # the names of tasks that go on although they were cancelled
         self._thread = threading.Thread(target=self._serve, name=f"{name} server", daemon=True)
 
     def start(self, connect: Connect) -> None:
@@ -119,56 +115,13 @@ class Listener(Served):
         poller = self.poller
         try:
             self._listen()
-            while not self._over and not self._for_loop:
+            while not self._over and not self._loop.wanted:
                 poller.select()
             if not self._over:
-                self._run_loop()
+                self._loop.run()
         finally:
             self._mailbox.close()
             poller.close()
-
-    # --- the asyncio loop -------------------------------------------------------------------------------------------
-
-    def in_loop(self, action: Action) -> None:
-        """Call this where an asyncio loop runs, which is started if necessary. Only for the server's thread."""
-        if self._loop is None:
-            self._for_loop.append(action)
-        else:
-            action()
-
-    def _run_loop(self) -> None:
-        import asyncio
-        from concurrent.futures import ThreadPoolExecutor
-
-        def note_thread() -> None:
-            self._helpers.append(threading.current_thread())
-
-        class Loop(asyncio.SelectorEventLoop):
-            """A loop with a clock that cannot be frozen, and never in debug mode, which would read source files."""
-
-            def get_debug(self) -> bool:
-                return False
-
-            def time(self) -> float:
-                from pytest_smtpd.clock import monotonic
-
-                return monotonic()
-
-        self._loop = loop = Loop(self.poller)
-        try:
-            loop.set_debug(False)
-            loop.set_default_executor(ThreadPoolExecutor(8, f"{self._name} to_thread", note_thread))
-            loop.set_exception_handler(lambda loop, context: self._crashed(_exception(context)))
-            self.poller.in_turn = loop.call_soon
-            self.poller.asyncio = asyncio
-            for action in self._for_loop:
-                loop.call_soon(action)
-            self.poller.enter_loop()  # with None as our loop: run_forever() requires that no loop is running
-            self.poller.loop = loop
-            loop.run_forever()
-        finally:
-            self.poller.leave_loop()
-            loop.close()
 
     # --- clients ----------------------------------------------------------------------------------------------------
 
@@ -363,7 +316,7 @@ class Listener(Served):
             return [what_blocks(self._thread), *self._dismiss()[1]]
         for thread in self._left[0]:
             thread.join()
-        for thread in self._helpers:
+        for thread in self._loop.helpers:
             thread.join(_PATIENCE)
         return self._left[1]
 
@@ -401,54 +354,20 @@ class Listener(Served):
             self.poller.soon(self._end)
 
     def _end(self) -> None:
-        """All conversations have ended: end the hooks, the asyncio loop and the thread."""
+        """All conversations have ended: end the asyncio loop, the hooks and the thread."""
         if self._ending:
             return
         self._ending = True
-        if self._loop is None and not self._for_loop:
-            self._left = self._dismiss()
-            self._over = True
+        if self._loop.wanted:
+            self._loop.call(lambda: self._loop.end(self._end_hooks))
         else:
-            self.in_loop(self._end_loop)
+            self._end_hooks([])
 
-    def _end_loop(self) -> None:
-        """Cancel all tasks, those of async hooks and those that they have started; then end the loop.
-
-        A task that goes on although it was cancelled is waited for no longer than 0.25 seconds.
-        """
-        import asyncio
-
-        assert self._loop is not None
-        loop = self._loop
-        tasks: set[Any] = asyncio.all_tasks(loop)
-
-        def over(task: Any = None) -> None:
-            tasks.discard(task)
-            if not tasks:
-                timer.cancel()
-                self._last = loop.create_task(end())
-
-        def give_up() -> None:
-            for task in tasks:
-                task._log_destroy_pending = False  # no warning of asyncio: that of stop() names it
-            self._stubborn = list(dict.fromkeys(map(_name, tasks)))
-            tasks.clear()
-            over()
-
-        async def end() -> None:
-            try:
-                await loop.shutdown_asyncgens()
-            finally:
-                ready, blocked = self._dismiss()
-                self._left = (ready, [*self._stubborn, *blocked])
-                loop.stop()
-
-        timer = self.poller.later(_PATIENCE, give_up)
-        for task in list(tasks):
-            task.add_done_callback(over)
-            task.cancel()
-        if not tasks:
-            over()
+    def _end_hooks(self, stubborn: list[str]) -> None:
+        """End the threads of hooks, and then this one. ``stubborn`` are the tasks that go on although cancelled."""
+        ready, blocked = self._dismiss()
+        self._left = (ready, [*stubborn, *blocked])
+        self._over = True
 
     def _let_go(self) -> None:
         """A hook blocks the server's thread: close all sockets from here, so that no client is left waiting."""
@@ -468,17 +387,5 @@ class Listener(Served):
         self.poller.close()
 
 
-def _name(task: Any) -> str:
-    """The name of a task in a warning: that of its hook, or of the coroutine that a hook has started."""
-    name: str = task.get_name()
-    _, is_hook, hook = name.partition(" hook ")
-    return hook if is_hook else getattr(task.get_coro(), "__qualname__", name)
-
-
 def _nothing() -> None:
     pass
-
-
-def _exception(context: dict[str, Any]) -> BaseException:
-    error = context.get("exception")
-    return error if isinstance(error, BaseException) else RuntimeError(context.get("message"))
