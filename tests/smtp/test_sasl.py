@@ -74,7 +74,7 @@ def test_login_asks_for_the_name_and_then_for_the_password() -> None:
     exchange.respond(b"tim")
     assert exchange.challenge == b"Password:"
     auth = login("LOGIN", b"tim", "pä ss".encode())
-    assert (auth.username, auth.password) == ("tim", "pä ss")
+    assert (auth.username, auth.authcid, auth.password) == ("tim", "tim", "pä ss")
     assert auth.validate_password("pä ss")
 
 
@@ -107,7 +107,8 @@ def test_cram_md5_agrees_with_the_example_of_section_2(challenge_of_rfc_2195: st
 
 
 def test_cram_md5_allows_spaces_in_the_name(challenge_of_rfc_2195: str) -> None:
-    assert login("CRAM-MD5", b"tim o tee " + b"0" * 32).username == "tim o tee"
+    auth = login("CRAM-MD5", b"tim o tee " + b"0" * 32)
+    assert (auth.username, auth.authcid) == ("tim o tee", "tim o tee")
 
 
 @pytest.mark.parametrize("response", [b"", b"tim", b"\xff " + b"0" * 32, b"t\nm " + b"0" * 32])
