@@ -146,7 +146,7 @@ CLASSES: Mapping[str, str] = {
     "Address": "",
     "Session": "clock lmtp mail passwords read recipients server set_remote shown_user verbs",
     "TLSInfo": "",
-    "Call": "about content decorations mail message records replies several shared traceback wires",
+    "Call": "about content decorations failure mail message records replies shared traceback verdicts wires",
     "Command": "followed known passwords secret shown_verb",
     "Auth": "mechanism_known passwords server_final unproven",
     "Stream": "open",

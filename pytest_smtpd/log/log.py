@@ -19,7 +19,7 @@ from pytest_smtpd.smtp.message import Message
 from pytest_smtpd.smtp.passwords import hidden
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.session import Envelope, Session, Transaction
-from pytest_smtpd.smtp.values import printable, short
+from pytest_smtpd.smtp.values import printable, set_once, short
 
 
 class Call:
@@ -28,28 +28,25 @@ class Call:
     It is in the log from the moment it begins.
     """
 
+    # A log may hold hundreds of thousands of calls, so what can be derived from other attributes is not kept.
     __slots__ = (
         "about",
         "argument",
         "at",
         "content",
-        "decorations",
         "duration",
         "envelope",
-        "error",
+        "failure",
         "heard",
         "hook",
         "mail",
         "number",
         "outcome",
         "records",
-        "replies",
         "rule",
         "session",
-        "several",
         "shared",
-        "traceback",
-        "wires",
+        "verdicts",
     )
     __module__ = "pytest_smtpd"
 
@@ -63,7 +60,7 @@ class Call:
         session: Session,
         number: int,
         at: float,
-        replies: tuple[Reply, ...] = (),
+        verdicts: tuple[Verdict, ...] = (),
         outcome: Outcome = "pending",
         duration: float | None = None,
         heard: bool | None = None,
@@ -74,30 +71,50 @@ class Call:
         self.session: Session = session  #: The connection.
         self.number: int = number  #: Its place in the log, from 1.
         self.at: float = at  #: When it began, in seconds since the epoch.
-        self.replies: tuple[Reply, ...] = replies
+        self.verdicts: tuple[Verdict, ...] = verdicts  # in LMTP, one for each recipient after a message
         self.outcome: Outcome = outcome  #: How the server decided; see below.
         self.duration: float | None = duration  #: How long it took, in seconds; None while it is pending.
         #: Whether a whole answer was written while the client had not closed its side. False if there was no answer,
         #: None while the call is pending.
         self.heard: bool | None = heard
         self.rule: Rule | None = None  #: The ``Rule`` that decided, or None.
-        #: The exception, other than ``Reject``, that a hook function or a match raised; None if there was none.
-        self.error: BaseException | None = None
         #: The ``Envelope`` that a ``data`` call made, accepted or not; else None.
         self.envelope: Envelope | None = None
         self.mail: Transaction | None = session.mail
         self.content: Message | None = None  # of a message that is complete, before there is an envelope
-        self.decorations: tuple[Rule, ...] = ()  # the rules that have delayed or paced the answer, or added to it
-        self.wires: tuple[bytes, ...] = ()  # what was written instead of the replies
-        self.several: tuple[Verdict, ...] = ()  # in LMTP, one for each recipient
         self.shared: bool = False  # whether a later call reports the reply in a transcript
-        self.traceback: str | None = None  # of error, as it was when it was caught
+        self.failure: tuple[BaseException, str] | None = None  # an exception, and its traceback when it was caught
         self.records: Any = None  # the Records that it is in
 
     @property
     def args(self) -> tuple[Any, ...]:
         """The arguments, as a hook function gets them."""
         return (self.session,) if self.argument is self.session else (self.argument, self.session)
+
+    @property
+    def replies(self) -> tuple[Reply, ...]:
+        """The replies: none, one, or in LMTP one for each recipient after a message."""
+        return tuple([verdict.reply for verdict in self.verdicts if verdict.reply is not None])
+
+    @property
+    def wires(self) -> tuple[bytes, ...]:
+        """What was written instead of the replies."""
+        return tuple([verdict.wire for verdict in self.verdicts if isinstance(verdict.wire, bytes)])
+
+    @property
+    def decorations(self) -> tuple[Rule, ...]:
+        """The rules that have delayed or paced the answer, or added to it."""
+        return self.verdicts[0].decorated_by if self.verdicts else ()
+
+    @property
+    def error(self) -> BaseException | None:
+        """The exception, other than ``Reject``, that a hook function or a match raised; None if there was none."""
+        return None if self.failure is None else self.failure[0]
+
+    @property
+    def traceback(self) -> str | None:
+        """The traceback of ``error``, as it was when it was caught."""
+        return None if self.failure is None else self.failure[1]
 
     @property
     def reply(self) -> Reply | None:
@@ -224,13 +241,13 @@ class LogStore:
         """
         records, at = self._pinned.get(session, self.records), monotonic() + self.epoch
         calls, entries = records.calls, records.entries.get(session) or records.of(session)
-        replies = () if verdict.reply is None else (verdict.reply,)
+        verdicts = (verdict,)
         call = None
         for hook, attribute in event.hooks:
             argument = getattr(event, attribute) if attribute else None
             if argument is None and attribute:
                 continue
-            call = Call(hook, argument, session, len(calls) + 1, at, replies, verdict.outcome, 0.0, heard)
+            call = Call(hook, argument, session, len(calls) + 1, at, verdicts, verdict.outcome, 0.0, heard)
             call.records, call.mail, call.shared = records, mail, True
             entries.append(call)
             calls.append(call)
@@ -245,14 +262,10 @@ class LogStore:
         In LMTP a message is answered once for each recipient. A hook error belongs to the last call.
         """
         first, now = verdicts[0], monotonic() + self.epoch
-        replies = tuple([verdict.reply for verdict in verdicts if verdict.reply is not None])
-        wires = tuple([verdict.wire for verdict in verdicts if isinstance(verdict.wire, bytes)])
-        rules = [verdict.rule for verdict in verdicts if verdict.rule is not None]
+        rule = next((verdict.rule for verdict in verdicts if verdict.rule is not None), None)
         outcome = first.outcome if len(verdicts) == 1 else outcome_of(verdicts)
         for call in calls:
-            call.replies, call.wires, call.outcome = replies, wires, outcome
-            call.rule, call.decorations = rules[0] if rules else None, first.decorated_by
-            call.several = tuple(verdicts) if len(verdicts) > 1 else ()
+            call.verdicts, call.outcome, call.rule = tuple(verdicts), outcome, rule
             call.duration = now - call.at
             call.shared = call is not calls[-1]
             call.heard = heard
@@ -263,9 +276,8 @@ class LogStore:
 
     def failed(self, call: Call, error: BaseException) -> None:
         """A hook has raised this exception, which is not ``Reject``."""
-        call.error = error
+        call.failure = (error, traceback_of(error))
         self.errors.append(error)
-        call.traceback = traceback_of(error)
 
     def unheard(self, session: Session) -> None:
         """Not all of the last answer on this connection could be sent: the client cannot have read it."""
@@ -281,7 +293,7 @@ class LogStore:
     def message(self, envelope: Envelope, call: Call | None) -> None:
         """Record the envelope of a transaction that has ended, accepted or refused, where its ``data`` call is."""
         records: Records = self.records if call is None else call.records
-        envelope.__dict__["at"] = monotonic() + self.epoch  # read-only for everybody else
+        set_once(envelope, "at", monotonic() + self.epoch)
         records.envelopes.append(envelope)
         if envelope.accepted:
             records.accepted.append(envelope)

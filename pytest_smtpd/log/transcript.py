@@ -196,7 +196,7 @@ def _answer(call: Call, *, fold_ehlo: bool) -> Iterator[tuple[str, str, str]]:
     """The reply, or what happened instead of one, and by which rule."""
     rules = [*([call.rule] if call.rule is not None else []), *call.decorations]
     by = ", ".join(map(repr, rules))
-    if call.several:
+    if len(call.verdicts) > 1:
         yield from _sent_to_each(call)
     else:
         yield from (("S", text, by) for text in _sent(call, fold_ehlo=fold_ehlo))
@@ -208,7 +208,7 @@ def _answer(call: Call, *, fold_ehlo: bool) -> Iterator[tuple[str, str, str]]:
 
 def _sent_to_each(call: Call) -> Iterator[tuple[str, str, str]]:
     """The answers for the recipients of LMTP, in order, each with its rules."""
-    for verdict in call.several:
+    for verdict in call.verdicts:
         by = ", ".join(map(repr, [*([verdict.rule] if verdict.rule is not None else []), *verdict.decorated_by]))
         if isinstance(verdict.wire, bytes):
             yield "S", repr(verdict.wire), by

@@ -20,7 +20,7 @@ from pytest_smtpd.smtp.message import Message, ReadMessage, no_reader
 from pytest_smtpd.smtp.passwords import hidden
 from pytest_smtpd.smtp.replies import Reply
 from pytest_smtpd.smtp.tls import TLSInfo
-from pytest_smtpd.smtp.values import ReadOnly, endpoint, printable, quoted, short
+from pytest_smtpd.smtp.values import ReadOnly, endpoint, printable, quoted, set_once, short
 
 if TYPE_CHECKING:
     import os
@@ -82,7 +82,9 @@ class Envelope(ReadOnly):
     mail: Message
 
     def __init__(self, read: ReadMessage, **fields: Any) -> None:
-        self.__dict__.update(fields, mail=read(fields["content"]))
+        for name, value in fields.items():  # one by one, so that all envelopes share one table of names
+            set_once(self, name, value)
+        set_once(self, "mail", read(fields["content"]))
 
     @property
     def message(self) -> "EmailMessage":
