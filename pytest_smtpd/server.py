@@ -81,7 +81,7 @@ class SMTPServer:
         self.errors: list[BaseException] = self._store.errors  # the hook errors, in order
 
     def __repr__(self) -> str:
-        where = self.url if self._running else f"{self.url} stopped"
+        where = self.url if self._running else f"{self.url} stopped" if self._port or self._path else "not started"
         records = self._store.records
         counts = f"sessions={len(records.sessions)} envelopes={len(records.accepted)}"
         return f"<SMTPServer {self.name} {where} {counts}>"
@@ -259,8 +259,15 @@ class SMTPServer:
 
     @property
     def port(self) -> int:
-        """The port on which it listens, the same after ``stop()`` and ``start()``; 0 for a Unix socket."""
-        return self._port if self._path is None else 0
+        """The port on which it listens, the same after ``stop()`` and ``start()``; 0 for a Unix socket.
+
+        Raises ``RuntimeError`` as long as a free port is to be found by ``start()``: 0 is another port to many clients.
+        """
+        if self._path is not None:
+            return 0
+        if not self._port and self.settings.path is None:
+            raise RuntimeError(f"{self.name} has no port yet; start it: 'with SMTPServer() as server:', or start()")
+        return self._port
 
     @property
     def address(self) -> tuple[str, int]:
@@ -273,7 +280,7 @@ class SMTPServer:
         scheme = "lmtp" if self.settings.lmtp else "smtps" if self.settings.tls == "implicit" else "smtp"
         if self._path is not None:
             return f"{scheme}+unix://{self._path}"
-        return f"{scheme}://{endpoint(self.settings.host, self._port)}"
+        return f"{scheme}://{endpoint(self.settings.host, self.port)}"
 
     @property
     def _authority(self) -> "Authority":
@@ -346,6 +353,7 @@ class SMTPServer:
         return self._add(RuleDecorator(hook, options, optional=optional, add=self._add))
 
     def _add(self, rule: Rule) -> Rule:
+        rule.since = self._store.now()
         self._rules.add(rule)
         return rule
 

@@ -152,7 +152,7 @@ CLASSES: Mapping[str, str] = {
     "Stream": "open",
     "Reply": "digit line refuses wire",
     "Rule": "acts after answers begin_anew copy decoration ended function has_to_be_used most needs_use origin over "
-    "reads_content seen take verdict verdicts would_take",
+    "reads_content seen since take verdict verdicts would_take",
 }
 
 

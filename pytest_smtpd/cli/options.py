@@ -182,5 +182,9 @@ def _value(what: str, node: ast.expr) -> Any:
         return ast.literal_eval(node)
     except _NO_LITERAL:
         shown = ast.unparse(node)
-        hint = f"; a text is quoted: {shown!r}" if isinstance(node, ast.Name) else "; nothing is evaluated"
+        if isinstance(node, ast.Name):
+            constant = {"true": "True", "false": "False", "none": "None"}.get(shown)
+            hint = f"; write {constant}" if constant else f"; a text is quoted: {shown!r}"
+        else:
+            hint = "; leave out on( )" if shown.startswith("on(") else "; nothing is evaluated"
         raise ValueError(f"{what} must be a literal, not {shown}{hint}") from None

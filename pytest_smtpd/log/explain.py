@@ -7,13 +7,13 @@ from typing import Any, Final, Protocol
 from pytest_smtpd.log.log import Call, LogStore
 from pytest_smtpd.rules.compare import Difference
 from pytest_smtpd.rules.hooks import HOOKS
-from pytest_smtpd.rules.match import KEYS, Key, Kind, differences
+from pytest_smtpd.rules.match import KEYS, Key, Kind, differences, matches
 from pytest_smtpd.rules.rule import Rule
 from pytest_smtpd.rules.shown import cut, shown
 from pytest_smtpd.smtp.commands import VERBS
 from pytest_smtpd.smtp.passwords import hidden
 from pytest_smtpd.smtp.session import Envelope, Session
-from pytest_smtpd.smtp.values import printable, safe_repr
+from pytest_smtpd.smtp.values import printable, shown_error
 
 _MOST: Final = 8
 _REFUSALS: Final = ("refused", "dropped", "hung", "error")
@@ -109,7 +109,7 @@ def _summary(call: Call) -> str:
     reply = f" {call.reply.line}" if call.reply else ""
     by = f" by {call.rule!r}" if call.rule else ""
     about = f" {printable(str(call.argument))}" if call.about in ("sender", "recipient", "command") else ""
-    raised = f" ({safe_repr(call.error)})" if call.error else ""
+    raised = f" ({shown_error(call.error)})" if call.error else ""
     return hidden(f"{call.hook}{about}: {call.outcome}{reply}{by}{raised}", call.session.passwords)
 
 
@@ -159,9 +159,10 @@ def _came(waiter: Wait, things: str) -> str:
 
 def not_quiet(found: Sequence[Envelope], count: int, seconds: float, match: Mapping[str, Any]) -> str:
     """Why ``wait_quiet`` failed."""
-    expected = f"{plural(count, 'envelope') if count else 'no envelope'}{' with ' + wanted(match) if match else ''}"
+    condition = f" with {wanted(match)}" if match else ""
+    expected = f"{plural(count, 'envelope')}{condition} and no more" if count else f"no envelope{condition}"
     came = f"{len(found)} came" if found else "none came"
-    return "\n".join([f"expected {expected} and no more for {seconds:g} s, but {came}", *_list(found)])
+    return "\n".join([f"expected {expected} for {seconds:g} s, but {came}", *_list(found)])
 
 
 def _counts(store: LogStore) -> str:
@@ -210,6 +211,7 @@ def unused(rule: Rule, store: LogStore) -> str:
         return f"{rule!r} {lacks}; give it an action, like reply=550, or a function"
     calls = [call for call in store.records.calls if call.hook == rule.hook]
     lines = [f"{rule!r} was never used: "]
+    advice = "remove the rule, or give it optional=True if it need not apply"
     if rule.seen:
         passed = f"skip={rule.options.get('skip', 0)} let {'it' if rule.seen == 1 else 'them'} pass"
         lines[0] += f"{plural(rule.seen, f'{rule.hook} call')} matched, but {passed}"
@@ -218,7 +220,9 @@ def unused(rule: Rule, store: LogStore) -> str:
     else:
         lines[0] += _unmatched(len(calls), rule)
         lines += _nearest("Call", calls, rule.match, KEYS, lambda call: _elsewhere(call, rule))
-    return "\n".join([*lines, "remove the rule, or give it optional=True if it need not apply"])
+        if any(call.rule is not None and matches("Call", call, rule.match) for call in calls):
+            advice = "the nearest of the rules that match answers: make that one match less, or remove this one"
+    return "\n".join([*lines, advice])
 
 
 def _unmatched(count: int, rule: Rule) -> str:
@@ -231,6 +235,8 @@ def _elsewhere(call: Call, rule: Rule) -> str:
     answered_early = call.rule is not None and call.rule.after is not None  # content after the answer was not counted
     if rule.after is not None and not answered_early and call.about == "content" and call.argument.size < rule.after:
         return f"only {plural(call.argument.size, 'byte')} came"
+    if rule.since is not None and call.at < rule.since:
+        return "the rule was added after this call"
     if call.rule is not None:
         return f"answered by {call.rule!r}"
     return "the rule has ended" if rule.ended else ""

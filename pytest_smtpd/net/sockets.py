@@ -40,8 +40,9 @@ def _listening(family: int, address: Any, where: str) -> socket.socket:
         listener.listen(_BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
-        why = getattr(error, "strerror", None) or error
-        raise OSError(getattr(error, "errno", None), f"smtpd cannot listen on {where}: {why}") from None
+        problem = f"smtpd cannot listen on {where}: {getattr(error, 'strerror', None) or error}"
+        number = getattr(error, "errno", None) or 0
+        raise (OSError(number, problem) if number > 0 else OSError(problem)) from None  # a wrong name has no errno
     listener.setblocking(False)
     return listener
 

@@ -57,7 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--smtpd-sweep",
         dest="smtpd_sweep",
         choices=("off", "quick", "full"),
-        help="how much every smtpd_sweep runs, over markers and smtpd_sweep in ini files; off: without a fault only",
+        help="the level of every smtpd_sweep; it overrides markers and ini files; off: the run without a fault only",
     )
     group.addoption(
         "--smtpd-sweep-point",

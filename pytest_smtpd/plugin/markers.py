@@ -98,7 +98,10 @@ def read_parameter(parameter: Any) -> Declared:
     if isinstance(parameter, Mapping):
         return read_dict(parameter, "smtpd parameter", optional=False)
     if isinstance(parameter, Rule | list | tuple):
-        return Declared({}, read_rules(parameter, optional=False))
+        try:
+            return Declared({}, read_rules(parameter, optional=False))
+        except TypeError as error:
+            raise TypeError(f"smtpd parameter: {error}") from None
     raise TypeError(
         f"smtpd parameter: a rule made by on(...), a list of rules or a dict of settings, not {described(parameter)}"
     )

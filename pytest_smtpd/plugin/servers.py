@@ -14,7 +14,7 @@ from pytest_smtpd.rules.compare import agrees
 from pytest_smtpd.rules.rule import Rule
 from pytest_smtpd.server import SMTPServer
 from pytest_smtpd.settings import Settings, SettingsDict
-from pytest_smtpd.smtp.values import safe_repr
+from pytest_smtpd.smtp.values import shown_error
 
 
 class TestServers:
@@ -93,7 +93,7 @@ class TestServers:
             where = f"its traceback is in '{title(server.name, 'call')}' below"
             for raised in server.errors:
                 if raised is not error:
-                    add_note(error, f"{server.name}: a hook raised {safe_repr(raised)}; {where}")
+                    add_note(error, f"{server.name}: a hook raised {shown_error(raised)}; {where}")
 
     def release(self, shared: "SharedServer") -> None:
         """Give the session's server back, for other tests. Its log is kept for the report and verdict of this one."""

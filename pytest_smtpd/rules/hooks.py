@@ -276,9 +276,11 @@ def has(hook: str, feature: Feature | None) -> bool:
 
 
 def check_hook(hook: object) -> None:
-    """Raises ``ValueError``, in one line, for an unknown hook point."""
+    """Raises ``ValueError``, in one line, for an unknown hook point, and ``TypeError`` for a function in its place."""
     if isinstance(hook, str) and hook in HOOKS:
         return
+    if callable(hook):
+        raise TypeError("on needs the name of a hook before the function: @smtpd.on('rcpt_to')")
     from pytest_smtpd.smtp.commands import VERBS
 
     word = str(hook).lower()

@@ -198,8 +198,8 @@ def _names_headers(value: object) -> bool:
     return isinstance(value, Mapping) and not any(isinstance(wanted, list) for wanted in value.values())
 
 
-def _anything(value: object) -> bool:
-    return True
+def _may_be_verb(value: object) -> bool:
+    return not isinstance(value, list) and not (isinstance(value, str) and " " in value.strip())
 
 
 _ROWS: Final = {
@@ -230,7 +230,8 @@ _ROWS: Final = {
         "message",
         fold_address,
         all_agree,
-        accepts=_anything,
+        accepts=lambda value: not isinstance(value, str),
+        wanted="all recipients in order, like ('ada@example.com', 'bob@example.com'), where to= is any one of them",
         settled=True,
     ),
     "subject": Key(
@@ -268,6 +269,8 @@ _ROWS: Final = {
         None,
         "verb",
         str.upper,
+        accepts=_may_be_verb,
+        wanted="one verb, like 'RCPT', or a set of them",
         settled=True,
         show=_shown_verb,
     ),

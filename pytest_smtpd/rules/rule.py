@@ -72,6 +72,7 @@ class Rule:
         self.seen: int = 0
         self.used: int = 0  #: How often it was applied.
         self.ended: bool = False
+        self.since: float | None = None  # when it was added to a running server, in seconds since the epoch
         self._id = id
         self._compile()
 

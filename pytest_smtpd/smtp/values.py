@@ -64,6 +64,12 @@ def safe_repr(value: object) -> str:
         return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
 
 
+def shown_error(error: BaseException) -> str:
+    """The repr of an exception, with its type even if its own method leaves that out."""
+    name, text = type(error).__name__, safe_repr(error)
+    return text if name in text else f"{name}({text!r})"
+
+
 def described(value: object) -> str:
     """A wrong value, in an error in one line; what may hold secrets (a dict, a tuple, an object) by its type alone."""
     if value is None or isinstance(value, str | bytes | int | float):

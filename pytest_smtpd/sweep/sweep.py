@@ -3,10 +3,11 @@
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import FrameType, TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from pytest_smtpd import Rule, SMTPServer
 from pytest_smtpd.clock import epoch, monotonic
+from pytest_smtpd.errors import no_attribute
 from pytest_smtpd.settings import SweepOptions
 from pytest_smtpd.suggest import did_you_mean
 from pytest_smtpd.sweep.claims import Claims, leaves
@@ -28,6 +29,9 @@ class Fault:
     """One turn of a sweep's loop: ``with fault:``. An exception that leaves the block is a claim: the mail failed."""
 
     __module__ = "pytest_smtpd"
+
+    if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown attributes
+        __getattr__ = no_attribute
 
     def __init__(self, sweep: "Sweep", point: Point | None) -> None:
         #: The id of the failure point; None in the run without a fault.

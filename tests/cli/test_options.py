@@ -33,6 +33,8 @@ WRONG = {
     "a rule without an action": (["--on", "rcpt_to"], "a rule needs an action"),
     "a rule's reply": (["--on", "rcpt_to, reply=999"], "reply must be"),
     "a rule that is no text": (["--on", "rcpt_to, to=bob, reply=550"], "a text is quoted: 'bob'"),
+    "a constant in small letters": (["--on", "data, drop=true"], "write True"),
+    "a rule in Python": (["--on", "on('data', drop=True)"], "leave out on( )"),
     "a rule that is none": (["--on", "rcpt_to reply=550"], "rcpt_to, to="),
     "no hook": (["--on", "reply=550"], "one hook"),
     "two hooks": (["--on", "rcpt_to, data, reply=550"], "one hook"),

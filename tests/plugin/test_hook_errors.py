@@ -206,6 +206,17 @@ def test_a_close_hook_that_runs_at_the_very_end_is_seen_too(reports: Reports) ->
     assert "ValueError: at the end" in failed[0].longreprtext
 
 
+def test_an_exception_whose_repr_has_no_name_is_named(failure: Failure) -> None:
+    report = failure("""
+        def test_own(smtpd):
+            @smtpd.on("mail_from")
+            def skips(address, session):
+                pytest.skip("of the hook")
+            send(smtpd)
+    """)
+    assert "smtpd: a hook raised Skipped('of the hook'); its traceback is" in report.longreprtext
+
+
 def test_the_tests_own_failure_comes_first_and_both_are_shown(failure: Failure) -> None:
     report = failure("""
         def test_own(smtpd):

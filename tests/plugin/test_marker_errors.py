@@ -109,6 +109,7 @@ def _problems(marker: str, words: list[str], report: pytest.TestReport | None) -
     [
         ("'550'", ["'550'"]),
         ("550", ["550"]),
+        ("('rcpt_to', 550)", ["smtpd parameter: on takes a rule made by on(...)", "'rcpt_to'"]),
         ("[on('connect', reply=421), 3]", ["3"]),
         ("{'tsl': 'implicit'}", ["unknown setting 'tsl' - did you mean 'tls'?"]),
         ("{'on': ['x']}", ["on", "'x'"]),

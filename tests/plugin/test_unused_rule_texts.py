@@ -29,6 +29,27 @@ def test_the_failure_says_that_nothing_came_at_all(reports: Reports) -> None:
     assert "there was no rcpt_to call" in report.longreprtext
 
 
+def test_a_rule_that_came_too_late_is_told_so(reports: Reports) -> None:
+    (report,) = reports("""
+        def test_late(smtpd):
+            send(smtpd)
+            smtpd.on("rcpt_to", reply=550)
+    """)
+    assert "the rule was added after this call" in report.longreprtext
+
+
+def test_a_rule_behind_a_nearer_one_is_told_so(reports: Reports) -> None:
+    (report,) = reports("""
+        @pytest.mark.smtpd_on("rcpt_to", to="b*", reply=550)
+        @pytest.mark.smtpd_on("rcpt_to", reply=250)
+        def test_hidden(smtpd):
+            send(smtpd)
+    """)
+    text = report.longreprtext
+    assert "answered by on('rcpt_to', reply=250)" in text
+    assert "the nearest of the rules that match answers: make that one match less, or remove this one" in text
+
+
 def test_all_unused_rules_are_named_at_once(reports: Reports) -> None:
     (report,) = reports("""
         @pytest.mark.smtpd_on("rcpt_to", reply=550)

@@ -120,6 +120,21 @@ def test_a_server_that_was_never_started_can_be_stopped_and_asked() -> None:
     assert (list(server.envelopes), list(server.log), server.clear().calls()) == ([], [], [])
 
 
+@pytest.mark.parametrize("name", ["port", "address", "url", "env"])
+def test_a_server_that_was_never_started_gives_no_port_that_clients_would_take_for_another(name: str) -> None:
+    server = SMTPServer()
+    with pytest.raises(RuntimeError, match=r"^smtpd has no port yet; start it: "):
+        getattr(server, name)
+    assert repr(server) == "<SMTPServer smtpd not started sessions=0 envelopes=0>"
+    server.start().stop()
+    assert getattr(server, name)
+
+
+def test_a_host_that_cannot_be_one_is_an_error_without_a_number() -> None:
+    with pytest.raises(OSError, match=r"^smtpd cannot listen on no\.such\.host\.invalid:0: "):
+        SMTPServer(host="no.such.host.invalid").start()
+
+
 # --- stopping ------
 
 

@@ -74,6 +74,7 @@ SENSELESS: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ("RCPT_TO", {"reply": 550}, ValueError, "unknown hook 'RCPT_TO' - did you mean 'rcpt_to'?"),
     ("quit", {"reply": 550}, ValueError, 'unknown hook \'quit\' - write on("command", verb="QUIT", ...)'),
     ("login", {"reply": 550}, ValueError, "unknown hook 'login' - did you mean 'auth'"),
+    (print, {"reply": 550}, TypeError, "on needs the name of a hook before the function: @smtpd.on('rcpt_to')"),
     (None, {"reply": 550}, ValueError, "unknown hook None"),
     (["rcpt_to"], {"reply": 550}, ValueError, "unknown hook ['rcpt_to']"),
     # No action.
@@ -82,6 +83,14 @@ SENSELESS: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ("rcpt_to", {"drop": False}, TypeError, NEEDS),
     ("rcpt_to", {"hang": False, "to": "x"}, TypeError, NEEDS),
     ("close", {}, TypeError, "on('close'): a rule needs an action: call="),
+    # What no call could match.
+    ("command", {"verb": "RCPT TO", "reply": 550}, TypeError, "verb must be one verb, like 'RCPT', or a set of them"),
+    (
+        "data",
+        {"rcpt_to": "ada@example.com", "reply": 550},
+        TypeError,
+        "rcpt_to must be all recipients in order, like ('ada@example.com', 'bob@example.com'), where to= is any one",
+    ),
     # What is not known, or not at this hook.
     ("rcpt_to", {"replay": 550}, TypeError, "unknown action, modifier or match key 'replay' - did you mean 'reply'?"),
     ("rcpt_to", {"code": 550}, TypeError, "unknown action, modifier or match key 'code' - did you mean 'reply'?"),

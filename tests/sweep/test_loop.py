@@ -182,6 +182,13 @@ def test_internal_error_in_a_group_is_found() -> None:
     assert [finding.name for finding in failure.value.findings] == ["internal-error"]
 
 
+def test_misspelt_claim_leaves_the_loop_with_a_suggestion() -> None:
+    with SMTPServer() as server, pytest.raises(AttributeError, match=r"'faild'.*did you mean 'failed'"):
+        for fault in server.sweep(only="rcpt_to-550"):
+            with fault:
+                fault.faild(two_mails(server))  # type: ignore[attr-defined]
+
+
 def test_second_iteration_is_an_error() -> None:
     with SMTPServer() as server:
         sweep = server.sweep(only="QUIT-421")
