@@ -276,7 +276,7 @@ def has(hook: str, feature: Feature | None) -> bool:
 
 
 def check_hook(hook: object) -> None:
-    """Raises ``ValueError``, in one line, for an unknown hook point."""
+    """Raises ``ValueError`` with a one-line message for an unknown hook point."""
     if isinstance(hook, str) and hook in HOOKS:
         return
     from pytest_smtpd.smtp.commands import VERBS
