@@ -40,7 +40,8 @@ def greylist(
     """Refuse a client, sender and recipient that were not seen together before, and accept them after that time.
 
     For ``rcpt_to`` or ``data``. An early retry is refused too, and does not make the wait longer. Without ``reply``,
-    ``451 4.7.1 Greylisted, try again later``. Raises ``TypeError`` or ``ValueError``, in one line, for wrong arguments.
+    ``451 4.7.1 Greylisted, try again later``. Raises ``TypeError`` or ``ValueError`` with a one-line message for wrong
+    arguments.
     """
     given = {"minutes": minutes, "hours": hours, "days": days}
     words = [f"{seconds!r}"] if seconds else []
@@ -57,7 +58,7 @@ def rate(count: int, /, per: Period | float, *, by: By = "client", reply: int | 
     For any hook but ``auth`` and ``close``. The window slides, and refused calls do not count. ``by`` says what
     has a count of its own: "client" (by address), "user" (the sender where nobody is logged in), "sender", "recipient",
     or a function of the hook's arguments. Without ``reply``, ``450 4.7.1 Rate limit exceeded``. Raises ``TypeError``
-    or ``ValueError``, in one line, for wrong arguments.
+    or ``ValueError`` with a one-line message for wrong arguments.
     """
     _check_count("rate", "count", count)
     written = _written("rate", [repr(count), f"per={per!r}"], None if by == "client" else by, reply)
@@ -69,7 +70,7 @@ def quota(messages: int, per: Period | float, *, by: By = "user", reply: int | s
     """Accept this many messages in each window of ``per``, and refuse more until it has moved on. For ``data``.
 
     The same as ``rate``, with other defaults: ``by`` "user", ``452 4.3.1 Quota exceeded``. At ``data``, a message
-    counts when it is complete. Raises ``TypeError`` or ``ValueError``, in one line, for wrong arguments.
+    counts when it is complete. Raises ``TypeError`` or ``ValueError`` with a one-line message for wrong arguments.
     """
     _check_count("quota", "messages", messages)
     words = [f"messages={messages!r}", f"per={per!r}"]

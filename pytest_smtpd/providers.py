@@ -110,8 +110,8 @@ def replies(provider: str | None = None, situation: str | None = None, *, hook: 
 
     ``provider``, ``situation`` and ``hook`` narrow the choice. A situation includes its variants: ``"mailbox full"``
     also gives the replies for ``"mailbox full, temporary"``. The rules are new ones at each call, in the order of the
-    file, and have ids like ``gmail-mailbox-full``. Raises ``ValueError``, in one line, for an unknown name, and where
-    no reply has all that was given.
+    file, and have ids like ``gmail-mailbox-full``. Raises ``ValueError`` with a one-line message for an unknown
+    name, and where no reply has all that was given.
     """
     _check("provider", provider, sorted(load()))
     _check("situation", situation, situations())
@@ -140,7 +140,10 @@ def profiles() -> list[str]:
 
 
 def profile(name: str) -> Profile:
-    """The profile of a provider. Raises ``ValueError``, in one line, for a name that is unknown or has no profile."""
+    """The profile of a provider.
+
+    Raises ``ValueError`` with a one-line message for a name that is unknown or has no profile.
+    """
     _check("provider", name, sorted(load()))
     found = load()[name].profile
     if found is None:
@@ -208,7 +211,10 @@ _PROFILE_OPTIONS: Final[Mapping[str, _Kind]] = {"ehlo_clear": list, "ehlo_tls": 
 
 
 def parse(text: str) -> Mapping[str, Provider]:
-    """Providers from TOML, by name. Raises ``ValueError``, in one line, for a missing, unknown or wrong field."""
+    """Providers from TOML, by name.
+
+    Raises ``ValueError`` with a one-line message for a missing, unknown or wrong field.
+    """
     import tomllib
 
     return {name: _provider(name, table) for name, table in tomllib.loads(text).items()}

@@ -48,8 +48,8 @@ class SMTPServer:
     """A real SMTP or LMTP server on a port of its own, in a thread of this process.
 
     ``with SMTPServer(...) as server:`` starts it, stops it, and raises the first exception of a hook. ``on`` are its
-    rules, the nearest first; all other keywords are settings. Raises ``TypeError`` or ``ValueError``, in one line,
-    for a wrong setting, and ``OSError`` from ``start()`` if the port is taken.
+    rules, the nearest first; all other keywords are settings. Raises ``TypeError`` or ``ValueError`` with a one-line
+    message for a wrong setting, and ``OSError`` from ``start()`` if the port is taken.
     """
 
     __module__ = "pytest_smtpd"
@@ -210,8 +210,8 @@ class SMTPServer:
     def changed(self, **settings: Unpack[SettingsDict]) -> Generator[Self, None, None]:
         """Change settings for connections that begin while the block runs; after it, the previous ones apply again.
 
-        Raises ``TypeError`` or ``ValueError``, in one line, for a wrong setting, and for ``host``, ``port`` and
-        ``path``, which cannot change on a running server.
+        Raises ``TypeError`` or ``ValueError`` with a one-line message for a wrong setting, and for ``host``,
+        ``port`` and ``path``, which cannot change on a running server.
         """
         __tracebackhide__ = True
         before = self.settings
@@ -227,7 +227,7 @@ class SMTPServer:
         """Find out what an application does on every failure: ``for fault in server.sweep(): with fault: ...``.
 
         The end of the loop raises ``SweepFailure`` if there is a finding. Raises ``TypeError`` or
-        ``ValueError``, in one line, for wrong options.
+        ``ValueError`` with a one-line message for wrong options.
         """
         __tracebackhide__ = True
         from pytest_smtpd import Sweep
@@ -337,8 +337,8 @@ class SMTPServer:
         """Add a rule in front of the others, and return it; it takes effect at the next call that it matches.
 
         That may be on a connection that is open already. Without an action it is a decorator for a hook function, and
-        the decorated name stays that function. Raises ``TypeError`` or ``ValueError``, in one line, for a rule that
-        could never work.
+        the decorated name stays that function. Raises ``TypeError`` or ``ValueError`` with a one-line message
+        for a rule that could never work.
         """
         __tracebackhide__ = True
         optional = not self.strict_rules

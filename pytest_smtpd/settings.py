@@ -397,8 +397,8 @@ _ROWS: Final = {
         are_lines,
         "a collection of EHLO lines, like ['DELIVERBY 3600']",
         "protocol",
-        "further EHLO lines, offered beside the others; one text is one line. Parameters named like such a keyword are "
-        "accepted, and kept in `Address.args`",
+        "further EHLO lines, offered beside the others; one text is one line. MAIL and RCPT parameters of that name "
+        "are accepted, and kept in `Address.args`",
         normalise=read_lines,
     ),
     "lmtp": Setting(

@@ -25,7 +25,7 @@ EVERYDAY = ("R02", "R04", "R11", "A03", "C08", "C05", "X02", "M05", "S11", "X07"
 COMMON: Mapping[str, Sequence[str]] = {
     "The connection and the greeting": ("C01", "C04", "C06", "C07", "C16"),
     "EHLO and HELO": ("E01", "E03", "E04", "E15"),
-    "STARTTLS and TLS": ("S01", "S02", "S10", "S12", "S17"),
+    "STARTTLS and TLS": ("S01", "S02", "S10", "S12", "S18"),
     "AUTH": ("A01", "A04", "A05", "A08"),
     "MAIL FROM": ("M02", "M04", "M11", "M16"),
     "RCPT TO": ("R01", "R03", "R05", "R13", "R16"),
@@ -36,13 +36,25 @@ COMMON: Mapping[str, Sequence[str]] = {
     "Limits and sequences": ("L01", "L02", "L05", "L06"),
 }
 
+#: What the first way alone does, for failures whose title names what their other ways do too.
+FIRST_WAYS: Mapping[str, str] = {
+    "S11": "the certificate has expired",
+    "E15": "SIZE is not offered",
+    "S18": "a client certificate is required, and in TLS 1.3 the client learns that after its handshake",
+    "M11": "MAIL needs TLS",
+    "R16": "the second RCPT ends the connection",
+    "D06": "DATA ends the connection",
+    "X22": "LMTP: the message is refused for one recipient of several",
+    "Q06": "the idle connection ends without a reply",
+}
+
 MEANINGS = {
     Verdict.OK: "the message is delivered, and nobody has to do anything",
     Verdict.RETRY: "the whole message again, later, at another host first if there is one; a lost connection is the "
     "same as a 451",
     Verdict.BOUNCE: "not again; the sender gets to know",
     Verdict.PART: "a result for each recipient: some delivered, some to be tried again, some given up",
-    Verdict.STOP: "a wrong setting or password: someone has to look; no loop, and nothing weaker instead",
+    Verdict.STOP: "a wrong setting or password: someone has to look; do not retry; do not fall back to weaker security",
     Verdict.FALLBACK: "something simpler on the same connection",
     Verdict.AMBIG: "the server may have the message: sending it again may deliver it twice",
 }
@@ -104,9 +116,9 @@ def catalogue() -> str:
 def chosen(ids: Iterable[str]) -> str:
     """A short table: the first line of each of these failures, and where the catalogue has the others."""
     known = {fault.id: fault for section in SECTIONS for fault in section.faults}
+    titles = {name: fault.title for name, fault in known.items()} | dict(FIRST_WAYS)
     rows = [
-        f"| {cell(known[each].title)} | {code(known[each].ways[0].line or '')} | {{failure}}`{each}` |\n"
-        for each in ids
+        f"| {cell(titles[each])} | {code(known[each].ways[0].line or '')} | {{failure}}`{each}` |\n" for each in ids
     ]
     return "| what happens | line | more |\n|---|---|---|\n" + "".join(rows)
 
@@ -116,7 +128,9 @@ def guide() -> str:
     if [section.title for section in SECTIONS] != list(COMMON):
         raise SystemExit("COMMON has not the sections of the catalogue")
     steps = "\n".join(f"### {title}\n\n{chosen(ids)}" for title, ids in COMMON.items())
-    return note(SCRIPT) + fill("make-the-server-fail", {"everyday": chosen(EVERYDAY), "steps": steps})
+    function = inspect.getsource(hooks.read_slowly).rstrip()
+    parts = {"everyday": chosen(EVERYDAY), "steps": steps, "read_slowly": function}
+    return note(SCRIPT) + fill("make-the-server-fail", parts)
 
 
 PAGES = {"how-to/make-the-server-fail.md": guide, "reference/failures.md": catalogue}

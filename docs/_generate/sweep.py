@@ -64,7 +64,7 @@ def kinds() -> str:
 
 
 def word(kind: Kind) -> str:
-    return kind.name.lower().replace("_", " ")
+    return "confirmed" if kind is Kind.TOLD else kind.name.lower().replace("_", " ")
 
 
 def step(name: str, faults: Iterable[Fault]) -> str:

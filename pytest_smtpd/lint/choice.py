@@ -13,7 +13,10 @@ __tracebackhide__ = True  # errors point at the caller's line
 
 
 def chosen(lint: "bool | str | Collection[str]", ignored: Collection[str] = ()) -> frozenset[str]:
-    """The names of the rules that these two settings ask for. Raises ``ValueError``, in one line, for unknown ones."""
+    """The names of the rules that these two settings ask for.
+
+    Raises ``ValueError`` with a one-line message for unknown ones.
+    """
     ignored = _check("lint_ignore", [ignored] if isinstance(ignored, str) else ignored)
     if not lint:
         return frozenset()
@@ -27,7 +30,7 @@ def chosen(lint: "bool | str | Collection[str]", ignored: Collection[str] = ()) 
 
 
 def check_choice(settings: Mapping[str, Any]) -> None:
-    """Raise ``ValueError``, in one line, where one of the two settings names a rule that there is not."""
+    """Raise ``ValueError`` with a one-line message where one of the two settings names a rule that there is not."""
     chosen(settings.get("lint", False), settings.get("lint_ignore", ()))
 
 

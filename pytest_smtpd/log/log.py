@@ -74,8 +74,8 @@ class Call:
         self.verdicts: tuple[Verdict, ...] = verdicts  # in LMTP, one for each recipient after a message
         self.outcome: Outcome = outcome  #: How the server decided; see below.
         self.duration: float | None = duration  #: How long it took, in seconds; None while it is pending.
-        #: Whether a whole answer was written while the client had not closed its side. False if there was no answer,
-        #: None while the call is pending.
+        #: Whether the whole reply was written before the client closed its side. False if there was no reply, None
+        #: while the call is pending.
         self.heard: bool | None = heard
         self.rule: Rule | None = None  #: The ``Rule`` that decided, or None.
         #: The ``Envelope`` that a ``data`` call made, accepted or not; else None.

@@ -276,7 +276,7 @@ def has(hook: str, feature: Feature | None) -> bool:
 
 
 def check_hook(hook: object) -> None:
-    """Raises ``ValueError``, in one line, for an unknown hook point, and ``TypeError`` for a function in its place."""
+    """Raises ``ValueError`` for an unknown hook point, ``TypeError`` for a function, both with a one-line message."""
     if isinstance(hook, str) and hook in HOOKS:
         return
     if callable(hook):

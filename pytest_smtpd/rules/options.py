@@ -158,7 +158,7 @@ _ROWS: Final = {
         "bytes, like b'250 ok\\r\\n', or a function of the usual answer's bytes",
         "send exactly these bytes. If they begin with a well-formed reply, the session continues as after that reply, "
         "except that only `drop` closes; otherwise as if the client had been accepted (on `connect`), or as if there "
-        'had been no answer (elsewhere). `b""` is an answer that never comes while the session continues. A `334` on '
+        'had been no answer (elsewhere). `b""` sends no reply; the session continues. A `334` on '
         "`auth` brings the client's next line to `auth` again. A function gets the bytes of the usual answer, and "
         "returns those that are sent instead",
         effects.write_raw,

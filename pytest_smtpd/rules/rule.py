@@ -66,7 +66,7 @@ class Rule:
         self.options: Mapping[str, Any] = _in_order(given_options)
         #: Its match keys.
         self.match: Mapping[str, Any] = {key: given_options[key] for key in (*KEYS, WHEN) if key in given_options}
-        #: Whether it need not be used; None without ``optional=``, as long as no server has it.
+        #: Whether it need not be used; None if ``optional=`` was not given and no server holds the rule yet.
         self.optional: bool | None = given_options.get("optional")
         self.origin: Rule = self
         self.seen: int = 0
@@ -187,7 +187,10 @@ class RuleDecorator(Rule):
         self._add = add
 
     def __call__(self, function: F) -> F:
-        """Take ``function`` as the action, and return it. Raises ``TypeError`` or ``ValueError``, in one line."""
+        """Take ``function`` as the action, and return it.
+
+        Raises ``TypeError`` or ``ValueError`` with a one-line message.
+        """
         __tracebackhide__ = True
         complete = {**self.options, "call": function}
         check_rule(self.hook, complete)
@@ -249,7 +252,7 @@ def _no_rule(value: object) -> NoReturn:
 def on(hook: HookName, /, **given_options: Unpack[RuleArguments]) -> Rule:
     """A rule: at ``hook``, do this, when that matches. A value, to be given to servers, markers and parameters.
 
-    Raises ``TypeError`` or ``ValueError``, in one line, for what could never work.
+    Raises ``TypeError`` or ``ValueError`` with a one-line message for what could never work.
     """
     __tracebackhide__ = True
     if isinstance(hook, Rule):

@@ -18,4 +18,4 @@ class Stateful:
         raise NotImplementedError
 
     def check(self, hook: str) -> None:
-        """Raise ``TypeError``, in one line, for a hook at which it could never decide."""
+        """Raise ``TypeError`` with a one-line message for a hook at which it could never decide."""

@@ -26,8 +26,8 @@ class Kind(Enum):
     SILENT = "no reply ever comes: the client has to give up by itself (RFC 5321 section 4.5.3.2)"
     LEGAL = "unusual, and allowed: the mail has to get through"
     GARBAGE = "not a well-formed reply, or one too many: nothing is certain after it"
-    ACCEPTED = "the message is accepted, and the client is not told so (RFC 1047)"
-    TOLD = "the message is accepted, the client is told so, and then something goes wrong"
+    ACCEPTED = "the message is accepted, and the client gets no reply that confirms it (RFC 1047)"
+    TOLD = "the message is accepted, the reply confirms it to the client, and then something goes wrong"
     SET_UP = "the server is set up in another way: the mail gets through or is reported as failed"
     CERTIFICATE = "a certificate that must not be trusted"
 

@@ -149,8 +149,8 @@ _FINDINGS: Final = (
         "{said}; at other points the application was seen to try again.",
         checks.gave_up,
         if_retrying=True,
-        meaning="A recipient is claimed as delayed after a temporary failure, and no further attempt was made. Only "
-        "of an application that was seen to try again at other points.",
+        meaning="A recipient is claimed as delayed after a temporary failure, and no further attempt was made. "
+        "Reported only if the application retried at other points.",
     ),
     Row(
         "permanent-retried",
@@ -158,8 +158,8 @@ _FINDINGS: Final = (
         "{said}; a 5xx means: do not repeat it (RFC 5321 section 4.2.1).",
         checks.permanent_retried,
         if_retrying=True,
-        meaning="A recipient is claimed as delayed, and the mail was tried again, after a permanent failure. Only of "
-        "an application that was seen to try again at other points.",
+        meaning="A recipient is claimed as delayed, and the mail was tried again, after a permanent failure. "
+        "Reported only if the application retried at other points.",
     ),
     Row(
         "out-of-step",

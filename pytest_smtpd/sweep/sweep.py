@@ -131,7 +131,7 @@ class Sweep:
         self._ended = self._finished = False
 
     def __call__(self, **options: Unpack[SweepOptions]) -> Self:
-        """Set options. Raises ``TypeError`` or ``ValueError``, in one line, for a mistake in them."""
+        """Set options. Raises ``TypeError`` or ``ValueError`` with a one-line message for a mistake in them."""
         __tracebackhide__ = True
         self.options.update(check_here(options))
         return self

@@ -280,7 +280,7 @@ TLS = Section(
         ),
         fault(
             "S17",
-            "a client certificate is required (TLS 1.2)",
+            "a client certificate is required, and the client speaks TLS 1.2",
             "5246 7.4.6",
             _STOP,
             "reports the failed handshake",
@@ -295,7 +295,7 @@ TLS = Section(
         ),
         fault(
             "S18",
-            "a client certificate is required (TLS 1.3)",
+            "a client certificate is required, and the client speaks TLS 1.3",
             "8446 4.4.2",
             _STOP,
             "expects the alert after its handshake, where it first reads",
