@@ -56,7 +56,8 @@ def sent_but_failed(run: Run, scene: Scene) -> Iterator[str]:
     if run.kind is Kind.LEGAL or not run.is_certain:  # "intolerant" is the word for the former
         return
     for address in scene.recipients:
-        if run.claims.of(address).state == "failed" and run.accepted_in_a_reply(address):
+        is_whole = run.count(address) >= scene.clean.count(address)  # else the claim may be about another mail
+        if is_whole and run.claims.of(address).state == "failed" and run.accepted_in_a_reply(address):
             yield address
 
 
@@ -118,21 +119,31 @@ def _repeated(run: Run, scene: Scene, address: str) -> list[list[Envelope]]:
     return [[envelope for envelope in run.accepted if address in envelope.rcpt_to]]  # the copies differ
 
 
-def _place(run: Run, scene: Scene) -> int:
-    """Which mail the fault has hit, by its place among all that were begun; before the first it is that."""
+def _hit_mails(run: Run, scene: Scene) -> list[Envelope]:
+    """The mails of the run without a fault that this fault has hit; none where that cannot be told.
+
+    A mail is recognised by its recipients, or else by its place among all mails, if those are sent one by one.
+    """
     assert run.hit is not None
-    begun = sum(call.hook == "mail_from" and call.number <= run.hit.number for call in run.calls)
-    return min(begun if run.hits_the_session else max(begun - 1, 0), len(scene.clean.accepted) - 1)
-
-
-def _touched(run: Run, scene: Scene) -> list[Envelope]:
-    """The mails of the run without a fault that this fault concerns: one, or all of its connection."""
     mails = scene.clean.accepted
-    hit = mails[_place(run, scene)]
+    named = set() if run.hits_the_session else run.recipients_at(run.hit)
+    if named:
+        return [mail for mail in mails if not named.isdisjoint(mail.rcpt_to)]
+    if not scene.clean.is_orderly:
+        return []
+    begun = sum(call.hook == "mail_from" and call.number <= run.hit.number for call in run.calls)
+    return [mails[min(begun if run.hits_the_session else max(begun - 1, 0), len(mails) - 1)]]
+
+
+def _touched(run: Run, scene: Scene) -> Sequence[Envelope]:
+    """The mails of the run without a fault that this fault may concern: those it hits, or all of their connection."""
+    hit = _hit_mails(run, scene)
     closes = run.point is not None and run.point.fault is not None and run.point.fault.closes
-    if run.hits_the_session or closes:
-        return [mail for mail in mails if mail.session is hit.session]
-    return [hit]
+    if hit and not run.hits_the_session and not closes:
+        return hit
+    if not hit or not scene.clean.is_orderly:
+        return scene.clean.accepted
+    return [mail for mail in scene.clean.accepted if any(mail.session is one.session for one in hit)]
 
 
 def collateral(run: Run, scene: Scene) -> Iterator[str]:
@@ -336,8 +347,8 @@ def _failures(run: Run, scene: Scene) -> list[str]:
     if hit is None:
         return []
     only = str(hit.argument) if hit.hook == "rcpt_to" else run.point and run.point.options.get("to")
-    mail = scene.clean.accepted[_place(run, scene)]
-    claims = [run.claims.of(address) for address in mail.rcpt_to if only in (None, address)]
+    addresses = dict.fromkeys(address for mail in _hit_mails(run, scene) for address in mail.rcpt_to)
+    claims = [run.claims.of(address) for address in addresses if only in (None, address)]
     return [claim.words for claim in claims if claim.state == "failed" and claim.words]
 
 

@@ -129,6 +129,7 @@ class Course:
         self._always_added = False
         self._points: list[Point] = []
         self.known: Sequence[str] = ()  # the ids of all points of this dialogue, where some are asked for by theirs
+        self.at_level: Sequence[str] = ()  # the ids of all points at this level, chosen or not
 
     # --- what comes next --------------------------------------------------------------------------------------------
 
@@ -204,6 +205,7 @@ class Course:
             self.known = [point.id for point in every]
             return [point for point in every if point.id in self.order.only]
         chosen = {point.id for point in points_of(dialogue, self.options["level"], current)}
+        self.at_level = [point.id for point in every if point.id in chosen]
         for pattern in self.options["only"]:
             chosen |= _beyond_level(pattern, chosen, [point.id for point in every])
         return [point for point in every if point.id in chosen and self._is_chosen(point.id)]
@@ -256,8 +258,11 @@ class Course:
         if hit is None:
             return True
         ends = [call.at - hit.at for call in run.log.calls("close") if call.session is hit.session]
-        ends.append(run.reacting - (hit.at - run.calls[0].at))  # for a connection that is not closed at all
-        if run.overrun or min(ends) > PATIENCE:
+        if not ends and run.claims.any_failed(
+            self.scene.recipients if self.scene else ()
+        ):  # the connection was not closed at all
+            ends = [run.reacting - (hit.at - run.calls[0].at)]
+        if run.overrun or not ends or min(ends) > PATIENCE:
             self._leave_out(run)
             return False
         self.timeout, self.measured = min(ends), True

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import groupby
 from typing import Final
 
 from pytest_smtpd import Call, Envelope, Log, Rule, Session
@@ -73,6 +74,21 @@ class Run:
         """Whether the fault belongs to a step of the whole session, not of one mail."""
         return self.point is not None and self.point.step is not None and self.point.step.name in _SESSION_STEPS
 
+    @cached_property
+    def is_orderly(self) -> bool:
+        """Whether the mails were sent one by one, and never over two connections at once."""
+        turns = [session for session, _ in groupby(call.session.id for call in self.calls if call.hook != "close")]
+        begun = sum(call.hook == "mail_from" for call in self.calls)
+        return len(turns) == len(set(turns)) and begun == len(self.accepted)
+
+    def recipients_at(self, hit: Call) -> set[str]:
+        """Everybody who was named as a recipient in the transaction of this call, or in the last one before it."""
+        calls = [call for call in self.calls if call.session is hit.session]
+        begun = [call.number for call in calls if call.hook == "mail_from"]
+        first = max((number for number in begun if number <= hit.number), default=0)
+        last = min((number for number in begun if number > hit.number), default=calls[-1].number + 1)
+        return {str(call.argument) for call in calls if call.hook == "rcpt_to" and first <= call.number < last}
+
     @property
     def is_certain(self) -> bool:
         """Whether client and server can have understood each other; after garbage nothing is certain."""
@@ -138,12 +154,14 @@ class Run:
     def accepted_in_a_reply(self, address: str) -> bool:
         """Whether a well-formed reply that accepts a mail for this recipient has reached the client."""
         mails = (call for call in self.calls if call.envelope and address in call.envelope.rcpt_to)
-        return any(map(self._reached_client, mails))
+        return any(self._reached_client(call, address) for call in mails)
 
-    def _reached_client(self, call: Call) -> bool:
+    def _reached_client(self, call: Call, address: str) -> bool:
         if not call.heard or call.envelope is None or not call.envelope.accepted:
             return False
         concerned = self.rule is not None and (call.rule is self.rule or self.rule in call.decorations)
+        if concerned and self.point is not None and call.session.transmission_type.startswith("LMTP"):
+            concerned = self.point.options.get("to") in (None, address)  # in LMTP each recipient has a reply
         return not concerned or self.kind in _WELL_FORMED
 
     def after_hit(self) -> Sequence[Call]:

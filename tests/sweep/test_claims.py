@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_smtpd import Fault, SMTPServer, SweepFailure
-from tests.sweep.inner import send, two_mails
+from tests.sweep.inner import TIMEOUT, send, two_mails
 
 BOB = "rcpt_to-550-to=bob@example.com"
 Block = Callable[[SMTPServer, Fault], object]
@@ -73,6 +73,23 @@ def test_exception_means_that_all_failed_who_are_not_named_otherwise() -> None:
             raise RuntimeError("550 for somebody")
 
     assert names(wrong) == ["sent-but-failed"]
+
+
+def test_recipient_of_lmtp_with_a_reply_of_its_own_that_accepts_is_sent_but_failed() -> None:
+    """RFC 2033 section 4.2: what happens to the reply for another recipient changes nothing for this one."""
+    with SMTPServer(lmtp=True) as server, pytest.raises(SweepFailure) as raised:
+        for fault in server.sweep(only="data-550-to=eve*"):
+            with fault, smtplib.LMTP(server.host, server.port, timeout=TIMEOUT) as client:
+                client.ehlo()
+                client.mail("app@example.com")
+                client.rcpt("bob@example.com")
+                client.rcpt("eve@example.com")
+                client.docmd("DATA")
+                client.send(b"Subject: Hello\r\n\r\n.\r\n")
+                if max(client.getreply()[0] for _ in range(2)) >= 300:
+                    fault.failed()
+    assert [finding.name for finding in raised.value.findings] == ["sent-but-failed"]
+    assert "bob@example.com got the mail, and it was reported as failed" in str(raised.value)
 
 
 def test_exception_is_swallowed_and_kept() -> None:

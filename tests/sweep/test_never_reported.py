@@ -84,6 +84,78 @@ def test_fault_of_the_session_is_no_collateral(point: str) -> None:
     assert not found(block, only=point)
 
 
+def test_mail_that_is_begun_twice_is_no_collateral() -> None:
+    """A client that asks for the recipient first, and resets, begins more mails than it sends."""
+
+    def block(server: SMTPServer, fault: Any) -> None:
+        with smtplib.SMTP(server.host, server.port, timeout=TIMEOUT) as client:
+            client.ehlo()
+            for to in ("ada@example.com", "bob@example.com"):
+                client.mail("app@example.com")
+                client.rcpt(to)
+                client.rset()
+                try:
+                    client.sendmail("app@example.com", [to], letter(to))
+                except smtplib.SMTPException as error:
+                    fault.failed({to: error})
+
+    assert not found(block, only="data-550*", strict=True)
+
+
+def test_fault_of_one_of_two_connections_at_once_is_no_collateral() -> None:
+    """The connections finish in another order than they began."""
+
+    def block(server: SMTPServer, fault: Any) -> None:
+        people = ("ada@example.com", "bob@example.com")
+        with contextlib.ExitStack() as stack:
+            clients = []
+            for to in people:
+                try:
+                    clients.append((to, stack.enter_context(smtplib.SMTP(server.host, server.port, timeout=TIMEOUT))))
+                except (OSError, smtplib.SMTPException) as error:
+                    fault.failed({to: error})
+            for to, client in reversed(clients):
+                try:
+                    client.sendmail("app@example.com", [to], letter(to))
+                except (OSError, smtplib.SMTPException) as error:
+                    fault.failed({to: error})
+
+    assert not found(
+        block, only=["connect-554", "mail_from-550", "rcpt_to-550*", "data-550*", "data-421*", "data-drop*"]
+    )
+
+
+def test_one_of_two_mails_to_the_same_recipient_is_not_sent_but_failed() -> None:
+    def block(server: SMTPServer, fault: Any) -> None:
+        for subject in ("Welcome", "Invoice"):
+            try:
+                send(server, "ada@example.com", subject=subject)
+            except (OSError, smtplib.SMTPException) as error:
+                fault.failed({"ada@example.com": error})
+
+    assert not found(block, only=["rcpt_to-550*", "data-550*", "connect-554"])
+
+
+def test_block_that_does_not_wait_for_its_client_measures_no_timeout() -> None:
+    """It returns at once, and the client gives up later."""
+    threads: list[threading.Thread] = []
+
+    def work(server: SMTPServer) -> None:
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            send(server, "ada@example.com")
+
+    def block(server: SMTPServer, fault: Any) -> None:
+        threads.append(threading.Thread(target=work, args=(server,)))
+        threads[-1].start()
+        fault.delayed()
+
+    report = found(block, only=["data-hang", "QUIT-hang", "data-slow"])
+    for thread in threads:
+        thread.join()
+    assert "leak" not in report
+    assert "slow" not in report
+
+
 def test_starttls_that_fails_is_no_collateral() -> None:
     report = sweep(app.one_connection, "starttls", only=["STARTTLS-454", "STARTTLS-220-drop"])
     assert report.names == set(), report.text

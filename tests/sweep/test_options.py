@@ -128,6 +128,28 @@ def test_expectation_that_matches_nothing_any_more_fails() -> None:
     assert "ticket 123" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("options", "fails"),
+    [
+        ({"only": "QUIT-drop"}, True),
+        ({"only": "rcpt_to-550*"}, False),
+        ({"skip": "data-*"}, True),
+        ({"skip": "QUIT-*"}, False),
+    ],
+)
+def test_expectation_is_judged_once_all_its_points_have_run(options: dict[str, Any], fails: bool) -> None:
+    with SMTPServer() as server:
+        try:
+            for fault in server.sweep(**options, expect={"sent-but-failed: QUIT-drop": "ticket 123"}):
+                with fault:
+                    fault.failed(two_mails(server))
+        except SweepFailure as failure:
+            assert "no longer happens: remove it" in str(failure)
+            assert fails
+        else:
+            assert not fails
+
+
 def test_strict_makes_notices_fail() -> None:
     def names(**options: Any) -> list[str]:
         with SMTPServer() as server:
