@@ -22,7 +22,7 @@ from pytest_smtpd.errors import add_note
 from pytest_smtpd.line import Line
 from pytest_smtpd.log.log import LogStore
 from pytest_smtpd.message import Message
-from pytest_smtpd.net.pauses import Drain, Pause
+from pytest_smtpd.net.pauses import Drain, Pause, Silence
 from pytest_smtpd.net.poller import Poller, Timer
 from pytest_smtpd.policy.executor import Job, Run
 from pytest_smtpd.policy.responder import Responder, Server
@@ -149,6 +149,12 @@ class Conversation:
             self._log.unpin(self._session)
             self._responder.unpin_rules()
 
+    def release(self) -> None:
+        """Close the connection if it hangs because of a rule."""
+        if isinstance(self._turn.wait, Silence):
+            self._line.ended = self._line.ended or "server"
+            self._turn.wait.skip()
+
     def leave(self) -> None:
         """The server is stopping: cancel the turn and end the session. A second call cancels the ``close`` hook too."""
         again, self._leaving, line = self._leaving, True, self._line
@@ -158,6 +164,7 @@ class Conversation:
             self._finish()
         elif again and not self._closed:
             self._turn.cancel()
+            self._responder.close_at_once()
             self._end()
         self._let_go()
 
@@ -227,6 +234,8 @@ class Conversation:
         self._session.tls_error = reason
         self._log.note(self._session, f"{what} failed: {reason}")
         self._explain_handshake(reason)
+        if self._line.tls is not None and self._line.tls.refused:
+            self._line.ended = self._line.ended or "server"
         self._line.discarding = True
         self.finished()
 

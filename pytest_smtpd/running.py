@@ -130,6 +130,10 @@ class Running:
         """Call ``function`` in the server's thread, while nothing else is done there, and return its result."""
         return self._listener.call(function)
 
+    def release(self) -> None:
+        """Close the connections that hang because of a rule."""
+        self._listener.release()
+
     def stop(self) -> list[str]:
         """End every connection and release the port. Returns the names of hooks that are still blocked.
 

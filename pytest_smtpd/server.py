@@ -79,6 +79,7 @@ class SMTPServer:
         #: The accepted envelopes, in order: a live, read-only sequence, equal to a list of the same ones.
         self.envelopes: Envelopes = Envelopes(self._store)
         self.errors: list[BaseException] = self._store.errors  # the hook errors, in order
+        self.late_errors: list[BaseException] = self._store.late_errors  # of tests that had ended
 
     def __repr__(self) -> str:
         where = self.url if self._running else f"{self.url} stopped" if self._port or self._path else "not started"
@@ -155,6 +156,19 @@ class SMTPServer:
         else:
             running.divide(lambda: past.__setitem__(0, self._store.clear()))
         return Log(past[0], lambda: self.wait_timeout)
+
+    def end_test(self) -> Log:
+        """``clear()`` at the end of a test, where the server goes on for other tests.
+
+        Connections that hang are closed. What hooks of this test still raise does not fail another one: it is added to
+        ``late_errors``.
+        """
+        if self._running is not None:
+            self._running.release()
+        records = self._store.records
+        past = self.clear()
+        records.over = True
+        return past
 
     def catch_up(self) -> None:
         """Wait until everything that clients have sent by now has reached its rules and hooks."""

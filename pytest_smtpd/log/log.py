@@ -154,6 +154,7 @@ class Records:
         self.accepted: list[Envelope] = []
         self.sessions: list[Session] = []
         self.entries: dict[Session, list[Call | Note]] = {}
+        self.over: bool = False  # the test that they belong to has ended
 
     def of(self, session: Session) -> "list[Call | Note]":
         """The entries of a session. A session that began before the log was emptied is added by its next entry."""
@@ -168,7 +169,8 @@ class LogStore:
     """Everything that a server saw, did and decided.
 
     ``open`` are the sessions that have not ended; ``mixups`` has a function for each that returns why its client may
-    wait in vain, or None. ``errors`` are the hook errors, in order; they stay when the log is emptied. ``epoch`` is
+    wait in vain, or None. ``errors`` are the hook errors, in order; they stay when the log is emptied. ``late_errors``
+    are those of hooks that have outlived their test, where the server is not stopped after each. ``epoch`` is
     what has to be added to ``monotonic()`` to get the time since the epoch.
     """
 
@@ -177,6 +179,7 @@ class LogStore:
         self.open: set[Session] = set()
         self.mixups: dict[Session, Callable[[], str | None]] = {}
         self.errors: list[BaseException] = []
+        self.late_errors: list[BaseException] = []
         self.epoch: float = epoch()
         self.changes: Changes = Changes()
         self._pinned: dict[Session, Records] = {}
@@ -277,7 +280,8 @@ class LogStore:
     def failed(self, call: Call, error: BaseException) -> None:
         """A hook has raised this exception, which is not ``Reject``."""
         call.failure = (error, traceback_of(error))
-        self.errors.append(error)
+        is_late = call.records is not None and call.records.over
+        (self.late_errors if is_late else self.errors).append(error)
 
     def unheard(self, session: Session) -> None:
         """Not all of the last answer on this connection could be sent: the client cannot have read it."""

@@ -38,6 +38,10 @@ class Connected(Protocol):
         """Process what it has sent by now with the present log and rules, even after these are replaced."""
         ...
 
+    def release(self) -> None:
+        """Close the connection if it hangs because of a rule."""
+        ...
+
     def leave(self) -> None:
         """The server is stopping: end the conversation. A second call does not wait for the ``close`` hook."""
         ...
@@ -301,6 +305,15 @@ class Listener(Served):
             self.post(run)
             done.wait(_BLOCKED)
         return results[0] if results else function()
+
+    def release(self) -> None:
+        """Close the connections that hang because of a rule."""
+
+        def release() -> None:
+            for client in list(self._clients):
+                client.release()
+
+        self.call(release)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

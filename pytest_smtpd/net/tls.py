@@ -29,7 +29,8 @@ class TLS:
     """The server's side of one TLS session.
 
     ``received_bytes`` is how many bytes of ciphertext have arrived so far, ``ready`` whether the handshake is complete,
-    ``failure`` why the session has failed (None: it has not), and ``clear_text`` whether the first byte cannot begin a
+    ``failure`` why the session has failed (None: it has not), ``refused`` whether the server has refused the handshake
+    (an alert is the client's refusal), and ``clear_text`` whether the first byte cannot begin a
     TLS handshake, as when a client speaks without TLS.
     """
 
@@ -43,6 +44,7 @@ class TLS:
         self.clear_text: bool = False
         self.ready: bool = False
         self.failure: str | None = None
+        self.refused: bool = False
         transport.client = self
 
     # --- what the transport reports ---------------------------------------------------------------------------------
@@ -91,6 +93,7 @@ class TLS:
             self.failure = "the client closed the TLS session during the handshake"
         except ssl.SSLError as error:
             self.failure = _reason(error)
+            self.refused = "ALERT" not in self.failure
         self._flush()
         return self.ready or self.failure is not None
 

@@ -60,7 +60,7 @@ def share(request: pytest.FixtureRequest, key: pytest.StashKey[SharedServer]) ->
     shared = request.session.stash[key] = SharedServer(session_config(request, _defaults(request.config)))
     yield shared.server
     shared.server.stop()
-    shared.verify()
+    shared.verify(at_end=True)
 
 
 def borrow(

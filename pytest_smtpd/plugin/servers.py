@@ -265,9 +265,9 @@ class SharedServer:
         """The server, with its log."""
         yield self.server, [self.server.log]
 
-    def verify(self) -> None:
-        """Raise, once, a hook error from a time when the server belonged to no test."""
-        errors = self.collect_errors()
+    def verify(self, *, at_end: bool = False) -> None:
+        """Raise, once, a hook error from a time when the server belonged to no test; ``at_end`` also a late one."""
+        errors = [*self.collect_errors(), *(self.server.late_errors if at_end else ())]
         if errors:
             raise as_pytest_error(errors[0])
 
@@ -296,7 +296,7 @@ class SharedServer:
         """Undo a test's settings and rules, and start the server if it was stopped. Empties and returns the log."""
         self.server.strict_rules = False
         self.server.sweeps.clear()
-        past = self.server.clear()
+        past = self.server.end_test()
         self.server.configure({})
         self.server.use_rules([one.copy() for one in self._config.rules])
         self.server.start()

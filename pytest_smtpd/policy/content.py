@@ -78,17 +78,21 @@ class Content:
         return self._pipe if self._pipe.full else None
 
     def early(self) -> list[Verdict] | None:
-        """The verdicts of a rule with ``after`` that applies now, while the content is arriving."""
-        for rule in self._early if self._failed is None else ():
+        """The verdicts of a rule with ``after`` that applies now, while the content is arriving.
+
+        A rule that does not match is asked again when more has arrived. Once it matches, it has counted the message.
+        """
+        for rule in tuple(self._early) if self._failed is None else ():
             if rule.over or self._stream.size < (rule.after or 0):
                 continue
             try:
-                applies = matches("Call", self.call, rule.match) and rule.take()
+                if not matches("Call", self.call, rule.match):
+                    continue
             except BaseException as error:  # reported at the end: behind a hook error no rule applies
                 self._fail(rule, error)
                 return None
-            if applies:
-                self._early.remove(rule)
+            self._early.remove(rule)
+            if rule.take():
                 return spread(rule.verdict, len(self._recipients), named=False)
         return None
 

@@ -57,6 +57,7 @@ class Responder:
         self._log = server.log
         self._hooks = Hooks(options, session, server.executor)
         self._open = Open()
+        self._close_call: Any = None
         self.recorder: Recorder = Recorder(session, server.log, self._open)
         self._handshake = HandshakeRules(server.rules, server.log, session)
 
@@ -311,20 +312,32 @@ class Responder:
         ``cancels`` is whether a hook function that reads the content of a message is cancelled. It is not if the client
         has only closed its side.
         """
-        session, exchange = self._session, self._open.exchange
         yield from self._give_up(_GONE, cancels=cancels)
         for run in self._hooks.unfinished:
             run.cancel()
             if not run.over:
                 yield run
+        call = self._closed()
+        verdict = yield from self._ask(call, None, Exchange())
+        self._log.answered([call], [verdict or NOTHING])
+
+    def close_at_once(self) -> None:
+        """The server stops, and waits no longer for hooks that still run: no rule is asked any more."""
+        if self._close_call is None:
+            self._log.answered([self._closed()], [NOTHING])
+        else:
+            self._drop([self._close_call])
+
+    def _closed(self) -> Any:
+        """Record pending calls as dropped, and that ``close`` is reached. Returns its call."""
+        exchange = self._open.exchange
         pending = [] if exchange is None else exchange.calls
         if self._open.data_call is not None:
             pending = [*pending, self._open.data_call]
         self._drop(pending)
-        session.closed = True
-        call = self._log.begin_last("close", session)
-        verdict = yield from self._ask(call, None, Exchange())
-        self._log.answered([call], [verdict or NOTHING])
+        self._session.closed = True
+        self._close_call = self._log.begin_last("close", self._session)
+        return self._close_call
 
 
 def _ahead(exchange: Exchange, event: Event) -> Verdict | None:

@@ -268,6 +268,14 @@ _ROWS: Final = {
                 _both(lambda options, hook: "silence" in HOOKS[hook].has, _sends_reply),
                 "there is no reply inside a handshake; use raw=, drop= or hang= with after=",
             ),
+            (
+                lambda options, hook: callable(options.get("raw")),
+                "after= acts before there is a usual answer for a raw= function to change; give raw= as bytes",
+            ),
+            (
+                _with("subject", "header"),
+                "after= acts while the message arrives, when subject= and header= are not known yet; leave one out",
+            ),
         ),
     ),
     "accept": Option(

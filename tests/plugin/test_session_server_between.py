@@ -237,3 +237,52 @@ def test_the_transcript_is_in_the_failure_of_a_fixture_of_a_wider_scope(failure:
     """)
     assert report.when == "setup"
     assert "mail from:<app@example.com>" in sections(report)["Captured smtpd setup"].lower()
+
+
+def test_a_connection_that_hangs_is_closed_at_the_end_of_its_test(run: Run) -> None:
+    result = run("""
+        import socket
+
+        kept = []
+
+        @pytest.mark.smtpd_on("connect", hang=True)
+        def test_hangs(smtpd_session):
+            kept.append(socket.create_connection(smtpd_session.address, timeout=10))
+            smtpd_session.log.wait_for("connect")
+
+        def test_next(smtpd_session):
+            assert kept[0].recv(10) == b""
+            kept[0].close()
+            smtpd_session.wait_closed()
+            assert not smtpd_session.log.sessions()
+    """)
+    result.assert_outcomes(passed=2)
+
+
+def test_a_hook_that_outlives_its_test_fails_no_other_one_but_the_run(run: Run) -> None:
+    result = run("""
+        import socket, threading
+
+        go, over, kept = threading.Event(), threading.Event(), []
+
+        def test_leaves_a_hook(smtpd_session):
+            entered = threading.Event()
+
+            @smtpd_session.on("connect")
+            def late(session):
+                entered.set()
+                go.wait(10)
+                over.set()
+                raise KeyError("late")
+
+            kept.append(socket.create_connection(smtpd_session.address, timeout=10))
+            assert entered.wait(10)
+
+        def test_next(smtpd_session):
+            go.set()
+            assert over.wait(10)
+            kept[0].close()
+            smtpd_session.wait_closed()
+    """)
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["ERROR *::test_next - KeyError: 'late'"])

@@ -202,6 +202,17 @@ def test_a_rule_whose_match_the_first_bytes_do_not_have_yet_is_asked_again(serve
     assert wire.reply().code == 552
 
 
+def test_a_message_counts_once_for_skip_however_many_pieces_it_comes_in(serve: Serve, connect: Connect) -> None:
+    server = serve(on("data", after=3, skip=1, reply=552))
+    wire = connect(server)
+    for expected in (250, 552):
+        to_data(wire)
+        for piece in (b"abcdef\r\n", b"ghijkl\r\n", b".\r\n"):
+            wire.send(piece)
+            server.catch_up()
+        assert wire.reply().code == expected
+
+
 # --- beside a hook ------
 
 

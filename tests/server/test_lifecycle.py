@@ -364,3 +364,24 @@ def test_a_client_that_is_gone_before_it_is_served_is_forgotten(
     assert codes(connect(server), "QUIT") == [221]
     server.wait_closed()
     assert len(server.log.sessions()) == 1
+
+
+def test_a_call_whose_hook_is_blocked_until_after_the_stop_is_dropped_and_close_is_logged() -> None:
+    entered, go = threading.Event(), threading.Event()
+
+    def blocked(address: Address, session: Session) -> None:
+        entered.set()
+        go.wait(10)
+
+    server = SMTPServer(tls=None, on=[on("mail_from", call=blocked)]).start()
+    try:
+        with socket.create_connection(server.address, timeout=5) as client:
+            client.sendall(b"EHLO c.example\r\nMAIL FROM:<a@b.example>\r\n")
+            assert entered.wait(5)
+            with pytest.warns(RuntimeWarning, match="still blocked"):
+                server.stop()
+    finally:
+        go.set()
+    outcomes = [(call.hook, call.outcome) for call in server.log if call.hook in ("mail_from", "close")]
+    assert outcomes == [("mail_from", "dropped"), ("close", "accepted")]
+    assert server.log.sessions()[0].ended == "stop"

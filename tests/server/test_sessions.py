@@ -104,15 +104,16 @@ def test_a_session_tells_who_ended_it_and_how(
         ({"max_clients": 0}, [], "server"),
         ({}, [on("connect", reply=554)], "server"),
         ({"proxy_protocol": True}, [], "server"),
+        ({"tls": "implicit"}, [], "server"),
     ],
-    ids=["too many", "refused", "bad header"],
+    ids=["too many", "refused", "bad header", "clear text in place of a handshake"],
 )
 def test_a_client_that_is_sent_away_was_ended_by_the_server(
     serve: Serve, connect: Connect, settings: dict[str, Any], rules: list[Rule], ended: str
 ) -> None:
     server = serve(*rules, **settings)
     wire = connect(server, greet=False)
-    if "proxy_protocol" in settings:
+    if {"proxy_protocol", "tls"} & settings.keys():
         wire.send(b"no header\r\n")
     wire.rest()
     wire.close()
