@@ -22,6 +22,7 @@ from pytest_smtpd.sweep.watch import Leftovers, Watchdog, let_go
 __tracebackhide__ = True  # failures point at the loop
 
 _GRACE: Final = 1.0  # seconds for what outlasts the block, as long as the client's timeout is not known
+_SHOWN: Final = 12  # ids of points in an error about a pattern that matches none
 _EVERYTHING: Final = Order()
 
 
@@ -341,8 +342,10 @@ class Sweep:
             self._course.begin(run, {"hide": settings.hide, "disable": settings.disable}, self._stage.can_be_set)
         except LookupError as error:
             pattern, known = error.args
-            hint = did_you_mean(pattern, known, "failure point of this dialogue")
-            raise SweepFailure(f"only={pattern!r} matches no failure point{hint}") from None
+            hint = did_you_mean(pattern, known, "failure point of this dialogue", listing=False)
+            more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+            points = f"{', '.join(known[:_SHOWN])}{more}"
+            raise SweepFailure(f"only={pattern!r} matches no failure point of this dialogue{hint} ({points})") from None
         self._check_claims(run)
 
     def _why_none(self, run: Run) -> str:
