@@ -6,11 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from pytest_smtpd import SMTPServer
+from pytest_smtpd import SMTPServer, on, providers
 from tests.interop.peers import ADA, CLIENTS, SUBJECT, USER, Job, Report
 from tests.interop.presence import NODE_MODULES, node
 
 Scenario = Callable[[str], Report]
+EVERY_PROVIDER = [
+    pytest.param(
+        [
+            on("connect", reply=providers.profile(name).greeting),
+            on("command", verb="EHLO", reply="\n".join([*(f"250-{line}" for line in lines[:-1]), f"250 {lines[-1]}"])),
+        ],
+        id=f"{name}-{where}",
+    )
+    for name in providers.profiles()
+    for where, lines in zip(("clear", "tls"), providers.profile(name).ehlo, strict=True)
+]
 
 
 @pytest.fixture
@@ -34,6 +45,15 @@ def test_nodemailer_delivers_in_clear(smtpd: SMTPServer, play: Scenario) -> None
     envelope = smtpd.one()
     assert (envelope.mail_from, envelope.rcpt_to, envelope.subject) == (USER, (ADA,), SUBJECT)
     assert not envelope.session.secure
+
+
+@pytest.mark.smtpd(tls=None)
+@pytest.mark.parametrize("smtpd", EVERY_PROVIDER, indirect=True)
+def test_nodemailer_takes_the_greeting_and_the_extensions_of_every_provider(smtpd: SMTPServer, play: Scenario) -> None:
+    report = play("plain")
+
+    assert report.said["accepted"] == [ADA]
+    assert smtpd.one().rcpt_to == (ADA,)
 
 
 @pytest.mark.smtpd(tls=None)
