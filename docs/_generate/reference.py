@@ -138,7 +138,8 @@ def standard_replies() -> str:
 
 # The classes of the page, each with what is public to the package only: nothing for users to rely on.
 CLASSES: Mapping[str, str] = {
-    "SMTPServer": "catch_up configure end_test errors explain_unused late_errors rules settings strict_rules sweeps trust_env use_rules",
+    "SMTPServer": "catch_up configure end_test errors explain_unused late_errors rules settings strict_rules sweeps "
+    "trust_env use_rules",
     "Log": "shown",
     "Clock": "forked monotonic move skipped",
     "Envelope": "complete mail",
