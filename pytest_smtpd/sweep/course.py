@@ -258,9 +258,8 @@ class Course:
         if hit is None:
             return True
         ends = [call.at - hit.at for call in run.log.calls("close") if call.session is hit.session]
-        if not ends and run.claims.any_failed(
-            self.scene.recipients if self.scene else ()
-        ):  # the connection was not closed at all
+        gave_up = self.scene is not None and run.claims.any_failed(self.scene.recipients)
+        if not ends and gave_up:  # and has not closed the connection
             ends = [run.reacting - (hit.at - run.calls[0].at)]
         if run.overrun or not ends or min(ends) > PATIENCE:
             self._leave_out(run)
