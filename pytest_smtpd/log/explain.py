@@ -220,9 +220,15 @@ def unused(rule: Rule, store: LogStore) -> str:
     else:
         lines[0] += _unmatched(len(calls), rule)
         lines += _nearest("Call", calls, rule.match, KEYS, lambda call: _elsewhere(call, rule))
-        if any(call.rule is not None and matches("Call", call, rule.match) for call in calls):
-            advice = "the nearest of the rules that match answers: make that one match less, or remove this one"
+        if any(_is_behind_another(call, rule) for call in calls):
+            advice = f"the nearest of the rules that match answers: make that one match less, or {advice}"
     return "\n".join([*lines, advice])
+
+
+def _is_behind_another(call: Call, rule: Rule) -> bool:
+    """Whether a nearer rule has answered a call that this rule matches as well."""
+    is_late = rule.since is not None and call.at < rule.since
+    return call.rule is not None and not is_late and matches("Call", call, rule.match)
 
 
 def _unmatched(count: int, rule: Rule) -> str:

@@ -47,7 +47,7 @@ def test_a_rule_behind_a_nearer_one_is_told_so(reports: Reports) -> None:
     """)
     text = report.longreprtext
     assert "answered by on('rcpt_to', reply=250)" in text
-    assert "the nearest of the rules that match answers: make that one match less, or remove this one" in text
+    assert "the nearest of the rules that match answers: make that one match less, or remove the rule" in text
 
 
 def test_all_unused_rules_are_named_at_once(reports: Reports) -> None:

@@ -130,9 +130,10 @@ def test_a_server_that_was_never_started_gives_no_port_that_clients_would_take_f
     assert getattr(server, name)
 
 
-def test_a_host_that_cannot_be_one_is_an_error_without_a_number() -> None:
-    with pytest.raises(OSError, match=r"^smtpd cannot listen on no\.such\.host\.invalid:0: "):
-        SMTPServer(host="no.such.host.invalid").start()
+def test_an_error_that_has_no_number_is_shown_without_one() -> None:
+    with pytest.raises(OSError, match=r"^smtpd cannot (listen on|start).*too long") as caught:
+        SMTPServer(path=f"/tmp/{'x' * 200}").start()
+    assert "Errno" not in str(caught.value)
 
 
 # --- stopping ------
